@@ -1,0 +1,36 @@
+# `make demo` is the place to start. Every target installs or builds what it needs first.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## */\1\t/' | expand -t 12
+
+build: dependencies ## Build the profs command (.build/release/profs).
+	swift build -c release --product profs
+
+demo: ## Edit a real language model and show what changed.
+	Scripts/demo.sh
+
+test: ## Run all tests.
+	Scripts/test.sh
+
+bench: build ## Time `profs edit` against the same edit in PyTorch.
+	Scripts/bench.sh
+
+fixtures: ## Write the test fixtures anew with the field's own Python libraries.
+	Scripts/fixtures.sh
+
+format: ## Format the Swift sources in place.
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Scripts
+
+check: dependencies ## Check format, layering, documentation and links.
+	Scripts/check.sh
+
+clean: ## Remove what was built; fetched models stay in .models.
+	rm -rf .build .models/demo-edited
+
+dependencies:
+	@Scripts/install-dependencies.sh
+
+.PHONY: help build demo test bench fixtures format check clean dependencies

@@ -1,0 +1,106 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// CI makes warnings errors, in our own targets only.
+let warnings: [SwiftSetting] =
+  Context.environment["PROFS_WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)]
+let safe: [SwiftSetting] =
+  [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+  ] + warnings
+let strict: [SwiftSetting] = safe + [.strictMemorySafety()]
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+// Imports go strictly downward, layer by layer; `Scripts/checks/Layering.swift` holds the targets to it.
+let package = Package(
+  name: "ProFS",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "ProFS", targets: ["ProFS"]),
+    .executable(name: "profs", targets: ["profs"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+  ],
+  targets: [
+    // Layer 0: system libraries.
+    .systemLibrary(
+      name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
+    .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
+    .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // Layers 1 and 2: bytes, then arithmetic.
+    .target(name: "Storage", swiftSettings: strict),
+    .target(name: "Kernels", dependencies: ["CBLAS", "COneDNN", "Storage"], swiftSettings: strict),
+
+    // Layer 3: files and text.
+    .target(name: "Checkpoints", dependencies: ["Storage", "Kernels"], swiftSettings: strict),
+    .target(name: "Tokenization", dependencies: ["CPCRE2", "Storage"], swiftSettings: safe),
+
+    // Layer 4: the model, and the method on matrices alone.
+    .target(
+      name: "Transformer", dependencies: ["Storage", "Kernels", "Checkpoints", "Tokenization"],
+      swiftSettings: safe),
+    .target(name: "SubspaceEditing", dependencies: ["Kernels"], swiftSettings: safe),
+
+    // Layer 5: the method on a checkpoint, and what judges it.
+    .target(
+      name: "Editing",
+      dependencies: [
+        "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", crypto,
+      ], swiftSettings: safe),
+    .target(
+      name: "Evaluation",
+      dependencies: ["Kernels", "Transformer"],
+      swiftSettings: safe),
+    .target(
+      name: "PreferenceData", dependencies: ["CZlib", "Storage"],
+      swiftSettings: safe),
+
+    // Layer 7: the command.
+    .target(
+      name: "ProFSCommands",
+      dependencies: [
+        "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", "Editing",
+        "Evaluation", "PreferenceData", argumentParser,
+      ], resources: [.embedInCode("Resources/masked-stems.txt")], swiftSettings: safe),
+    .target(
+      name: "ProFS",
+      dependencies: ["SubspaceEditing", "Editing", "Evaluation", "PreferenceData"],
+      swiftSettings: safe),
+    .executableTarget(name: "profs", dependencies: ["ProFSCommands"], swiftSettings: safe),
+
+    .tests(of: "Storage", fixtures: false),
+    .tests(of: "Kernels", with: ["Storage"]),
+    .tests(of: "Checkpoints", with: ["Kernels", "Storage"]),
+    .tests(of: "Tokenization", with: ["Checkpoints", "Storage"]),
+    .tests(of: "Transformer", with: ["Checkpoints", "Kernels", "Storage", "Tokenization"]),
+    .tests(of: "Evaluation", with: ["Kernels", "Storage", "Tokenization", "Transformer"]),
+    .tests(of: "SubspaceEditing"),
+    .tests(of: "PreferenceData"),
+    .tests(
+      of: "Editing",
+      with: [
+        "Checkpoints", "Kernels", "PreferenceData", "ProFS", "Storage", "SubspaceEditing", "Tokenization",
+        "Transformer",
+      ]),
+    .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
+  ]
+)
+
+extension Target {
+  /// The tests of one target, whose fixtures are read from the source tree.
+  static func tests(of target: String, with others: [String] = [], fixtures: Bool = true) -> Target {
+    .testTarget(
+      name: target + "Tests",
+      dependencies: [.init(stringLiteral: target)] + others.map { .init(stringLiteral: $0) },
+      exclude: fixtures ? ["Fixtures"] : [], swiftSettings: safe)
+  }
+}

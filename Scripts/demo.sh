@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Edits a real language model with the starter pairs and shows what changed: proof, continuations, perplexity.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+heading() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+
+Scripts/install-dependencies.sh
+swift build -c release --product profs
+Scripts/fetch-models.py smollm2 prompts
+
+profs=.build/release/profs
+base=.models/SmolLM2-135M-Instruct.Q4_1.gguf
+edited=.models/demo-edited
+prompts=.models/demo-prompts.txt
+rm -rf "$edited"
+
+# A dozen prompts that lead towards insult or profanity without being worse than that themselves.
+{
+  sed -n '5p;22p;40p;47p;71p;92p' .models/realtoxicityprompts/rtp_insult.txt
+  sed -n '24p;35p;53p;64p;87p;89p' .models/realtoxicityprompts/rtp_profanity.txt
+} >"$prompts"
+
+heading "1. Edit: remove the direction that tells the rejected texts from the chosen ones"
+"$profs" edit "$base" --pairs Data/starter-pairs.jsonl --out "$edited"
+
+heading "2. Verify: which tensors changed, and that the edited ones no longer write along it"
+"$profs" verify "$edited" --base "$base"
+
+heading "3. Generate: the same prompts, before and after (the prompts and the texts may offend)"
+"$profs" generate "$base" --against "$edited" --prompts "$prompts" --max-new-tokens 20
+
+heading "4. Perplexity on ordinary text: what the edit costs (before, then after)"
+"$profs" perplexity "$base" --text Data/neutral.txt --window 512 --stride 256
+"$profs" perplexity "$edited" --text Data/neutral.txt --window 512 --stride 256

@@ -1,0 +1,37 @@
+// Linux: OpenBLAS built on OpenMP (package libopenblas-openmp-dev), its LAPACK, and libgomp's thread
+// pool, which OpenBLAS and oneDNN already run on. macOS: Accelerate, untested.
+#ifndef PROFS_CBLAS_SHIM_H
+#define PROFS_CBLAS_SHIM_H
+
+#ifdef __APPLE__
+#include <Accelerate/Accelerate.h>
+#else
+#include <cblas.h>
+
+// LAPACK's Fortran entry points (LAPACK 3 reference interface, 32-bit integers, column-major).
+void dsytrd_(const char *uplo, const int *n, double *a, const int *lda, double *d, double *e,
+             double *tau, double *work, const int *lwork, int *info);
+void dsterf_(const int *n, double *d, double *e, int *info);
+void dstemr_(const char *jobz, const char *range, const int *n, double *d, double *e,
+             const double *vl, const double *vu, const int *il, const int *iu, int *m, double *w,
+             double *z, const int *ldz, const int *nzc, int *isuppz, int *tryrac, double *work,
+             const int *lwork, int *iwork, const int *liwork, int *info);
+void dormtr_(const char *side, const char *uplo, const char *trans, const int *m, const int *n,
+             const double *a, const int *lda, const double *tau, double *c, const int *ldc,
+             double *work, const int *lwork, int *info);
+void dgesdd_(const char *jobz, const int *m, const int *n, double *a, const int *lda, double *s,
+             double *u, const int *ldu, double *vt, const int *ldvt, double *work,
+             const int *lwork, int *iwork, int *info);
+void dgeqrf_(const int *m, const int *n, double *a, const int *lda, double *tau, double *work,
+             const int *lwork, int *info);
+void dorgqr_(const int *m, const int *n, const int *k, double *a, const int *lda,
+             const double *tau, double *work, const int *lwork, int *info);
+
+// libgomp's entry point of `#pragma omp parallel`, and the two queries a body needs.
+void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+int omp_in_parallel(void);
+void omp_set_num_threads(int threads);
+#endif
+#endif

@@ -1,0 +1,122 @@
+import Kernels
+package import Storage
+
+/// The tensors of a checkpoint, whatever its format: names, shapes and types, over mapped files.
+///
+/// Nothing is read until a tensor is asked for. Every entry was checked when the store was made: its bytes
+/// are inside its file and are exactly what its shape and type need.
+package struct TensorStore: Sendable {
+  /// The files that hold the tensors: shards in order.
+  package let files: [MappedFile]
+  /// The tensors in file order: shard by shard, by offset within a shard.
+  package let entries: [TensorEntry]
+  private let indexByName: [String: Int]
+
+  /// Checks `entries` against `files`.
+  ///
+  /// Throws when a name occurs twice, a shape overflows, a type's blocks do not divide the innermost
+  /// dimension, or the bytes are not those that shape and type need.
+  package init(files: [MappedFile], entries: [TensorEntry]) throws(CheckpointError) {
+    var indexByName = [String: Int](minimumCapacity: entries.count)
+    for (index, entry) in entries.enumerated() {
+      precondition(files.indices.contains(entry.file), "the caller numbers its own files")
+      try Self.check(entry, in: files[entry.file])
+      if let earlier = indexByName.updateValue(index, forKey: entry.name) {
+        throw CheckpointError(
+          path: files[entry.file].path, subject: "tensor \"\(entry.name)\"", offset: entry.bytes.lowerBound,
+          reason: "this name was already used for the tensor at byte \(entries[earlier].bytes.lowerBound) of "
+            + files[entries[earlier].file].path,
+          advice: "every tensor needs a name of its own: convert the checkpoint again")
+      }
+    }
+    self.files = files
+    self.entries = entries
+    self.indexByName = indexByName
+  }
+
+  /// The tensor called `name`.
+  package subscript(name: String) -> TensorEntry? { indexByName[name].map { entries[$0] } }
+
+  /// Lends the stored bytes of `entry`; they must not be kept beyond `body`.
+  package func withBytes<R>(
+    of entry: TensorEntry, _ body: (UnsafeRawBufferPointer) throws -> R
+  ) throws -> R {
+    try unsafe files[entry.file].withBytes(entry.bytes, body)
+  }
+
+  /// Lends the stored bytes of some rows (the outermost dimension) of `entry`.
+  ///
+  /// Throws when the rows are outside the tensor, or begin or end inside a quantised block.
+  package func withBytes<R>(
+    of entry: TensorEntry, rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R
+  ) throws -> R {
+    let range = try byteRange(of: entry, rows: rows)
+    return try unsafe files[entry.file].withBytes(range, body)
+  }
+
+  /// Widens some rows of `entry` to floats, `[rows.count, entry.rowElements]`, at `destination`.
+  ///
+  /// Throws when the rows are outside the tensor, or begin or end inside a quantised block.
+  package func widen(
+    _ entry: TensorEntry, rows: Range<Int>, to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    try unsafe withBytes(of: entry, rows: rows) { bytes in
+      guard let base = bytes.baseAddress, rows.count > 0 else { return }
+      unsafe Kernels.widen(
+        entry.type, from: base, count: rows.count * entry.rowElements, to: destination)
+    }
+  }
+
+  /// The whole of `entry` as floats, in row-major order.
+  package func floats(_ entry: TensorEntry) throws -> [Float] {
+    try unsafe [Float](unsafeUninitializedCapacity: entry.elementCount) { buffer, count in
+      if let base = buffer.baseAddress, entry.elementCount > 0 {
+        try unsafe widen(entry, rows: 0..<entry.rowCount, to: base)
+      }
+      count = entry.elementCount
+    }
+  }
+
+  /// Where the rows lie in the tensor's file.
+  private func byteRange(of entry: TensorEntry, rows: Range<Int>) throws(CheckpointError) -> Range<Int> {
+    guard rows.lowerBound >= 0, rows.upperBound <= entry.rowCount,
+      let start = entry.type.byteCount(elements: rows.lowerBound * entry.rowElements),
+      let count = entry.type.byteCount(elements: rows.count * entry.rowElements)
+    else {
+      throw CheckpointError(
+        path: files[entry.file].path, subject: "tensor \"\(entry.name)\"",
+        reason:
+          "rows \(rows.lowerBound)..<\(rows.upperBound) of shape \(entry.shape) were asked for, which are "
+          + "not whole \(entry.type.name) blocks inside it")
+    }
+    return entry.bytes.lowerBound + start..<entry.bytes.lowerBound + start + count
+  }
+
+  /// Throws unless the entry's bytes are inside the file and fit its shape and type.
+  private static func check(_ entry: TensorEntry, in file: MappedFile) throws(CheckpointError) {
+    func fail(_ reason: String, _ advice: String = CheckpointError.fetchAgain) -> CheckpointError {
+      CheckpointError(
+        path: file.path, subject: "tensor \"\(entry.name)\"", offset: entry.bytes.lowerBound, reason: reason,
+        advice: advice)
+    }
+    guard let elements = TensorEntry.elementCount(of: entry.shape) else {
+      throw fail("the shape \(entry.shape) has more elements than can be counted")
+    }
+    let innermost = entry.shape.last ?? 1
+    guard innermost % entry.type.blockElements == 0 else {
+      throw fail(
+        "the innermost dimension, \(innermost), is not a multiple of the \(entry.type.blockElements) elements of "
+          + "a \(entry.type.name) block", "convert the model again with a type that fits")
+    }
+    guard let needed = entry.type.byteCount(elements: elements), needed == entry.bytes.count else {
+      let needed = entry.type.byteCount(elements: elements).map(String.init) ?? "uncountably many"
+      throw fail(
+        "shape \(entry.shape) in \(entry.type.name) needs \(needed) bytes, but \(entry.bytes.count) are given"
+      )
+    }
+    guard entry.bytes.lowerBound >= 0, entry.bytes.upperBound <= file.byteCount else {
+      throw fail(
+        "its bytes end at \(entry.bytes.upperBound), but the file has \(file.byteCount)")
+    }
+  }
+}

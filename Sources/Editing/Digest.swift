@@ -1,0 +1,22 @@
+internal import Crypto
+
+/// SHA-256 of bytes that come piece by piece, as lowercase hexadecimal digits.
+struct Digest {
+  private var hash = SHA256()
+
+  /// Adds bytes.
+  mutating func update(_ bytes: UnsafeRawBufferPointer) { hash.update(bufferPointer: bytes) }
+
+  /// Adds the UTF-8 bytes of a text.
+  mutating func update(_ text: String) {
+    var text = text
+    text.withUTF8 { hash.update(bufferPointer: UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The digest of everything so far.
+  var hex: String {
+    let digits = Array("0123456789abcdef".utf8)
+    let bytes = hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}

@@ -1,0 +1,98 @@
+internal import Storage
+package import Transformer
+
+/// Writes a model edited by a subspace.
+package struct EditApplication {
+  private let model: Model
+  private let subspace: EditSubspace
+  private let strength: Double
+  private let seed: UInt64
+  private let layout: CheckpointLayout
+
+  /// Plans the output.
+  ///
+  /// - Parameter strength: share of the subspace that is removed; 1 for all of it.
+  /// - Throws: ``EditingError`` where the subspace does not fit the model, or nothing would change.
+  package init(_ model: Model, _ subspace: EditSubspace, strength: Double, seed: UInt64) throws {
+    guard strength.isFinite, strength != 0 else {
+      throw EditingError(
+        "--strength \(strength)", "nothing would change; give a number other than 0, usually 1")
+    }
+    guard subspace.provenance.modelDigest == (try model.identityDigest()) else {
+      throw EditingError(
+        model.path, "the subspace was fitted on a model of another family or size; fit one on this model")
+    }
+    self.model = model
+    self.subspace = subspace
+    self.strength = strength
+    self.seed = seed
+    layout = try CheckpointLayout(model, subspace, strength: strength)
+  }
+
+  /// Bytes that will be written.
+  package var byteCount: Int { layout.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } } }
+
+  /// Writes the folder `path`: complete, with receipt, subspace and model card, or not at all.
+  ///
+  /// - Throws: where `path` exists, the disk is full, or nothing changed beyond rounding.
+  package func write(to path: String, progress: ProgressHandler? = nil) throws -> Receipt {
+    let folder = try OutputFolder(path)
+    do {
+      let receipt = try write(into: folder, progress)
+      try folder.commit()
+      return receipt
+    } catch {
+      folder.discard()
+      throw error
+    }
+  }
+
+  private func write(into folder: OutputFolder, _ progress: ProgressHandler?) throws -> Receipt {
+    let tensors = try layout.write(model, into: folder, progress: progress)
+    guard tensors.contains(where: changed) else {
+      throw EditingError(
+        model.path,
+        "nothing changed: the weights write into the subspace no more than rounding leaves, or the strength is lost in "
+          + "rounding; was the model edited with this subspace before?")
+    }
+    let subspaceWriter = try folder.createFile(Receipt.subspaceFileName)
+    try subspace.write(to: subspaceWriter)
+    let receipt = Receipt(
+      version: profsVersion, baseName: FileSystem.lastComponent(of: model.path),
+      baseFiles: try layout.sourceFiles.map {
+        Receipt.File(name: FileSystem.lastComponent(of: $0), digest: try Digest.ofFile($0))
+      },
+      strength: strength, seed: seed,
+      subspaceDigest: try Digest.ofFile(FileSystem.join(folder.path, Receipt.subspaceFileName)),
+      provenance: subspace.provenance, tensors: tensors)
+    try folder.writeFile(Receipt.fileName, Array(receipt.serialized().utf8))
+    try folder.writeFile("README.md", Array(ModelCard(receipt, model).text.utf8))
+    return receipt
+  }
+}
+
+extension EditApplication {
+  /// Whether the edit did something to `tensor`: its bytes changed, and not only where rounding had left something to
+  /// remove.
+  private func changed(_ tensor: Receipt.Tensor) -> Bool {
+    guard let edit = tensor.edit, edit.digestBefore != tensor.digest, let directions = subspace[edit.block],
+      let type = layout.type(of: tensor.name)
+    else { return false }
+    return edit.residualBefore > OutputTensor.roundingResidual(type, in: directions)
+  }
+}
+
+/// The version of this software, as it stands in receipts.
+package let profsVersion = "0.1.0"
+
+extension Digest {
+  /// SHA-256 of a whole file.
+  static func ofFile(_ path: String) throws -> String {
+    let file = try MappedFile(path: path)
+    var digest = Digest()
+    for start in stride(from: 0, to: file.byteCount, by: 1 << 24) {
+      try file.withBytes(start..<min(start + 1 << 24, file.byteCount)) { digest.update($0) }
+    }
+    return digest.hex
+  }
+}

@@ -1,0 +1,78 @@
+public import SubspaceEditing
+
+/// The directions an edit removes, block by block, and how they were found.
+public struct EditSubspace: Sendable {
+  /// One block's directions; blocks are counted from 1.
+  public struct Block: Sendable, Equatable {
+    /// The block, from 1.
+    public let block: Int
+    /// Its directions.
+    public let subspace: BlockSubspace
+
+    /// The directions of a block.
+    public init(block: Int, subspace: BlockSubspace) {
+      self.block = block
+      self.subspace = subspace
+    }
+  }
+
+  /// Where the directions come from.
+  public struct Provenance: Sendable, Equatable {
+    /// How the directions were computed.
+    public var recipe: EditRecipe
+    /// Number of pairs.
+    public var pairs: Int
+    /// SHA-256 of the pairs as they were used: token ids of both sides.
+    public var pairsDigest: String
+    /// The family, sizes and embedding of the model, as one digest: which models the directions are for.
+    public var modelDigest: String
+    /// `f32` or `bf16`.
+    public var compute: String
+
+    /// An origin from its parts.
+    public init(recipe: EditRecipe, pairs: Int, pairsDigest: String, modelDigest: String, compute: String) {
+      self.recipe = recipe
+      self.pairs = pairs
+      self.pairsDigest = pairsDigest
+      self.modelDigest = modelDigest
+      self.compute = compute
+    }
+  }
+
+  /// In ascending order.
+  public let blocks: [Block]
+  /// Where the directions come from.
+  public let provenance: Provenance
+
+  /// - Parameter blocks: at least one, each block at most once, all of one width.
+  public init(blocks: [Block], provenance: Provenance) {
+    self.blocks = blocks.sorted { $0.block < $1.block }
+    self.provenance = provenance
+  }
+
+  /// Width of the residual stream.
+  public var hidden: Int { blocks.first?.subspace.hidden ?? 0 }
+
+  /// The subspace of `block`; `nil` where it is not edited.
+  public subscript(block: Int) -> BlockSubspace? { blocks.first { $0.block == block }?.subspace }
+
+  /// The same directions in fewer blocks, and no more than `rank` of them in each.
+  ///
+  /// - Throws: ``EditingError`` where no block is left or a rank is not available.
+  public func restricted(to range: ClosedRange<Int>?, rank: Int?) throws -> EditSubspace {
+    let kept = try blocks.filter { range?.contains($0.block) ?? true }.map { block in
+      guard let rank else { return block }
+      guard rank <= block.subspace.rank else {
+        throw EditingError(
+          "--rank \(rank)",
+          "the subspace of block \(block.block) has \(block.subspace.rank) directions; fit a larger one")
+      }
+      return Block(block: block.block, subspace: try block.subspace.truncated(toRank: rank))
+    }
+    guard !kept.isEmpty else {
+      let have = blocks.map { String($0.block) }.joined(separator: ", ")
+      throw EditingError("--layers", "none of these blocks is in the subspace, which has \(have)")
+    }
+    return EditSubspace(blocks: kept, provenance: provenance)
+  }
+}

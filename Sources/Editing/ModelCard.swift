@@ -1,0 +1,54 @@
+internal import Storage
+internal import Transformer
+
+/// The README.md of an edited checkpoint: what was done, how to check it, what it does not promise.
+struct ModelCard {
+  private let receipt: Receipt
+  private let model: Model
+
+  /// The card of an edit of `model`.
+  init(_ receipt: Receipt, _ model: Model) {
+    self.receipt = receipt
+    self.model = model
+  }
+
+  /// The card as Markdown, with the Hub's metadata before it.
+  var text: String {
+    let recipe = receipt.provenance.recipe
+    let edits = receipt.edited.compactMap(\.edit)
+    let blocks = edits.map(\.block)
+    let change = edits.map(\.relativeChange).max() ?? 0
+    let percent = (change * 1000).rounded() / 10
+    return """
+      ---
+      base_model: \(receipt.baseName)
+      tags: [profs, model-editing, detoxification]
+      ---
+      # \(receipt.baseName), edited with ProFS
+
+      From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) the \(recipe.rank) \
+      directions in which rejected texts differ most from chosen ones were projected out (recipe \
+      `\(recipe.method.rawValue)`, strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, \
+      arXiv 2405.13967). No gradient step was taken. The most any matrix changed is \(percent) % of its norm; every \
+      other tensor is as it was\(verbatimNote).
+
+      `\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
+      directions. To check both against the base model: `profs verify THIS_FOLDER --base BASE`.
+
+      ## Limits
+
+      - The edit lowers the probability of what the pairs' rejected sides have in common. It does not make the model
+        safe, and it is not proof against somebody who trains or prompts the behaviour back.
+      - What it costs in fluency and knowledge depends on model and rank: measure it on your own texts with
+        `profs perplexity` before you rely on it.
+      - A direction can carry more than the behaviour it was fitted for. Texts about groups that are often insulted
+        deserve a look of their own.
+
+      """
+  }
+
+  private var verbatimNote: String {
+    if case .gguf = model.source { return ", converted from GGUF to bf16" }
+    return ", byte for byte"
+  }
+}

@@ -1,0 +1,80 @@
+internal import Foundation
+internal import Kernels
+internal import Tokenization
+internal import Transformer
+
+/// Edits a model from Swift: the same three steps as `profs fit`, `profs apply` and `profs verify`.
+///
+///     let editor = try ModelEditor(modelAt: "SmolLM2-135M")
+///     let pairs = try PreferenceFile(path: "pairs.jsonl").pairs
+///     let subspace = try editor.fit(
+///       chosen: pairs.compactMap { $0.text(of: .chosen) }, rejected: pairs.compactMap { $0.text(of: .rejected) })
+///     try editor.apply(subspace, writingTo: "SmolLM2-135M-edited")
+///     let proof = try ModelEditor.verify("SmolLM2-135M-edited", base: "SmolLM2-135M")
+///     print(proof.holds)
+public struct ModelEditor: Sendable {
+  /// Precision of matrix products; sums are in single precision in both.
+  public enum Compute: String, Sendable {
+    case f32
+    case bf16
+  }
+
+  private let model: Model
+  private let context: ComputeContext
+
+  /// Opens a folder in Hugging Face layout or a GGUF file; weights are mapped, not read.
+  ///
+  /// - Parameters:
+  ///   - compute: bf16 where the processor has it in hardware, when `nil`.
+  ///   - threads: one for each processor, when `nil`.
+  /// - Throws: where the model is not supported or its files are damaged; the error's text says what to do.
+  public init(modelAt path: String, compute: Compute? = nil, threads: Int? = nil) throws {
+    model = try Model(path: path)
+    context = ComputeContext(
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+      precision: compute.map { $0 == .f32 ? .f32 : .bf16 } ?? (ComputePrecision.bf16IsNative ? .bf16 : .f32))
+  }
+
+  /// Number of the model's blocks.
+  public var blocks: Int { model.configuration.blocks }
+
+  /// The recipe that ``fit(chosen:rejected:recipe:)`` uses where none is given.
+  public var standardRecipe: EditRecipe {
+    EditRecipe.standard(blocks: model.configuration.blocks, hidden: model.configuration.hidden)
+  }
+
+  /// Finds the directions in which rejected texts differ from chosen ones.
+  ///
+  /// - Parameters:
+  ///   - chosen: the preferred text of each pair, its prompt included.
+  ///   - rejected: the other text of each pair, as many.
+  /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, or the recipe does not fit the model.
+  public func fit(chosen: [String], rejected: [String], recipe: EditRecipe? = nil) throws -> EditSubspace {
+    guard chosen.count == rejected.count else {
+      throw EditingError(
+        "pairs", "\(chosen.count) chosen texts cannot be paired with \(rejected.count) rejected ones")
+    }
+    let tokenizer = try model.tokenizer()
+    let fitting = try SubspaceFitting(
+      model, context, recipe ?? standardRecipe, chosen: try chosen.map { try tokenizer.encode($0) },
+      rejected: try rejected.map { try tokenizer.encode($0) })
+    return try fitting.run()
+  }
+
+  /// Writes the model with the subspace projected out of its MLP-value matrices.
+  ///
+  /// - Parameters:
+  ///   - strength: share that is removed; 1 for all of it.
+  ///   - folder: appears complete, with receipt and model card, or not at all; must not exist.
+  @discardableResult
+  public func apply(_ subspace: EditSubspace, strength: Double = 1, writingTo folder: String) throws
+    -> Receipt
+  {
+    try EditApplication(model, subspace, strength: strength, seed: context.seed).write(to: folder)
+  }
+
+  /// Proves an edit from its files, and against the base model where one is given.
+  public static func verify(_ folder: String, base: String? = nil) throws -> Verification {
+    try Verification(of: folder, base: try base.map { try Model(path: $0) })
+  }
+}

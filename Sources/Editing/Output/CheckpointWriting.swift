@@ -1,0 +1,83 @@
+internal import Checkpoints
+internal import Kernels
+internal import Storage
+internal import Transformer
+
+extension CheckpointLayout {
+  /// Writes every file into `folder` and answers a record of each tensor.
+  ///
+  /// - Parameter progress: told of bytes written.
+  func write(
+    _ model: Model, into folder: OutputFolder, progress: ProgressHandler?
+  ) throws -> [Receipt.Tensor] {
+    let total = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
+    var completed = 0
+    var records: [Receipt.Tensor] = []
+    for file in files {
+      if let source = file.verbatimSource {
+        try folder.copyFile(source, as: file.name)
+        for tensor in file.tensors {
+          records.append(try record(tensor, model, file.name) { _ in })
+          completed += tensor.byteCount
+          progress?(completed, total)
+        }
+        continue
+      }
+      let writer = try folder.createFile(file.name)
+      var output =
+        if let header = file.header {
+          try SafetensorsWriter(writer, repeating: header)
+        } else {
+          try SafetensorsWriter(
+            writer, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) },
+            metadata: [("format", "pt")])
+        }
+      for tensor in file.tensors {
+        records.append(
+          try record(tensor, model, file.name) { bytes in
+            try output.append(bytes, to: tensor.name)
+            completed += bytes.count
+            progress?(completed, total)
+          })
+      }
+      try output.finish()
+    }
+    for file in sideFiles {
+      switch file {
+      case .copy(let name, let source): try folder.copyFile(source, as: name)
+      case .text(let name, let text): try folder.writeFile(name, Array(text.utf8))
+      }
+    }
+    return records
+  }
+
+  /// Emits a tensor, hashing what goes by.
+  func record(
+    _ tensor: OutputTensor, _ model: Model, _ file: String, _ sink: (UnsafeRawBufferPointer) throws -> Void
+  ) throws -> Receipt.Tensor {
+    var digest = Digest()
+    let measure = try tensor.emit(from: model.tensors) { bytes in
+      digest.update(bytes)
+      try sink(bytes)
+    }
+    let edit = zipped(tensor.edit, measure).map { edit, measure in
+      Receipt.Edit(
+        block: edit.block, digestBefore: measure.digestBefore, residualBefore: measure.residualBefore,
+        residual: measure.residual, relativeChange: measure.relativeChange)
+    }
+    return Receipt.Tensor(
+      name: tensor.name, file: file, type: tensor.type.name, shape: tensor.shape, digest: digest.hex,
+      edit: edit)
+  }
+}
+
+extension OutputTensor {
+  /// Bytes of the tensor in the output.
+  var byteCount: Int { type.byteCount(elements: source.elementCount) ?? 0 }
+}
+
+/// Both values, where there are both.
+private func zipped<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
+  guard let a, let b else { return nil }
+  return (a, b)
+}

@@ -1,0 +1,78 @@
+internal import Storage
+
+extension Receipt {
+  /// Reads the receipt of an edited checkpoint.
+  ///
+  /// - Throws: where there is none, or it is not one.
+  public init(folder: String) throws {
+    let path = FileSystem.join(folder, Self.fileName)
+    guard FileSystem.kind(of: path) == .file else {
+      throw EditingError(
+        folder, "there is no \(Self.fileName), so this was not written by profs edit or profs apply")
+    }
+    let document = try JSONDocument(parsing: try FileSystem.readFile(path, limit: 256 << 20), source: path)
+    let root = Fields(path: path, value: document.root)
+    guard try root.text("format") == Self.format, try root.number("version") == 1 else {
+      throw EditingError(path, "expected \"format\": \"\(Self.format)\", \"version\": 1")
+    }
+    let base = try root.object("base")
+    let recipe = try root.object("recipe")
+    let pairs = try root.object("pairs")
+    let bounds = try recipe.list("blocks").compactMap(\.int)
+    guard bounds.count == 2, bounds[0] >= 1, bounds[0] <= bounds[1],
+      let method = EditRecipe.Method(rawValue: try recipe.text("method")),
+      let seed = UInt64(try recipe.text("seed"))
+    else { throw EditingError(path, "\"recipe\" cannot be read") }
+    self.init(
+      version: try root.text("profs"), baseName: try base.text("name"),
+      baseFiles: try base.list("files").map {
+        let fields = Fields(path: path, value: $0)
+        return File(name: try fields.text("name"), digest: try fields.text("sha256"))
+      },
+      strength: try recipe.real("strength"), seed: seed,
+      subspaceDigest: try root.object("subspace").text("sha256"),
+      provenance: EditSubspace.Provenance(
+        recipe: EditRecipe(
+          method: method, rank: try recipe.number("rank"), blocks: bounds[0]...bounds[1],
+          maximumTokens: try recipe.number("max_tokens")),
+        pairs: try pairs.number("count"), pairsDigest: try pairs.text("sha256"),
+        modelDigest: try base.text("model_sha256"), compute: try recipe.text("compute")),
+      tensors: try root.list("tensors").map { value in
+        let fields = Fields(path: path, value: value)
+        let edit = value["edit"].map { Fields(path: path, value: $0) }
+        return Tensor(
+          name: try fields.text("name"), file: try fields.text("file"), type: try fields.text("dtype"),
+          shape: try fields.list("shape").compactMap(\.int), digest: try fields.text("sha256"),
+          edit: try edit.map {
+            Edit(
+              block: try $0.number("block"), digestBefore: try $0.text("sha256_before"),
+              residualBefore: try $0.real("residual_before"), residual: try $0.real("residual"),
+              relativeChange: try $0.real("relative_change"))
+          })
+      })
+  }
+
+  /// Typed members of an object, with errors that name the file and the key.
+  private struct Fields {
+    let path: String
+    let value: JSONValue
+
+    func text(_ key: String) throws -> String { try require(key, "a string", value[key]?.string) }
+    func number(_ key: String) throws -> Int { try require(key, "an integer", value[key]?.int) }
+    func real(_ key: String) throws -> Double { try require(key, "a number", value[key]?.double) }
+    func object(_ key: String) throws -> Fields {
+      Fields(path: path, value: try require(key, "an object", value[key]))
+    }
+    func list(_ key: String) throws -> [JSONValue] {
+      let list = value[key].flatMap { $0.kind == .array ? $0 : nil }
+      return try require(key, "an array", list).elements
+    }
+
+    private func require<T>(_ key: String, _ kind: String, _ found: T?) throws -> T {
+      guard let found else {
+        throw EditingError(path, "\"\(key)\" must be \(kind), found \(value[key]?.describe ?? "nothing")")
+      }
+      return found
+    }
+  }
+}

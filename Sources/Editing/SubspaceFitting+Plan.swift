@@ -1,0 +1,22 @@
+package import Transformer
+
+extension SubspaceFitting {
+  /// What ``run(progress:)`` will hold in memory.
+  package func memoryPlan() throws -> MemoryPlan {
+    var plan = try embedding.memoryPlan()
+    let hidden = model.configuration.hidden
+    let side = min(pairs, hidden)
+    // Single precision: both sides. Double: the chosen side, the differences, and them centred. The Gram matrix and its
+    // tridiagonal form.
+    let embeddings = 2 * pairs * hidden * 4 + 3 * pairs * hidden * 8
+    plan.add(.init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * side * side * 8))
+    return plan
+  }
+
+  /// Floating-point operations of the matrix products of the pass.
+  package var operations: Double {
+    let c = model.configuration
+    let weights = c.hidden * (2 * c.queryWidth + 2 * c.keyValueWidth + 3 * c.intermediate)
+    return 2 * Double(weights) * Double(tokenCount) * Double(recipe.blocks.upperBound)
+  }
+}

@@ -1,0 +1,187 @@
+internal import Checkpoints
+internal import Kernels
+internal import Storage
+internal import SubspaceEditing
+package import Transformer
+
+/// Re-opens an edited checkpoint and proves the edit from its files.
+public struct Verification: Sendable {
+  /// One claim and whether it holds.
+  public struct Check: Sendable, Equatable {
+    /// What is claimed.
+    public let claim: String
+    /// Whether it is so.
+    public let holds: Bool
+    /// What was found: a figure where it holds, the first contradiction where it does not.
+    public let finding: String
+  }
+
+  /// The claims, in the order in which they were tested.
+  public let checks: [Check]
+  /// What the checkpoint says of itself.
+  public let receipt: Receipt
+  /// Whether every claim holds.
+  public var holds: Bool { checks.allSatisfy(\.holds) }
+
+  /// Checks the folder `path` against its receipt, and against `base` where it is given.
+  ///
+  /// Without the base: every tensor has the hash, type and shape of the receipt, none is missing or new, the edited ones
+  /// are those the subspace names, and they have no part in it. With it: the files are those the receipt names, and
+  /// every tensor computed anew from base and subspace has the bytes of the output.
+  /// - Throws: where the folder, its receipt or the base cannot be read.
+  package init(of path: String, base: Model?, progress: ProgressHandler? = nil) throws {
+    let receipt = try Receipt(folder: path)
+    let edited = try SafetensorsFolder(path: path)
+    let subspacePath = FileSystem.join(path, Receipt.subspaceFileName)
+    let subspace = try EditSubspace(path: subspacePath)
+    self.receipt = receipt
+    let total = edited.tensors.entries.reduce(0) { $0 + $1.bytes.count } * (base == nil ? 1 : 2)
+    var completed = 0
+
+    var checks = [
+      Check.equal(
+        "the subspace is the one of the receipt", try Digest.ofFile(subspacePath), receipt.subspaceDigest),
+      Self.originCheck(receipt, subspace),
+      Self.namesCheck(receipt, edited),
+    ]
+    var wrong: String?
+    for tensor in receipt.tensors {
+      guard let entry = edited.tensors[tensor.name] else { continue }
+      var digest = Digest()
+      try edited.tensors.withBytes(of: entry) { digest.update($0) }
+      if digest.hex != tensor.digest || entry.type.name != tensor.type || entry.shape != tensor.shape {
+        wrong = wrong ?? tensor.name
+      }
+      completed += entry.bytes.count
+      progress?(completed, total)
+    }
+    checks.append(
+      Check(
+        claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
+        finding: wrong.map { "\"\($0)\" differs" } ?? "\(receipt.tensors.count) tensors"))
+    checks.append(try Self.residualCheck(receipt, edited, subspace))
+    if let base {
+      checks += try Self.checks(receipt, subspace, base) { bytes in
+        completed += bytes
+        progress?(completed, total)
+      }
+    }
+    self.checks = checks
+  }
+
+  /// The receipt tells of the subspace what its file tells of itself, and names its blocks as the edited ones.
+  private static func originCheck(_ receipt: Receipt, _ subspace: EditSubspace) -> Check {
+    let claim = "receipt and subspace agree on pairs, recipe, model and blocks"
+    guard receipt.provenance == subspace.provenance else {
+      return Check(claim: claim, holds: false, finding: "they tell of different pairs, recipes or models")
+    }
+    let edited = receipt.edited.compactMap(\.edit?.block).sorted()
+    let expected = subspace.blocks.map(\.block)
+    let odd = Set(edited).symmetricDifference(expected).min()
+    return Check(
+      claim: claim, holds: edited == expected,
+      finding: edited == expected
+        ? "\(expected.count) blocks" : "block \(odd ?? 0) is edited in one of them only")
+  }
+
+  private static func namesCheck(_ receipt: Receipt, _ edited: SafetensorsFolder) -> Check {
+    let expected = Set(receipt.tensors.map(\.name))
+    let found = Set(edited.tensors.entries.map(\.name))
+    let odd = expected.symmetricDifference(found).sorted().first
+    return Check(
+      claim: "the tensors are those of the receipt", holds: odd == nil,
+      finding: odd.map { expected.contains($0) ? "\"\($0)\" is missing" : "\"\($0)\" is not in it" }
+        ?? "\(receipt.edited.count) of \(found.count) edited")
+  }
+
+  /// ‖V W′‖ / ‖W′‖ is what rounding leaves, for every edited tensor (for full strength).
+  private static func residualCheck(
+    _ receipt: Receipt, _ edited: SafetensorsFolder, _ subspace: EditSubspace
+  ) throws -> Check {
+    let claim = "nothing is written into the subspace any more: ‖V W′‖ / ‖W′‖"
+    guard receipt.strength == 1 else {
+      return Check(claim: claim, holds: true, finding: "not claimed at strength \(receipt.strength)")
+    }
+    var largest = 0.0
+    var wrong: String?
+    for tensor in receipt.edited {
+      guard let edit = tensor.edit, let entry = edited.tensors[tensor.name], entry.shape.count == 2 else {
+        continue
+      }
+      guard let directions = subspace[edit.block] else {
+        return Check(claim: claim, holds: false, finding: "the subspace has no block \(edit.block)")
+      }
+      var rest = try WeightCoefficients(
+        directions,
+        shape: WeightShape(layout: .outputsByInputs, outputs: entry.shape[0], inputs: entry.shape[1]))
+      let values = try edited.tensors.floats(entry)
+      try rest.add(values.span, rows: 0..<entry.rowCount)
+      largest = max(largest, rest.relativeNorm)
+      if rest.relativeNorm > OutputTensor.roundingResidual(entry.type, in: directions) {
+        wrong = wrong ?? tensor.name
+      }
+    }
+    let size = scientific(largest)
+    return Check(
+      claim: claim, holds: wrong == nil,
+      finding: wrong.map { "up to \(size), first in \"\($0)\"" } ?? "at most \(size)")
+  }
+
+  private static func checks(
+    _ receipt: Receipt, _ subspace: EditSubspace, _ base: Model, _ progress: (Int) -> Void
+  ) throws -> [Check] {
+    let layout = try CheckpointLayout(base, subspace, strength: receipt.strength)
+    let files = try layout.sourceFiles.map { try Digest.ofFile($0) }
+    var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
+    var wrong: String?
+    for file in layout.files {
+      for tensor in file.tensors {
+        let computed = try layout.record(tensor, base, file.name) { _ in }
+        let agrees = recorded.removeValue(forKey: tensor.name)?.agrees(with: computed) ?? false
+        if !agrees { wrong = wrong ?? tensor.name }
+        progress(tensor.byteCount)
+      }
+    }
+    wrong = wrong ?? recorded.keys.sorted().first
+    return [
+      Check.equal(
+        "the base model is the one of the receipt", files.joined(separator: " "),
+        receipt.baseFiles.map(\.digest).joined(separator: " ")),
+      Check(
+        claim: "base and subspace give these bytes, tensor by tensor", holds: wrong == nil,
+        finding: wrong.map { "\"\($0)\" differs" } ?? "identical"),
+    ]
+  }
+
+  private static func scientific(_ value: Double) -> String {
+    guard value > 0 else { return "0" }
+    let exponent = Int(value.exponent) * 30103 / 100_000 - 1
+    var (mantissa, power) = (value, exponent)
+    for _ in 0..<abs(exponent) { mantissa = exponent < 0 ? mantissa * 10 : mantissa / 10 }
+    while mantissa >= 10 { (mantissa, power) = (mantissa / 10, power + 1) }
+    while mantissa < 1 { (mantissa, power) = (mantissa * 10, power - 1) }
+    return "\((mantissa * 10).rounded() / 10)e\(power)"
+  }
+}
+
+extension Receipt.Tensor {
+  /// Whether both records are of the same bytes, and their measures equal but for the order of summation, which is the
+  /// processor's.
+  fileprivate func agrees(with other: Self) -> Bool {
+    func agree(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-4 * max(abs(a), abs(b)) }
+    guard name == other.name, file == other.file, type == other.type, shape == other.shape,
+      digest == other.digest
+    else { return false }
+    guard let edit, let computed = other.edit else { return edit == other.edit }
+    return edit.block == computed.block && edit.digestBefore == computed.digestBefore
+      && agree(edit.residualBefore, computed.residualBefore) && agree(edit.residual, computed.residual)
+      && agree(edit.relativeChange, computed.relativeChange)
+  }
+}
+
+extension Verification.Check {
+  fileprivate static func equal(_ claim: String, _ found: String, _ expected: String) -> Self {
+    Self(
+      claim: claim, holds: found == expected, finding: found == expected ? "same SHA-256" : "SHA-256 differs")
+  }
+}

@@ -1,0 +1,43 @@
+internal import CBLAS
+internal import COneDNN
+
+/// The precision in which matrices are multiplied.
+///
+/// Sums, norms, softmax and the residual stream are f32 in both.
+package enum ComputePrecision: String, Sendable, CaseIterable {
+  /// f32 operands through BLAS.
+  case f32
+  /// bf16 operands, f32 sums, through oneDNN.
+  case bf16
+
+  /// Whether this processor multiplies bf16 in hardware; without it bf16 is emulated and slow.
+  package static var bf16IsNative: Bool { profs_bf16_is_native() != 0 }
+
+  /// Bytes of one operand element.
+  package var elementBytes: Int { self == .f32 ? 4 : 2 }
+}
+
+/// How to compute: the one value that carries what would otherwise be global settings.
+package struct ComputeContext: Sendable {
+  /// Threads of every parallel loop and matrix product, at least 1.
+  package let threads: Int
+  /// Operand precision of matrix products.
+  package let precision: ComputePrecision
+  /// Seed of everything drawn at random.
+  package let seed: UInt64
+
+  /// - Parameters:
+  ///   - threads: threads for every parallel loop and matrix product; clamped to at least 1.
+  ///   - precision: operand precision of matrix products.
+  ///   - seed: seed of everything drawn at random.
+  package init(threads: Int, precision: ComputePrecision, seed: UInt64 = 0) {
+    self.threads = max(1, threads)
+    self.precision = precision
+    self.seed = seed
+    #if os(Linux)
+      // OpenBLAS and oneDNN both take their team size from OpenMP at each call. OpenBLAS's own setter must stay out of
+      // this: it moves buffers from under products that other threads are computing, which then come out wrong.
+      omp_set_num_threads(Int32(clamping: self.threads))
+    #endif
+  }
+}

@@ -1,0 +1,91 @@
+/// Root-mean-square norm of each row: yᵢ = xᵢ / √(mean(x²) + ε) · wᵢ (Zhang and Sennrich 2019, arXiv 1910.07467).
+///
+/// - Parameters:
+///   - source: `[rows, width]` f32.
+///   - weight: `[width]` f32.
+///   - epsilon: ε, added to the mean square.
+///   - destination: `[rows, width]` in `precision`; may be `source` itself in f32.
+package func rmsNorm(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, width: Int,
+  weight: UnsafePointer<Float>,
+  epsilon: Float, to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
+) {
+  context.parallelRanges(rows, grain: 16) { range in
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
+      guard let row = scratch.baseAddress else { return }
+      for r in range {
+        let x = unsafe source + r * width
+        let scale = unsafe 1 / (sumOfSquares(x, width) / Float(width) + epsilon).squareRoot()
+        unsafe scaleByWeight(x, weight, scale, width, to: row)
+        unsafe store(row, width, to: destination, at: r * width, precision)
+      }
+    }
+  }
+}
+
+@inline(__always)
+private func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
+  var lanes = Lanes.zero
+  var i = 0
+  while i + 16 <= count {
+    let value = unsafe UnsafeRawPointer(x + i).loadUnaligned(as: Lanes.self)
+    lanes += value * value
+    i += 16
+  }
+  var sum = lanes.sum()
+  while i < count {
+    unsafe sum += x[i] * x[i]
+    i += 1
+  }
+  return sum
+}
+
+@inline(__always)
+private func scaleByWeight(
+  _ x: UnsafePointer<Float>, _ weight: UnsafePointer<Float>, _ scale: Float, _ count: Int,
+  to row: UnsafeMutablePointer<Float>
+) {
+  for i in 0..<count { unsafe row[i] = x[i] * scale * weight[i] }
+}
+
+/// Writes `count` floats at element `offset` of `destination` in `precision`.
+@inline(__always)
+func store(
+  _ source: UnsafePointer<Float>, _ count: Int, to destination: UnsafeMutableRawPointer, at offset: Int,
+  _ precision: ComputePrecision
+) {
+  switch precision {
+  case .f32:
+    unsafe destination.assumingMemoryBound(to: Float.self).advanced(by: offset).update(
+      from: source, count: count)
+  case .bf16:
+    unsafe HalfPrecision.narrowToBF16(
+      source, count: count, to: destination.assumingMemoryBound(to: UInt16.self) + offset)
+  }
+}
+
+/// Copies `[rows, width]` f32 rows, `stride` apart, to contiguous rows in `precision`: the operand of a product.
+package func narrow(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, width: Int, stride: Int,
+  to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
+) {
+  context.parallelRanges(rows, grain: 16) { range in
+    for r in range {
+      unsafe store(source + r * stride, width, to: destination, at: r * width, precision)
+    }
+  }
+}
+
+/// Adds `bias`, `[width]`, to each of `rows` rows, `stride` elements apart.
+package func addBias(
+  _ context: ComputeContext, _ bias: UnsafePointer<Float>, to rowsBase: UnsafeMutablePointer<Float>,
+  rows: Int,
+  width: Int, stride: Int
+) {
+  context.parallelRanges(rows, grain: 64) { range in
+    for r in range {
+      let row = unsafe rowsBase + r * stride
+      for i in 0..<width { unsafe row[i] += bias[i] }
+    }
+  }
+}

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+internal import Editing
+internal import Storage
+internal import Transformer
+
+/// `profs apply`: the second half of an edit.
+struct ApplyCommand: ParsableCommand {
+  /// What an edit is written as.
+  enum Format: String, ExpressibleByArgument, CaseIterable {
+    case checkpoint
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "apply",
+    abstract: "Project a fitted subspace out of a model and write the edited checkpoint.")
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @Option(help: ArgumentHelp("Subspace file that profs fit wrote.", valueName: "file")) var subspace: String
+  @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
+  @Option(help: "What to write.") var format = Format.checkpoint
+  @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
+  @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
+    LayerRange?
+  @Option(help: ArgumentHelp("Only the first k directions of each block.", valueName: "k")) var rank: Int?
+  @Option(help: ArgumentHelp("Seed to record in the receipt.", valueName: "n")) var seed: UInt64 = 0
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if let rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
+    if !strength.isFinite || strength == 0 {
+      throw ValidationError("--strength must be a number other than 0.")
+    }
+  }
+
+  func run() throws {
+    let quiet = output.quiet || output.json
+    try NewOutput.check(out)
+    let opened = try Model(path: model)
+    let chosen = try EditSubspace(path: subspace).restricted(to: layers?.blocks, rank: rank)
+    let application = try EditApplication(opened, chosen, strength: strength, seed: seed)
+    let (receipt, seconds) = try ProgressBar.run("writing the checkpoint", quiet: quiet) {
+      try application.write(to: out, progress: $0)
+    }
+    if output.json {
+      Console.json([
+        "out": .string(out),
+        "changed": .array(receipt.edited.map(TensorReport.json)),
+        "unchanged": .int(receipt.tensors.count - receipt.edited.count),
+        "seconds": .double(seconds),
+      ])
+    } else {
+      TensorReport.print(receipt)
+      Console.result("written to \(out); prove it with: profs verify \(out) --base \(model)")
+    }
+  }
+}

@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import Editing
+internal import Kernels
+internal import Storage
+internal import Transformer
+
+/// `profs edit`: the main job, from pairs to a proved checkpoint.
+struct EditCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "edit",
+    abstract: "Edit a model: fit the subspace, project it out, write the checkpoint, prove it.",
+    discussion: """
+      Each pair is two texts of which one is preferred. The directions in which the rejected texts' embeddings differ \
+      most from the chosen ones' are projected out of the MLP-value matrices of the chosen blocks; nothing else changes.
+
+        profs edit model/ --pairs pairs.jsonl --out edited/
+        profs edit model.gguf --pairs p.tsv --columns chosen=neutral1,rejected=toxic --out edited/
+
+      The output has the files of the input, its receipt profs.json, and a model card. A GGUF becomes a Hugging Face \
+      folder in bf16.
+      """)
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @OptionGroup var fit: FitOptions
+  @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
+  @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if !strength.isFinite || strength == 0 {
+      throw ValidationError("--strength must be a number other than 0.")
+    }
+  }
+
+  func run() throws {
+    let meter = MemoryMeter()
+    let quiet = output.quiet || output.json
+    try NewOutput.check(out)
+    let (job, reading) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
+      try FitJob(model, fit, compute)
+    }
+    if !quiet { Console.message(job.summary) }
+    let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
+      try job.fitting.run(progress: $0)
+    }
+    let (receipt, writing) = try ProgressBar.run("writing the checkpoint", quiet: quiet) {
+      try EditApplication(job.model, subspace, strength: strength, seed: compute.seed).write(
+        to: out, progress: $0)
+    }
+    let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {
+      try Verification(of: out, base: job.model, progress: $0)
+    }
+    let peak = meter.stop()
+    guard proof.holds else {
+      throw ModelError(out, "the written edit could not be proved; run profs verify \(out) --base \(model)")
+    }
+    if output.json {
+      Console.json([
+        "out": .string(out),
+        "changed": .array(receipt.edited.map(TensorReport.json)),
+        "unchanged": .int(receipt.tensors.count - receipt.edited.count),
+        "pairs": .int(receipt.provenance.pairs),
+        "tokens": .int(job.fitting.tokenCount),
+        "compute": .string(job.context.precision.rawValue),
+        "verified": true,
+        "seconds": [
+          "reading": .double(reading), "fitting": .double(fitting), "writing": .double(writing),
+          "verifying": .double(proving),
+        ],
+        "peak_memory_bytes": .int(peak),
+      ])
+    } else {
+      TensorReport.print(receipt)
+      Console.result("peak memory \(formattedBytes(peak)), mapped files left out")
+      Console.result("written to \(out); check again with: profs verify \(out) --base \(model)")
+    }
+  }
+}

@@ -1,0 +1,74 @@
+internal import ArgumentParser
+internal import Checkpoints
+internal import Kernels
+internal import PreferenceData
+internal import Storage
+internal import Tokenization
+internal import Transformer
+
+extension TextEmbedding.Pooling: ExpressibleByArgument {}
+
+/// `profs embed`: what a model's residual stream makes of texts.
+struct EmbedCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "embed",
+    abstract: "Write the embeddings of texts after every block.",
+    discussion: """
+      The output holds one tensor, "embeddings", [blocks, texts, hidden] in F32: the residual stream after each block, \
+      before any final norm, pooled over each text's own tokens.
+      """)
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @Option(help: ArgumentHelp("Texts: .txt, one a line, or .jsonl with text or prompt.", valueName: "file"))
+  var texts: String
+  @Option(help: ArgumentHelp("Safetensors file to write; must not exist.", valueName: "file")) var out: String
+  @Option(help: "Which of a text's tokens are averaged.") var pooling: TextEmbedding.Pooling = .mean
+  @Option(
+    help: ArgumentHelp("Texts are cut after this many tokens; by default the model's length.", valueName: "n")
+  )
+  var maxTokens: Int?
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if let maxTokens, maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+  }
+
+  func run() throws {
+    let quiet = output.quiet || output.json
+    try NewOutput.check(out)
+    let opened = try Model(path: model)
+    let configuration = opened.configuration
+    let tokenizer = try opened.tokenizer()
+    let limit = min(maxTokens ?? configuration.maximumPositions, configuration.maximumPositions)
+    let ids = try TextList(path: texts).texts.map { Array(try tokenizer.encode($0).prefix(limit)) }
+    let embedding = try TextEmbedding(
+      opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling, padding: tokenizer.eosID ?? 0)
+    let file = try AtomicFile(out)
+    var writer = try SafetensorsWriter(
+      file.writer,
+      tensors: [
+        .init(name: "embeddings", type: .f32, shape: [configuration.blocks, ids.count, configuration.hidden])
+      ],
+      metadata: [("pooling", pooling.rawValue), ("hook", "residual-stream-after-block")])
+    let (_, seconds) = try ProgressBar.run("embedding texts", quiet: quiet) { progress in
+      try embedding.forEachBlock(in: 1...configuration.blocks, progress: progress) { _, values in
+        try values.withUnsafeBytes { try writer.append($0, to: "embeddings") }
+      }
+    }
+    try writer.finish()
+    try file.commit()
+    if output.json {
+      Console.json([
+        "out": .string(out), "blocks": .int(configuration.blocks), "texts": .int(ids.count),
+        "hidden": .int(configuration.hidden), "tokens": .int(ids.reduce(0) { $0 + $1.count }),
+        "seconds": .double(seconds),
+      ])
+    } else {
+      Console.result(
+        "\(ids.count) texts, \(configuration.blocks) blocks of width \(configuration.hidden): \(out)")
+    }
+  }
+}

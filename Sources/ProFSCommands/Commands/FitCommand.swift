@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Editing
+internal import Storage
+internal import SubspaceEditing
+
+/// `profs fit`: the first half of an edit.
+struct FitCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fit",
+    abstract: "Find the subspace of a model from preference pairs, without editing anything.")
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @OptionGroup var fit: FitOptions
+  @Option(help: ArgumentHelp("Subspace file to write; must not exist.", valueName: "file")) var out: String
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let meter = MemoryMeter()
+    let quiet = output.quiet || output.json
+    try NewOutput.check(out)
+    let (job, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in try FitJob(model, fit, compute) }
+    if !quiet { Console.message(job.summary) }
+    let (subspace, seconds) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
+      try job.fitting.run(progress: $0)
+    }
+    try subspace.write(to: out)
+    let peak = meter.stop()
+    if output.json {
+      Console.json([
+        "out": .string(out),
+        "pairs": .int(job.pairs),
+        "tokens": .int(job.fitting.tokenCount),
+        "blocks": .array(
+          subspace.blocks.map {
+            [
+              "block": .int($0.block), "rank": .int($0.subspace.rank),
+              "singular_values": .array($0.subspace.singularValues.prefix(32).map { .double($0) }),
+            ]
+          }),
+        "seconds": .double(seconds),
+        "peak_memory_bytes": .int(peak),
+      ])
+    } else {
+      Console.result("written to \(out); apply it with: profs apply \(model) --subspace \(out) --out EDITED")
+    }
+  }
+}

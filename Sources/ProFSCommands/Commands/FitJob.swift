@@ -1,0 +1,43 @@
+internal import Editing
+internal import Kernels
+internal import Transformer
+
+/// What `edit`, `fit` and `inspect` share: an opened model, its pairs as tokens, and the fit ready to run.
+struct FitJob {
+  /// The model to fit.
+  let model: Model
+  /// Threads, precision and seed; the precision is ``ComputePrecision/forFitting`` unless the user chose one.
+  let context: ComputeContext
+  /// The standard recipe of the model with what the user chose instead.
+  let recipe: EditRecipe
+  /// Number of pairs.
+  let pairs: Int
+  /// The pairs packed for the pass.
+  let fitting: SubspaceFitting
+
+  /// Opens the model at `path`, reads the pairs and packs them; nothing is computed yet.
+  ///
+  /// - Throws: whatever is wrong with the model, the pairs or the options.
+  init(_ path: String, _ options: FitOptions, _ compute: ComputeOptions) throws {
+    model = try Model(path: path)
+    context = compute.context(defaultPrecision: .forFitting)
+    recipe = options.editRecipe(model)
+    let (chosen, rejected) = try options.tokenizedPairs(model)
+    pairs = chosen.count
+    fitting = try SubspaceFitting(model, context, recipe, chosen: chosen, rejected: rejected)
+  }
+
+  /// One line on what is going to happen.
+  var summary: String {
+    let c = model.configuration
+    return
+      "\(model.family.name), \(c.blocks) blocks of width \(c.hidden); \(pairs) pairs, \(fitting.tokenCount) tokens; "
+      + "rank \(recipe.rank) in blocks \(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound), "
+      + "\(context.precision.rawValue) on \(context.threads) threads"
+  }
+}
+
+extension ComputePrecision {
+  /// The precision of a fit where the user chose none: see Documentation/Precision.md for the measurements.
+  static var forFitting: ComputePrecision { bf16IsNative ? .bf16 : .f32 }
+}

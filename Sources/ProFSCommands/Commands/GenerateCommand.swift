@@ -1,0 +1,99 @@
+internal import ArgumentParser
+internal import Kernels
+internal import PreferenceData
+internal import Storage
+internal import Tokenization
+internal import Transformer
+
+/// `profs generate`: continues prompts, of one model or of two side by side.
+struct GenerateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "generate", abstract: "Continue prompts with a model, or with two side by side.")
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @Option(help: ArgumentHelp("Prompts: .txt, one a line, or .jsonl with text or prompt.", valueName: "file"))
+  var prompts: String?
+  @Option(help: ArgumentHelp("One prompt; may be given several times.", valueName: "text")) var prompt:
+    [String] = []
+  @Option(help: ArgumentHelp("A second model to set beside the first.", valueName: "model")) var against:
+    String?
+  @Option(help: ArgumentHelp("Tokens to add.", valueName: "n")) var maxNewTokens = 20
+  @Option(help: ArgumentHelp("0 takes the most probable token; above 0 samples.", valueName: "x"))
+  var temperature = 0.0
+  @Option(help: ArgumentHelp("Sample among the k most probable tokens.", valueName: "k")) var topK: Int?
+  @Option(help: ArgumentHelp("Sample among the fewest tokens with this probability.", valueName: "p"))
+  var topP: Double?
+  @Flag(help: "Print offensive words in full; --json always does.") var unmasked = false
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func validate() throws {
+    if prompts == nil && prompt.isEmpty { throw ValidationError("Give --prompts FILE or --prompt TEXT.") }
+    if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
+    if temperature < 0 { throw ValidationError("--temperature must not be negative.") }
+    if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1.") }
+    if let topP, topP <= 0 || topP > 1 { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    if temperature == 0, topK != nil || topP != nil {
+      throw ValidationError("--top-k and --top-p need --temperature above 0.")
+    }
+  }
+
+  func run() throws {
+    let texts = try (prompts.map { try TextList(path: $0).texts } ?? []) + prompt
+    let context = compute.context(defaultPrecision: .f32)
+    let first = try continuations(of: texts, model, context)
+    let second = try against.map { try continuations(of: texts, $0, context) }
+    if output.json {
+      var members: [(key: String, value: JSON)] = [("continuations", json(texts, first))]
+      if let second { members.append(("against", json(texts, second))) }
+      Console.json(.object(members))
+      return
+    }
+    for (index, text) in texts.enumerated() {
+      Console.result("\(index + 1). \(onOneLine(text))")
+      if let second {
+        Console.result("   base    \(onOneLine(first[index].text))")
+        Console.result("   edited  \(onOneLine(second[index].text))")
+      } else {
+        Console.result("   \(onOneLine(first[index].text))")
+      }
+    }
+  }
+
+  private struct Continuation {
+    let text: String
+    let ids: [Int32]
+  }
+
+  private func continuations(of texts: [String], _ path: String, _ context: ComputeContext) throws
+    -> [Continuation]
+  {
+    let model = try Model(path: path)
+    let tokenizer = try model.tokenizer()
+    let ids = try texts.map { try tokenizer.encode($0) }
+    let options = Decoder.Options(
+      maximumNewTokens: maxNewTokens, sampling: Sampling(temperature: temperature, topK: topK, topP: topP),
+      stopTokens: model.stopTokens(tokenizer))
+    let (new, _) = try ProgressBar.run("generating", quiet: output.quiet || output.json) {
+      try Decoder(model, context).generate(ids, options, progress: $0)
+    }
+    return new.map { Continuation(text: tokenizer.decode($0), ids: $0) }
+  }
+
+  private func json(_ prompts: [String], _ continuations: [Continuation]) -> JSON {
+    .array(
+      zip(prompts, continuations).map { prompt, continuation in
+        [
+          "prompt": .string(prompt), "text": .string(continuation.text),
+          "ids": .array(continuation.ids.map { .int(Int($0)) }),
+        ]
+      })
+  }
+
+  private func onOneLine(_ text: String) -> String {
+    let line = String(text.map { $0.isNewline ? "⏎" : $0 })
+    return unmasked ? line : Masking.mask(line)
+  }
+}

@@ -1,0 +1,120 @@
+internal import ArgumentParser
+internal import Checkpoints
+internal import Editing
+internal import Kernels
+internal import Storage
+internal import Tokenization
+internal import Transformer
+
+/// `profs inspect`: what a model is and what an edit of it will take, before anything runs.
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what a model is, and the memory and time an edit of it will take.",
+    discussion: """
+      The plan is for profs edit with the same options. Without --pairs it assumes 500 pairs of 16 tokens a side.
+      """)
+
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
+  var model: String
+
+  @Option(help: ArgumentHelp("The pairs the plan is for.", valueName: "file")) var pairs: String?
+  @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
+  @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
+  @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: Int?
+  @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
+  @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n")) var maxTokens = 128
+  @OptionGroup var compute: ComputeOptions
+  @OptionGroup var output: OutputOptions
+
+  func run() throws {
+    let opened = try Model(path: model)
+    let fitting = try self.fitting(opened)
+    let context = compute.context(defaultPrecision: .forFitting)
+    var plan = try fitting.memoryPlan()
+    plan.add(.init("the program, vocabulary and pairs", MemoryMeter.current() ?? 0))
+    let seconds = fitting.operations / context.measuredRate()
+    let weights = opened.tensors.entries.reduce(0) { $0 + $1.bytes.count }
+    output.json
+      ? Console.json(json(opened, plan, context, seconds, weights))
+      : print(opened, plan, context, seconds, weights)
+  }
+
+  /// The fit that is planned for: of the pairs given, or of texts that stand for pairs.
+  private func fitting(_ model: Model) throws -> SubspaceFitting {
+    let context = compute.context(defaultPrecision: .forFitting)
+    var options = FitOptions()
+    (options.columns, options.limit, options.rank) = (columns, limit, rank)
+    (options.layers, options.maxTokens, options.recipe) = (layers, maxTokens, .paper)
+    let sides: (chosen: [[Int32]], rejected: [[Int32]])
+    if let pairs {
+      options.pairs = pairs
+      sides = try options.tokenizedPairs(model)
+    } else {
+      // Texts that share nothing, so that none of their tokens are saved.
+      let vocabulary = Int32(clamping: model.configuration.vocabulary)
+      let texts = (0..<1000).map { text in (0..<16).map { Int32(text * 16 + $0) % vocabulary } }
+      sides = (Array(texts[..<500]), Array(texts[500...]))
+      _ = try model.tokenizer()
+    }
+    return try SubspaceFitting(
+      model, context, options.editRecipe(model), chosen: sides.chosen, rejected: sides.rejected)
+  }
+
+  private func typeCounts(_ model: Model) -> [(type: String, tensors: Int, bytes: Int)] {
+    var counts: [(type: String, tensors: Int, bytes: Int)] = []
+    for entry in model.tensors.entries {
+      if let index = counts.firstIndex(where: { $0.type == entry.type.name }) {
+        counts[index].tensors += 1
+        counts[index].bytes += entry.bytes.count
+      } else {
+        counts.append((entry.type.name, 1, entry.bytes.count))
+      }
+    }
+    return counts
+  }
+
+  private func print(
+    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext, _ seconds: Double, _ weights: Int
+  ) {
+    let c = model.configuration
+    func row(_ label: String, _ value: String) { Console.result(label.rightPadded(16) + value) }
+    row("family", model.family.name)
+    row("blocks", "\(c.blocks), \(c.hidden) wide, MLP \(c.intermediate)")
+    row("heads", "\(c.heads) of \(c.headDimension), \(c.keyValueHeads) for keys and values")
+    row("vocabulary", "\(c.vocabulary)\(c.tiedHead ? ", output head tied to the embedding" : "")")
+    row("positions", "\(c.maximumPositions)")
+    row("weights", "\(model.tensors.entries.count) tensors, \(formattedBytes(weights))")
+    for (type, tensors, bytes) in typeCounts(model) {
+      row("", "\(type): \(tensors), \(formattedBytes(bytes))")
+    }
+    row("edited role", "\(model.tensorName(.mlpValue, block: 1)) …")
+    Console.result()
+    Console.result("memory of an edit, mapped files left out: \(formattedBytes(plan.total))")
+    for item in plan.items {
+      Console.result("  " + formattedBytes(item.bytes).leftPadded(8) + "  \(item.purpose)")
+    }
+    Console.result(
+      "time of the fit: about \(ProgressBar.time(seconds * 1.25)) "
+        + "(\(context.precision.rawValue), \(context.threads) threads, measured just now)")
+  }
+
+  private func json(
+    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext, _ seconds: Double, _ weights: Int
+  ) -> JSON {
+    let c = model.configuration
+    return [
+      "family": .string(model.family.name), "blocks": .int(c.blocks), "hidden": .int(c.hidden),
+      "intermediate": .int(c.intermediate), "heads": .int(c.heads), "key_value_heads": .int(c.keyValueHeads),
+      "head_dim": .int(c.headDimension), "vocabulary": .int(c.vocabulary),
+      "positions": .int(c.maximumPositions),
+      "tied_head": .bool(c.tiedHead), "tensors": .int(model.tensors.entries.count),
+      "weight_bytes": .int(weights),
+      "types": .object(typeCounts(model).map { ($0.type, JSON.int($0.bytes)) }),
+      "compute": .string(context.precision.rawValue), "threads": .int(context.threads),
+      "memory_bytes": .int(plan.total),
+      "memory": .array(plan.items.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
+      "fit_seconds": .double(seconds * 1.25),
+    ]
+  }
+}

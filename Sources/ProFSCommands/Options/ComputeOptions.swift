@@ -1,0 +1,37 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Kernels
+
+extension ComputePrecision: ExpressibleByArgument {}
+
+/// How to compute; shared by every command that runs a model.
+struct ComputeOptions: ParsableArguments {
+  @Option(help: "Precision of matrix products. bf16 is twice as fast where the processor has it in hardware.")
+  var compute: ComputePrecision?
+
+  @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n"))
+  var threads: Int?
+
+  @Option(help: ArgumentHelp("Seed of everything drawn at random.", valueName: "n"))
+  var seed: UInt64 = 0
+
+  func validate() throws {
+    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+  }
+
+  /// - Parameter precision: where the user chose none.
+  func context(defaultPrecision precision: ComputePrecision) -> ComputeContext {
+    ComputeContext(
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: compute ?? precision,
+      seed: seed)
+  }
+}
+
+/// What every command prints.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print one JSON document to standard output instead of text.")
+  var json = false
+
+  @Flag(name: [.short, .long], help: "No progress and no messages.")
+  var quiet = false
+}

@@ -1,0 +1,69 @@
+public import ArgumentParser
+internal import Checkpoints
+internal import Editing
+internal import Evaluation
+internal import PreferenceData
+internal import Storage
+internal import SubspaceEditing
+internal import Tokenization
+internal import Transformer
+
+/// The `profs` command.
+public struct ProFSCommand: ParsableCommand {
+  public static let configuration = CommandConfiguration(
+    commandName: "profs",
+    abstract: "Edits unwanted behaviour out of an open-weights language model, without training.",
+    discussion: """
+      A few hundred preference pairs, one pass over the weights, and an edited checkpoint that other tools load, with
+      proof of what changed. The method is ProFS (ICLR 2025, arXiv 2405.13967).
+
+        profs edit MODEL --pairs pairs.jsonl --out EDITED      edit a model
+        profs verify EDITED --base MODEL                       prove the edit from its files
+        profs generate MODEL --against EDITED --prompts p.txt  see what it does
+
+      MODEL is a folder in Hugging Face layout or a .gguf file. Blocks are counted from 1. Every command takes --json
+      for one JSON document on standard output; progress and messages go to standard error.
+      Exit codes: 0 done, 1 the input is at fault or nothing was changed, 64 usage, 70 internal error.
+      """,
+    version: profsVersion,
+    subcommands: [
+      EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, GenerateCommand.self,
+      PerplexityCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
+    ])
+
+  /// Required by the parser, which fills in nothing: the command has no options of its own.
+  public init() {}
+
+  /// Parses the arguments, runs the command and ends the process with its exit code.
+  public static func runAndExit() -> Never {
+    PatientThreads.restartIfNeeded()
+    Interruption.install()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch {
+      if let message = inputFault(error) {
+        Console.error(message)
+        exit(withError: ExitCode(1))
+      }
+      exit(withError: error)
+    }
+    exit()
+  }
+
+  /// The sentence for an error that the input or the machine is at fault for; `nil` for usage and internal errors.
+  private static func inputFault(_ error: any Error) -> String? {
+    switch error {
+    case let error as StorageError: error.description
+    case let error as JSONError: error.description
+    case let error as CheckpointError: error.description
+    case let error as TokenizationError: error.description
+    case let error as ModelError: error.description
+    case let error as SubspaceError: error.description
+    case let error as EditingError: error.description
+    case let error as EvaluationError: error.description
+    case let error as PreferenceDataError: error.description
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,98 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A file mapped read-only into memory: pages are read when they are touched and dropped when memory is
+/// short.
+///
+/// The mapping is private, so nobody can write through it. A file that another process shortens while it is
+/// mapped ends this process (`SIGBUS`), as with every mapping: models are replaced by renaming, never in
+/// place.
+@safe
+package final class MappedFile: Sendable {
+  /// The path as it was given.
+  package let path: String
+  /// Size of the file when it was opened.
+  package let byteCount: Int
+  // The mapping is read-only and lives exactly as long as `self`, so sharing it between threads is safe.
+  // `nil` for an empty file, which the system refuses to map.
+  private nonisolated(unsafe) let base: UnsafeRawPointer?
+
+  /// Maps the regular file at `path` without reading it.
+  ///
+  /// An empty file is allowed. Throws when the file cannot be opened or mapped, or is a folder, pipe or
+  /// device.
+  package init(path: String) throws(StorageError) {
+    self.path = path
+    let descriptor = try FileDescriptor(opening: path, flags: O_RDONLY)
+    let status = try descriptor.status()
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let kind = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "not a regular file"
+      throw StorageError(path: path, reason: "expected a file, found \(kind)")
+    }
+    guard let byteCount = Int(exactly: status.st_size), byteCount >= 0 else {
+      throw StorageError(path: path, reason: "the file's size, \(status.st_size), is out of range")
+    }
+    self.byteCount = byteCount
+    guard byteCount > 0 else {
+      unsafe self.base = nil
+      return
+    }
+    let address = unsafe mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor.number, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else {
+      throw StorageError(path: path, action: "map \(byteCount) bytes", errorNumber: errno)
+    }
+    unsafe self.base = UnsafeRawPointer(address)
+  }
+
+  deinit {
+    if let base = unsafe base { unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+  }
+
+  /// Lends the bytes of `range`; they must not be kept beyond `body`.
+  ///
+  /// Throws a `StorageError` when `range` is not inside the file, and whatever `body` throws.
+  package func withBytes<R>(_ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    guard range.lowerBound >= 0, range.upperBound <= byteCount else {
+      throw StorageError(
+        path: path, offset: range.lowerBound,
+        reason:
+          "bytes \(range.lowerBound)..<\(range.upperBound) were asked for, but the file has \(byteCount)")
+    }
+    guard let base = unsafe base else { return try unsafe body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+    return try unsafe body(UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count))
+  }
+
+  /// Lends the whole file.
+  package func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    try unsafe withBytes(0..<byteCount, body)
+  }
+
+  /// Asks the system to start reading `range` in the background.
+  ///
+  /// A hint: a range outside the file is ignored.
+  package func adviseWillNeed(_ range: Range<Int>) { advise(range, MADV_WILLNEED) }
+
+  /// Tells the system that `range` will not be used soon.
+  ///
+  /// Its pages no longer count as this process's memory. A hint; the bytes stay readable.
+  package func adviseDontNeed(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
+
+  private func advise(_ range: Range<Int>, _ advice: Int32) {
+    guard let base = unsafe base else { return }
+    let clamped = range.clamped(to: 0..<byteCount)
+    guard !clamped.isEmpty else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    // Dropping a page that is only partly in `range` would throw away a neighbour's bytes: round inwards.
+    // Fetching one is harmless: round outwards. The last page of the file belongs to whoever asks for its
+    // end.
+    let outward = advice == MADV_WILLNEED
+    let start = outward ? clamped.lowerBound / page * page : (clamped.lowerBound + page - 1) / page * page
+    let end =
+      outward || clamped.upperBound == byteCount ? clamped.upperBound : clamped.upperBound / page * page
+    guard start < end else { return }
+    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, advice)
+  }
+}

@@ -1,0 +1,40 @@
+internal import Kernels
+
+/// Vectors of one width in single precision, one a row: embeddings of texts, or directions.
+public struct Embeddings: Sendable, Equatable {
+  /// Number of vectors.
+  public let count: Int
+  /// Width of a vector.
+  public let hidden: Int
+  /// The vectors, one after another, `[count, hidden]`.
+  public let values: [Float]
+
+  /// Wraps `values`, `[count, hidden]` row after row.
+  ///
+  /// Throws when their number is not `count × hidden`. Values are not looked at.
+  public init(count: Int, hidden: Int, values: [Float]) throws(SubspaceError) {
+    let (size, overflow) = count.multipliedReportingOverflow(by: hidden)
+    guard count >= 0, hidden >= 0, !overflow, values.count == size else {
+      throw SubspaceError(
+        reason: .sizesDisagree(
+          what: "values of \(count) vectors of width \(hidden)", expected: overflow ? -1 : size,
+          found: values.count))
+    }
+    (self.count, self.hidden, self.values) = (count, hidden, values)
+  }
+
+  /// The values in double precision, `[count, hidden]`.
+  ///
+  /// Throws when a value is not finite, naming `what` and the row.
+  func matrix(_ what: String) throws(SubspaceError) -> Matrix {
+    if let index = values.firstIndex(where: { !$0.isFinite }) {
+      throw SubspaceError(reason: .notFinite(what: what, row: index / hidden))
+    }
+    return Matrix(rows: count, columns: hidden, widening: values.span)
+  }
+}
+
+/// Runs linear algebra and passes its failure on as this module's error.
+func computing<R>(_ body: () throws(LinearAlgebraError) -> R) throws(SubspaceError) -> R {
+  do { return try body() } catch { throw SubspaceError(reason: .linearAlgebra(error.description)) }
+}

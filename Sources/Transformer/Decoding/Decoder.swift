@@ -1,0 +1,113 @@
+package import Kernels
+
+/// Batched decoding: all prompts take a step together, so every weight is read once a step for all of them.
+package struct Decoder {
+  private let model: Model
+  private let context: ComputeContext
+
+  /// What to generate.
+  package struct Options: Sendable {
+    /// Tokens after which a text ends where no stop token has ended it; 0 generates nothing.
+    package var maximumNewTokens: Int
+    /// How each token is chosen.
+    package var sampling: Sampling
+    /// Tokens that end a text; the token itself is kept.
+    package var stopTokens: Set<Int32>
+
+    /// Options from their parts: greedy, and to full length, where nothing else is said.
+    package init(maximumNewTokens: Int, sampling: Sampling = .greedy, stopTokens: Set<Int32> = []) {
+      self.maximumNewTokens = maximumNewTokens
+      self.sampling = sampling
+      self.stopTokens = stopTokens
+    }
+  }
+
+  /// Memory that the keys and values of one batch of prompts may take, in bytes.
+  private static let cacheBudget = 512 << 20
+  private static let largestBatch = 256
+
+  /// Reads nothing yet; `context` brings the seed that sampling draws from.
+  package init(_ model: Model, _ context: ComputeContext) {
+    self.model = model
+    self.context = context
+  }
+
+  /// Continues each prompt; the answer holds the new tokens only, in the order of the prompts.
+  ///
+  /// A prompt's result does not depend on which others share its batch, up to rounding: each draws from a generator
+  /// of its own, seeded by the context's seed and the prompt's index.
+  /// - Throws: ``ModelError`` for an empty prompt, or where prompt and continuation exceed the model's positions.
+  package func generate(_ prompts: [[Int32]], _ options: Options, progress: ProgressHandler? = nil) throws
+    -> [[Int32]]
+  {
+    for (index, prompt) in prompts.enumerated() {
+      if prompt.isEmpty { throw ModelError(model.path, "prompt \(index + 1) has no tokens") }
+      let length = prompt.count + options.maximumNewTokens
+      if length > model.configuration.maximumPositions {
+        throw ModelError(
+          model.path,
+          "prompt \(index + 1) and its continuation have \(length) tokens, but the model has "
+            + "\(model.configuration.maximumPositions) positions; use a smaller --max-new-tokens")
+      }
+    }
+    var results: [[Int32]] = []
+    let total = prompts.count * options.maximumNewTokens
+    for batch in batches(prompts, options) {
+      results += try generate(prompts[batch], options) { completed in
+        progress?(batch.lowerBound * options.maximumNewTokens + completed, total)
+      }
+    }
+    progress?(total, total)
+    return results
+  }
+
+  /// Cuts the prompts so that each batch's keys and values stay within the budget.
+  private func batches(_ prompts: [[Int32]], _ options: Options) -> [Range<Int>] {
+    var batches: [Range<Int>] = []
+    var first = 0
+    var tokens = 0
+    for (index, prompt) in prompts.enumerated() {
+      let added = prompt.count + options.maximumNewTokens
+      let bytes = KeyValueCache.byteCount(
+        blocks: model.configuration.blocks, width: model.configuration.keyValueWidth, tokens: tokens + added)
+      if index > first, bytes > Self.cacheBudget || index - first >= Self.largestBatch {
+        batches.append(first..<index)
+        first = index
+        tokens = 0
+      }
+      tokens += added
+    }
+    if first < prompts.count { batches.append(first..<prompts.count) }
+    return batches
+  }
+
+  private func generate(
+    _ prompts: ArraySlice<[Int32]>, _ options: Options, progress: (Int) -> Void
+  ) throws -> [[Int32]] {
+    guard options.maximumNewTokens > 0 else { return prompts.map { _ in [] } }
+    var generators = prompts.indices.map { index in
+      var mix = SplitMix64(seed: context.seed &+ UInt64(index))
+      return SplitMix64(seed: mix.next())
+    }
+    let texts = Array(prompts)
+    var results = texts.map { _ in [Int32]() }
+    var active = Array(texts.indices)
+    let session = try DecodingSession(model, context, texts, room: options.maximumNewTokens)
+    var logits = try session.prefill()
+    for step in 0..<options.maximumNewTokens {
+      let vocabulary = model.configuration.vocabulary
+      logits.withUnsafeBufferPointer { logits in
+        for (row, text) in active.enumerated() {
+          let range = row * vocabulary..<(row + 1) * vocabulary
+          results[text].append(
+            options.sampling.choose(UnsafeBufferPointer(rebasing: logits[range]), using: &generators[text]))
+        }
+      }
+      progress((step + 1) * texts.count)
+      active.removeAll { results[$0].last.map(options.stopTokens.contains) ?? true }
+      guard !active.isEmpty, step + 1 < options.maximumNewTokens else { break }
+      logits = try session.step(active.map { (text: $0, token: results[$0].last ?? 0) })
+    }
+    return results
+  }
+}

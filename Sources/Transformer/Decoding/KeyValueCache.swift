@@ -1,0 +1,63 @@
+internal import Kernels
+internal import Storage
+
+/// Keys and values of every block for several texts that grow, each with room of its own: no padding.
+///
+/// Layout: block by block, text by text, position by position, the keys of all heads and then the values.
+final class KeyValueCache {
+  private let width: Int
+  private let blocks: Int
+  /// First row of each text within a block, and one past the last text's.
+  private let firstRows: [Int]
+  private var memory: AlignedBuffer<Float>
+
+  /// - Parameters:
+  ///   - capacities: the most tokens each text will have.
+  ///   - width: columns of the keys (and of the values).
+  init(blocks: Int, width: Int, capacities: [Int]) {
+    self.blocks = blocks
+    self.width = width
+    var firstRows = [0]
+    for capacity in capacities { firstRows.append((firstRows.last ?? 0) + capacity) }
+    self.firstRows = firstRows
+    memory = unsafe AlignedBuffer(uninitializedCount: blocks * (firstRows.last ?? 0) * 2 * width)
+  }
+
+  /// Bytes that a cache of these texts takes.
+  static func byteCount(blocks: Int, width: Int, tokens: Int) -> Int { blocks * tokens * 2 * width * 4 }
+
+  /// Stores the keys and values of consecutive positions of a text.
+  func store(
+    block: Int, text: Int, position: Int, count: Int, keys: UnsafePointer<Float>,
+    values: UnsafePointer<Float>,
+    stride: Int
+  ) {
+    precondition(firstRows[text] + position + count <= firstRows[text + 1], "the text has outgrown its room")
+    withRow(block, text, position) { row in
+      for index in 0..<count {
+        (row + index * 2 * width).update(from: keys + index * stride, count: width)
+        (row + index * 2 * width + width).update(from: values + index * stride, count: width)
+      }
+    }
+  }
+
+  /// The first `count` keys and values of a text in a block.
+  ///
+  /// The range is valid while the cache lives.
+  func keyRange(block: Int, text: Int, count: Int) -> KeyRange {
+    withRow(block, text, 0) { row in
+      KeyRange(keys: row, values: row + width, stride: 2 * width, count: count)
+    }
+  }
+
+  private func withRow<R>(
+    _ block: Int, _ text: Int, _ position: Int, _ body: (UnsafeMutablePointer<Float>) -> R
+  ) -> R {
+    let rowsPerBlock = firstRows.last ?? 0
+    let row = (block - 1) * rowsPerBlock + firstRows[text] + position
+    return memory.withUnsafeMutableBufferPointer { memory in
+      guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
+      return body(base + row * 2 * width)
+    }
+  }
+}

@@ -1,0 +1,88 @@
+internal import Foundation
+
+/// How the next token is chosen from the logits.
+package struct Sampling: Sendable, Hashable {
+  /// Divides the logits; 0 takes the most probable token.
+  package var temperature: Double
+  /// Keep only this many of the most probable tokens.
+  package var topK: Int?
+  /// Keep the fewest most probable tokens whose probabilities reach this sum, in (0, 1].
+  ///
+  /// Source: Holtzman, Buys, Du, Forbes and Choi 2020, arXiv 1904.09751.
+  package var topP: Double?
+
+  /// Always the most probable token.
+  package static let greedy = Sampling(temperature: 0)
+
+  /// Sampling from the whole vocabulary, unless `topK` or `topP` narrows it.
+  package init(temperature: Double, topK: Int? = nil, topP: Double? = nil) {
+    self.temperature = temperature
+    self.topK = topK
+    self.topP = topP
+  }
+
+  /// Chooses a token; ties go to the lower id.
+  package func choose(_ logits: UnsafeBufferPointer<Float>, using generator: inout SplitMix64) -> Int32 {
+    guard temperature > 0 else { return greedy(logits) }
+    let largest = Double(logits.max() ?? 0)
+    var candidates = logits.indices.map {
+      (token: $0, weight: exp((Double(logits[$0]) - largest) / temperature))
+    }
+    if topK != nil || topP != nil { candidates = filtered(candidates) }
+    var remaining = generator.nextUnit() * candidates.reduce(0) { $0 + $1.weight }
+    for (token, weight) in candidates {
+      remaining -= weight
+      if remaining < 0 { return Int32(token) }
+    }
+    return Int32(candidates[candidates.count - 1].token)
+  }
+
+  /// The tokens that top-k and top-p leave, most probable first.
+  private func filtered(_ all: [(token: Int, weight: Double)]) -> [(token: Int, weight: Double)] {
+    var candidates = all
+    if let topP, topK == nil {
+      // Tokens this improbable sum to less than 1 − p even together, so none of them is needed to reach p: what is left
+      // to sort is a small part of the vocabulary.
+      let negligible = all.reduce(0) { $0 + $1.weight } * (1 - topP) / Double(all.count)
+      candidates.removeAll { $0.weight < negligible }
+    }
+    candidates.sort { ($0.weight, $1.token) > ($1.weight, $0.token) }
+    if let topK { candidates.removeLast(max(0, candidates.count - max(1, topK))) }
+    if let topP {
+      // As in transformers, p is a share of what top-k left.
+      let limit = (topK == nil ? all : candidates).reduce(0) { $0 + $1.weight } * topP
+      var sum = 0.0
+      let last = candidates.firstIndex { candidate in
+        sum += candidate.weight
+        return sum >= limit
+      }
+      if let last { candidates.removeSubrange((last + 1)...) }
+    }
+    return candidates
+  }
+
+  private func greedy(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
+    var best = 0
+    for index in logits.indices where logits[index] > logits[best] { best = index }
+    return Int32(best)
+  }
+}
+
+/// The SplitMix64 generator (Steele, Lea and Flood 2014): small, and the same numbers on every platform.
+package struct SplitMix64: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+
+  /// Equal seeds give equal numbers; any seed will do.
+  package init(seed: UInt64) { state = seed }
+
+  package mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// A number in [0, 1).
+  package mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+}

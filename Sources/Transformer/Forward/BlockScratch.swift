@@ -1,0 +1,60 @@
+internal import Kernels
+internal import Storage
+
+/// Where the activations inside a block lie in one piece of memory that is reused for every chunk and block.
+struct BlockScratchLayout: Sendable {
+  /// `[rows, hidden]` operand: the normed residual stream.
+  let normed: Int
+  /// `[rows, queries + keys + values]` f32.
+  let queryKeyValue: Int
+  /// `[rows, queries]` f32: what attention answers.
+  let attended: Int
+  /// `[rows, queries]` operand: the same, narrowed.
+  let attendedOperand: Int
+  /// `[rows, 2 · intermediate]` f32.
+  let gateAndUp: Int
+  /// `[rows, intermediate]` operand.
+  let mlpOperand: Int
+  let byteCount: Int
+
+  /// - Parameter rows: the most rows a chunk has.
+  init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
+    var size = 0
+    func region(_ columns: Int, _ elementBytes: Int) -> Int {
+      defer { size += (rows * columns * elementBytes + 63) / 64 * 64 }
+      return size
+    }
+    let operand = precision.elementBytes
+    normed = region(configuration.hidden, operand)
+    // Attention is over when the MLP begins, so the two share their memory.
+    let shared = size
+    queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
+    attended = region(configuration.queryWidth, 4)
+    attendedOperand = region(configuration.queryWidth, operand)
+    let attentionEnd = size
+    size = shared
+    gateAndUp = region(2 * configuration.intermediate, 4)
+    mlpOperand = region(configuration.intermediate, operand)
+    byteCount = max(size, attentionEnd)
+  }
+}
+
+/// Memory laid out by ``BlockScratchLayout``.
+final class BlockScratch {
+  /// Where the regions lie, in bytes from the start.
+  let layout: BlockScratchLayout
+  private var memory: AlignedBuffer<UInt8>
+
+  /// Allocates for chunks of at most `rows` rows; the memory is not cleared.
+  init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
+    layout = BlockScratchLayout(configuration, precision, rows: rows)
+    memory = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)
+  }
+
+  /// Lends the memory; `body` finds its regions by the layout's offsets.
+  func lend<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R? {
+    try memory.withUnsafeMutableBufferPointer { memory in
+      try memory.baseAddress.map { try body(UnsafeMutableRawPointer($0)) }
+    }
+  }
+}

@@ -1,0 +1,138 @@
+internal import Foundation
+package import Kernels
+
+/// How far a long computation has come; `completed` runs from 0 to `total`.
+package typealias ProgressHandler = (_ completed: Int, _ total: Int) -> Void
+
+/// Layer-major forward pass: every token goes through a block before the next block is touched, so weights are read
+/// once, in order, and memory is one block, one chunk's activations and the residual stream.
+package struct ForwardPass {
+  private let model: Model
+  private let context: ComputeContext
+  private let forest: TokenForest
+  /// The residual stream, `[tokens, hidden]` f32.
+  private let stream: ResidualStream
+
+  /// Tokens of a chunk: enough rows for the matrix products to reach their speed, few enough for a chunk's
+  /// activations to stay in the last-level cache.
+  package static let chunkTokens = 1024
+
+  /// Looks up the embeddings of every token.
+  ///
+  /// - Throws: ``ModelError`` where a token is outside the vocabulary or a text is longer than the model's positions.
+  package init(_ model: Model, _ context: ComputeContext, _ forest: TokenForest) throws {
+    self.model = model
+    self.context = context
+    self.forest = forest
+    if let longest = forest.positions.max(), Int(longest) >= model.configuration.maximumPositions {
+      throw ModelError(
+        model.path,
+        "a text has \(longest + 1) tokens, but the model has \(model.configuration.maximumPositions) positions; "
+          + "use a smaller --max-tokens or --window")
+    }
+    stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
+    try stream.embed(forest.tokens, model)
+  }
+
+  /// Runs blocks 1…`lastBlock`.
+  ///
+  /// - Parameters:
+  ///   - keysAndValues: called for each block and chunk, with the chunk's keys and values, before attention.
+  ///   - progress: told of tokens done in all blocks.
+  ///   - afterBlock: called with the block's number and the residual stream after it.
+  package func run(
+    throughBlock lastBlock: Int, progress: ProgressHandler? = nil, keysAndValues: KeyValueSink? = nil,
+    afterBlock: (_ block: Int, ResidualStream) throws -> Void = { _, _ in }
+  ) throws {
+    let configuration = model.configuration
+    guard !forest.tokens.isEmpty else { return }
+    let pass = BlockPass(
+      configuration: configuration, context: context,
+      rotary: model.rotaryTable(positions: Int(forest.positions.max() ?? 0) + 1),
+      weights: try BlockWeights(model, context),
+      scratch: BlockScratch(configuration, context.precision, rows: forest.largestChunk))
+    let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0) }
+    let total = forest.tokens.count * lastBlock
+    var completed = 0
+    for block in 1...max(1, lastBlock) where block <= lastBlock {
+      try pass.weights.load(block)
+      for plan in plans {
+        try stream.withRows { rows in
+          try forest.positions.withUnsafeBufferPointer { positions in
+            try pass(
+              rows + plan.tokens.lowerBound * configuration.hidden,
+              positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])
+            ) { qkv, output in
+              keysAndValues?(
+                block, plan.tokens, qkv.base + qkv.keys, qkv.base + qkv.values, qkv.stride)
+              return plan.attention(qkv, output, outputStride: configuration.queryWidth)
+            }
+          }
+        }
+        completed += plan.tokens.count
+        progress?(completed, total)
+      }
+      try afterBlock(block, stream)
+    }
+  }
+
+  /// Receives a chunk's keys and values in a block: block, the chunk's tokens, keys, values, and the row stride.
+  package typealias KeyValueSink = (
+    _ block: Int, _ tokens: Range<Int>, _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>,
+    _ stride: Int
+  ) -> Void
+}
+
+/// Which rows of a chunk attend to which: the forest's segments as runs of rows, worked out once for all blocks.
+private struct ChunkPlan {
+  let tokens: Range<Int>
+  private var queries: [(rows: Range<Int>, isCausal: Bool)] = []
+  private var ranges: [Range<Int>] = []
+  private var keys: [Range<Int>] = []
+
+  init(_ forest: TokenForest, chunk: Int) {
+    tokens = forest.tokenRange(ofChunk: chunk)
+    for segment in forest.chunks[chunk] {
+      let first = keys.count
+      for ancestor in forest.path(to: segment) {
+        let range = forest.segments[ancestor].tokens
+        keys.append(range.lowerBound - tokens.lowerBound..<range.upperBound - tokens.lowerBound)
+      }
+      let own = forest.segments[segment]
+      queries.append(
+        (
+          own.tokens.lowerBound - tokens.lowerBound..<own.tokens.upperBound - tokens.lowerBound,
+          !own.isPadding
+        ))
+      if own.isPadding { keys.removeLast() }
+      ranges.append(first..<keys.count)
+    }
+  }
+
+  func attention(
+    _ qkv: BlockPass.QueryKeyValue, _ output: UnsafeMutablePointer<Float>, outputStride: Int
+  ) -> BlockPass.AttentionPlan {
+    let keyRanges = keys.map { rows in
+      KeyRange(
+        keys: qkv.base + rows.lowerBound * qkv.stride + qkv.keys,
+        values: qkv.base + rows.lowerBound * qkv.stride + qkv.values, stride: qkv.stride, count: rows.count)
+    }
+    let jobs = zip(queries, ranges).map { queries, ranges in
+      AttentionJob(
+        queries: qkv.base + queries.rows.lowerBound * qkv.stride, queryStride: qkv.stride,
+        output: output + queries.rows.lowerBound * outputStride, outputStride: outputStride,
+        count: queries.rows.count,
+        ranges: ranges, isCausal: queries.isCausal)
+    }
+    return BlockPass.AttentionPlan(jobs: jobs, keyRanges: keyRanges)
+  }
+}
+
+extension Model {
+  /// Cosines and sines for positions `0..<positions`.
+  func rotaryTable(positions: Int) -> RotaryTable {
+    let pairs = configuration.headDimension / 2
+    let frequencies = (0..<pairs).map { 1 / pow(configuration.rotaryBase, Double($0) / Double(pairs)) }
+    return RotaryTable(frequencies: frequencies, positions: positions, pairing: rotaryPairing)
+  }
+}

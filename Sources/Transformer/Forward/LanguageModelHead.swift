@@ -1,0 +1,126 @@
+internal import Checkpoints
+package import Kernels
+internal import Storage
+
+/// The final norm and the output matrix, applied to chosen rows of the residual stream.
+///
+/// The vocabulary is taken in slices, each widened once and multiplied with every row, so neither the whole head nor
+/// a whole row of logits need ever exist.
+package struct LanguageModelHead {
+  private let model: Model
+  private let context: ComputeContext
+
+  /// Vocabulary rows of a slice, and residual rows multiplied with it at a time: 8 MB of logits.
+  private static let sliceTokens = 4096
+  private static let sliceRows = 512
+
+  /// Reads nothing yet: the head is taken slice by slice at each call.
+  package init(_ model: Model, _ context: ComputeContext) {
+    self.model = model
+    self.context = context
+  }
+
+  /// log p of the target after each row, and the most probable token.
+  ///
+  /// - Parameters:
+  ///   - rows: rows of `stream`.
+  ///   - targets: the token that follows each row.
+  package func logSoftmax(
+    _ stream: ResidualStream, rows: [Int], targets: [Int32], progress: ProgressHandler? = nil
+  ) throws -> StreamedLogSoftmax {
+    var result = StreamedLogSoftmax(targets: targets)
+    try forEachSlice(stream, rows) { logits, rows, tokens in
+      result.consume(context, logits, rows: rows, firstToken: tokens.lowerBound, width: tokens.count)
+      progress?(
+        tokens.lowerBound * targets.count + rows.upperBound * tokens.count,
+        model.configuration.vocabulary * targets.count)
+    }
+    return result
+  }
+
+  /// Logits after each row, `[rows, vocabulary]`.
+  package func logits(_ stream: ResidualStream, rows: [Int]) throws -> [Float] {
+    let vocabulary = model.configuration.vocabulary
+    return try [Float](unsafeUninitializedCapacity: rows.count * vocabulary) { result, count in
+      try forEachSlice(stream, rows) { logits, rows, tokens in
+        for row in 0..<rows.count {
+          result.baseAddress?.advanced(by: (rows.lowerBound + row) * vocabulary + tokens.lowerBound)
+            .update(from: logits + row * tokens.count, count: tokens.count)
+        }
+      }
+      count = rows.count * vocabulary
+    }
+  }
+
+  /// Calls `body` with `[rows.count, tokens.count]` logits for every slice of rows and vocabulary.
+  private func forEachSlice(
+    _ stream: ResidualStream, _ rows: [Int],
+    _ body: (UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ tokens: Range<Int>) -> Void
+  ) throws {
+    guard !rows.isEmpty else { return }
+    let width = model.configuration.hidden
+    let precision = context.precision
+    let head = try model.weight(.outputHead)
+    let operands = try normed(stream, rows)
+    let mapped = precision.isStored(as: head)
+    let sliceTokens = min(Self.sliceTokens, head.rowCount)
+    var weights = AlignedBuffer<UInt8>(count: mapped ? 0 : sliceTokens * width * precision.elementBytes)
+    var logits = unsafe AlignedBuffer<Float>(
+      uninitializedCount: min(rows.count, Self.sliceRows) * sliceTokens)
+
+    try operands.withUnsafeBufferPointer { operands in
+      try weights.withUnsafeMutableBufferPointer { weights in
+        try logits.withUnsafeMutableBufferPointer { logits in
+          guard let operands = operands.baseAddress, let weights = weights.baseAddress,
+            let logits = logits.baseAddress
+          else { return }
+          for firstToken in stride(from: 0, to: head.rowCount, by: sliceTokens) {
+            let tokens = firstToken..<min(firstToken + sliceTokens, head.rowCount)
+            if !mapped {
+              try model.tensors.convert(
+                head, rows: tokens, to: precision, at: UnsafeMutableRawPointer(weights), context)
+            }
+            try model.tensors.withBytes(of: head, rows: tokens) { bytes in
+              guard let stored = bytes.baseAddress else { return }
+              let matrix = WeightMatrix(
+                mapped ? stored : UnsafeRawPointer(weights), precision, outputs: tokens.count, inputs: width,
+                layout: .outputMajor)
+              for firstRow in stride(from: 0, to: rows.count, by: Self.sliceRows) {
+                let range = firstRow..<min(firstRow + Self.sliceRows, rows.count)
+                multiply(
+                  ActivationMatrix(
+                    UnsafeRawPointer(operands) + firstRow * width * precision.elementBytes, precision,
+                    rows: range.count, columns: width), by: matrix, into: logits, stride: tokens.count)
+                body(logits, range, tokens)
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// The final norm of chosen rows, as operands: `[rows, hidden]` in the compute precision.
+  private func normed(_ stream: ResidualStream, _ rows: [Int]) throws -> AlignedBuffer<UInt8> {
+    let width = stream.width
+    let weight = try model.tensors.floats(try model.weight(.finalNorm))
+    var gathered = unsafe AlignedBuffer<Float>(uninitializedCount: rows.count * width)
+    var operands = unsafe AlignedBuffer<UInt8>(
+      uninitializedCount: rows.count * width * context.precision.elementBytes)
+    try stream.withRows { source in
+      gathered.withUnsafeMutableBufferPointer { gathered in
+        operands.withUnsafeMutableBufferPointer { operands in
+          guard let gathered = gathered.baseAddress, let operands = operands.baseAddress else { return }
+          for (index, row) in rows.enumerated() {
+            (gathered + index * width).update(from: source + row * width, count: width)
+          }
+          rmsNorm(
+            context, gathered, rows: rows.count, width: width, weight: weight,
+            epsilon: model.configuration.normEpsilon, to: UnsafeMutableRawPointer(operands), context.precision
+          )
+        }
+      }
+    }
+    return operands
+  }
+}

@@ -1,0 +1,110 @@
+internal import Checkpoints
+package import Kernels
+
+/// Embeddings of texts: the residual stream after a block, pooled over each text's tokens.
+package struct TextEmbedding {
+  /// Which tokens of a text are averaged.
+  package enum Pooling: String, Sendable, CaseIterable {
+    /// All of the text's own tokens: the paper's choice.
+    case mean
+    /// All but the first, which in many models is an attention sink of enormous norm.
+    case skipFirst = "skip-first"
+    /// The last token alone.
+    case last
+    /// All texts padded to the longest, padding included in the average: what the paper's published code does.
+    case meanPadded = "mean-padded"
+  }
+
+  private let model: Model
+  private let context: ComputeContext
+  private let forest: TokenForest
+  private let ranges: [[Range<Int>]]
+
+  /// Packs the texts.
+  ///
+  /// - Parameters:
+  ///   - texts: token ids; texts that begin alike share the computation.
+  ///   - padding: the token ``Pooling/meanPadded`` pads with; not used otherwise.
+  /// - Throws: ``ModelError`` for a text without tokens.
+  package init(
+    _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0
+  ) throws {
+    if let empty = texts.firstIndex(where: \.isEmpty) {
+      throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
+    }
+    self.model = model
+    self.context = context
+    let paddedLength = pooling == .meanPadded ? texts.map(\.count).max() : nil
+    forest = TokenForest(
+      texts, chunkTokens: ForwardPass.chunkTokens,
+      padding: paddedLength.map { .init(token: padding, length: $0) })
+    ranges = texts.indices.map { [forest] text in
+      let ranges = forest.ranges(ofText: text)
+      switch pooling {
+      case .mean, .meanPadded: return ranges
+      case .skipFirst: return texts[text].count == 1 ? ranges : Self.droppingFirst(ranges)
+      case .last: return ranges.last.map { [$0.upperBound - 1..<$0.upperBound] } ?? []
+      }
+    }
+  }
+
+  private static func droppingFirst(_ ranges: [Range<Int>]) -> [Range<Int>] {
+    guard let first = ranges.first else { return [] }
+    return [first.lowerBound + 1..<first.upperBound] + ranges.dropFirst()
+  }
+
+  /// Tokens that are computed for each block, shared prefixes counted once.
+  package var tokenCount: Int { forest.tokens.count }
+
+  /// What ``forEachBlock(in:progress:_:)`` will hold in memory.
+  package func memoryPlan() throws -> MemoryPlan { try MemoryPlan(model, context, forest) }
+
+  /// Runs blocks up to the last of `blocks` and calls `body` with each one's embeddings, `[texts, hidden]`, in order.
+  package func forEachBlock(
+    in blocks: ClosedRange<Int>, progress: ProgressHandler? = nil,
+    _ body: (_ block: Int, _ embeddings: [Float]) throws -> Void
+  ) throws {
+    let pass = try ForwardPass(model, context, forest)
+    try pass.run(
+      throughBlock: blocks.upperBound, progress: progress,
+      afterBlock: { block, stream in
+        guard blocks.contains(block) else { return }
+        let embeddings = try stream.means(context, ofTexts: ranges)
+        guard embeddings.allSatisfy(\.isFinite) else { throw try model.explainNonFinite(throughBlock: block) }
+        try body(block, embeddings)
+      })
+  }
+}
+
+extension Model {
+  /// The error for a residual stream that is not finite after `block`: names the weight at fault where there is one.
+  ///
+  /// After the last block the weights of the logits are looked at as well.
+  package func explainNonFinite(throughBlock block: Int) throws -> ModelError {
+    var entries = [try weight(.tokenEmbedding)]
+    for candidate in 1...block {
+      for role in WeightRole.allCases where role.isPerBlock {
+        entries += [Part.weight, .bias].compactMap { entry(role, block: candidate, part: $0) }
+      }
+    }
+    if block == configuration.blocks { entries += [try weight(.finalNorm), try weight(.outputHead)] }
+    for entry in entries {
+      if let row = try tensors.firstNonFiniteRow(of: entry) {
+        return ModelError(
+          path, "tensor \"\(entry.name)\" holds NaN or infinity in row \(row); the checkpoint is damaged")
+      }
+    }
+    return ModelError(path, "the residual stream after block \(block) is not finite; try --compute f32")
+  }
+}
+
+extension TensorStore {
+  /// The first row, from 0, that holds NaN or infinity.
+  fileprivate func firstNonFiniteRow(of entry: TensorEntry) throws -> Int? {
+    var values = [Float](repeating: 0, count: entry.rowElements)
+    return try (0..<entry.rowCount).first { row in
+      try widen(entry, rows: row..<row + 1, to: &values)
+      return !values.allSatisfy(\.isFinite)
+    }
+  }
+}

@@ -1,0 +1,48 @@
+internal import Checkpoints
+internal import Storage
+
+extension Model {
+  /// Opens a GGUF file, making the `config.json` it would have as a Hugging Face folder.
+  static func openGGUF(_ path: String) throws -> Opened {
+    let file = try GGUFFile(path: path)
+    guard let architecture = file["general.architecture"]?.string else {
+      throw ModelError(path, "metadata key \"general.architecture\" is missing; this is not a language model")
+    }
+    guard let family = ModelFamily.all.first(where: { $0.ggufArchitecture == architecture }) else {
+      throw ModelError(
+        path,
+        "architecture \"\(architecture)\" is not supported; supported: "
+          + ModelFamily.all.map(\.ggufArchitecture).joined(separator: ", "))
+    }
+    for key in ["rope.scaling.type", "expert_count"] {
+      let name = "\(architecture).\(key)"
+      guard let value = file[name] else { continue }
+      if value.string == "none" || value.int == 0 { continue }
+      throw ModelError(path, "metadata key \"\(name)\" asks for a feature that is not supported")
+    }
+
+    var members = family.fixedConfig
+    for (key, gguf) in family.ggufNumbers {
+      guard let value = file["\(architecture).\(gguf)"] else { continue }
+      if let number = value.int {
+        members.append((key, .int(number)))
+      } else if let number = value.double {
+        members.append((key, .double(number)))
+      } else {
+        throw ModelError(path, "metadata key \"\(architecture).\(gguf)\" must be one number")
+      }
+    }
+    // The vocabulary's size is stated or follows from the embedding.
+    let embedding = family.ggufNames[.tokenEmbedding].flatMap { file.tensors[$0] }
+    if !members.contains(where: { $0.key == "vocab_size" }), let rows = embedding?.shape.first {
+      members.append(("vocab_size", .int(rows)))
+    }
+    for (key, gguf) in [("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")] {
+      if let id = file["tokenizer.ggml.\(gguf)_token_id"]?.int { members.append((key, .int(id))) }
+    }
+    let tied = family.ggufNames[.outputHead].map { file.tensors[$0] == nil } ?? false
+    members.append(("tie_word_embeddings", .bool(tied)))
+    return Opened(
+      source: .gguf(file), family: family, config: .object(members), configPath: path, tensors: file.tensors)
+  }
+}

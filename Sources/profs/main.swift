@@ -1,0 +1,3 @@
+import ProFSCommands
+
+ProFSCommand.runAndExit()

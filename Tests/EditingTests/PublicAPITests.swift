@@ -1,0 +1,42 @@
+import ProFS
+import Testing
+
+/// The main job through the one public import, as a program that uses the package writes it.
+@Suite struct PublicAPITests {
+  @Test("A Swift program fits, applies and verifies", arguments: PaperGoldens.all)
+  func mainJob(_ goldens: PaperGoldens) throws {
+    let folder = try TemporaryFolder()
+    let editor = try ModelEditor(modelAt: goldens.folder, compute: .f32)
+    #expect(editor.blocks == 3)
+    #expect(editor.standardRecipe == EditRecipe(rank: 2, blocks: 2...3))
+    let pairs = try PreferenceFile(path: goldens.pairsPath).pairs
+    let subspace = try editor.fit(
+      chosen: pairs.compactMap { $0.text(of: .chosen) },
+      rejected: pairs.compactMap { $0.text(of: .rejected) },
+      recipe: EditRecipe(rank: 3, blocks: 2...3))
+    #expect(subspace.provenance.pairs == pairs.count && subspace.hidden == 48)
+    let receipt = try editor.apply(subspace, writingTo: folder.path("out"))
+    #expect(receipt.edited.count == 2)
+    #expect(try ModelEditor.verify(folder.path("out")).holds)
+    let proof = try ModelEditor.verify(folder.path("out"), base: goldens.folder)
+    #expect(proof.holds && proof.receipt == receipt)
+
+    // From a file, in fewer blocks and half as strong.
+    try subspace.write(to: folder.path("s.safetensors"))
+    let read = try EditSubspace(path: folder.path("s.safetensors")).restricted(to: 3...3, rank: 1)
+    let half = try editor.apply(read, strength: 0.5, writingTo: folder.path("half"))
+    #expect(half.strength == 0.5 && half.edited.map(\.edit?.block) == [3])
+    let angles = try PrincipalAngles(
+      between: try #require(read[3]).directions, and: try #require(subspace[3]).directions)
+    #expect(angles.largestSine < 1e-6)
+  }
+
+  @Test("Sides that differ in number are refused")
+  func unpaired() throws {
+    let editor = try ModelEditor(modelAt: PaperGoldens.all[0].folder)
+    #expect { try editor.fit(chosen: ["a", "b"], rejected: ["c"]) } throws: {
+      $0 is EditingError && "\($0)".contains("2 chosen")
+    }
+    #expect { try editor.fit(chosen: [], rejected: []) } throws: { "\($0)".contains("none") }
+  }
+}

@@ -1,0 +1,108 @@
+import Foundation
+import PreferenceData
+import Testing
+
+@Suite("Reading texts")
+struct TextListTests {
+  @Test("real prompt lists give the texts that Python reads from them", arguments: Goldens.shared.real.texts)
+  func realData(golden: Goldens.Texts) throws {
+    guard let path = sharedFile(golden.path) else { return }
+    let texts = try TextList(path: path).texts
+    #expect(texts.count == golden.count && fingerprint(texts) == golden.fingerprint)
+  }
+
+  @Test(
+    "the n-th text is the n-th line, empty ones included",
+    arguments: [
+      ("a\nb\n", ["a", "b"]), ("a\nb", ["a", "b"]), ("a\r\nb\r\n", ["a", "b"]), ("\n", [""]),
+      ("\na", ["", "a"]),
+      ("a\n\n\nb\n\n", ["a", "", "", "b", ""]), (" a \t\n", [" a \t"]), ("\u{FEFF}a\n", ["a"]),
+      ("a\rb\n", ["a\rb"]), ("a\u{2028}b\u{85}c\n", ["a\u{2028}b\u{85}c"]), ("\"a\",b\n", ["\"a\",b"]),
+    ])
+  func lines(content: String, texts: [String]) throws {
+    #expect(try withFile("texts.txt", content.utf8) { try TextList(path: $0).texts } == texts)
+  }
+
+  @Test("records give their text, or their prompt, nested as in RealToxicityPrompts or not")
+  func records() throws {
+    let lines = """
+      {"text": "one", "prompt": "not this"}
+      {"prompt": "two"}
+
+      {"filename": "x", "prompt": {"text": "three\\n", "toxicity": 0.9}, "continuation": {"text": "no"}}
+      "four"
+      {"text": ""}
+      """
+    let expected = ["one", "two", "three\n", "four", ""]
+    #expect(try withFile("texts.jsonl", lines.utf8) { try TextList(path: $0).texts } == expected)
+    let array = "[" + lines.split(separator: "\n").joined(separator: ",\n") + "]"
+    #expect(try withFile("texts.json", array.utf8) { try TextList(path: $0).texts } == expected)
+  }
+
+  @Test(
+    "records without a text, empty files and other names are refused, with the line",
+    arguments: [
+      ("texts.jsonl", "{\"text\":\"a\"}\n{\"body\":\"b\"}", 2), ("texts.jsonl", "{\"text\":3}", 1),
+      ("texts.jsonl", "{\"prompt\":{\"body\":\"b\"}}", 1), ("texts.jsonl", "{\"text\":", 1),
+      ("texts.jsonl", "\n", nil),
+      ("texts.json", "[\"a\",\n3]", 2), ("texts.txt", "", nil), ("texts.md", "a", nil), ("texts", "a", nil),
+      (".gz", "a", nil),
+    ] as [(String, String, Int?)])
+  func refused(name: String, content: String, line: Int?) throws {
+    let error = #expect(throws: PreferenceDataError.self) {
+      try withFile(name, content.utf8) { _ = try TextList(path: $0) }
+    }
+    #expect(error?.line == line)
+  }
+
+  @Test("a line that is not UTF-8 is named")
+  func encoding() throws {
+    let error = #expect(throws: PreferenceDataError.self) {
+      try withFile("texts.txt", Array("a\nb\n".utf8) + [0xC3, 0x28]) { _ = try TextList(path: $0) }
+    }
+    #expect(error?.line == 3)
+  }
+
+  @Test("packed files are read as Python's gzip reads them", arguments: Goldens.shared.packed)
+  func packed(golden: Goldens.Packed) throws {
+    let plain = try withFile("texts.txt", golden.text.utf8) { try TextList(path: $0) }
+    #expect(try withFile("texts.txt.gz", golden.data) { try TextList(path: $0) } == plain)
+    #expect(try withFile("TEXTS.TXT.GZ", golden.data) { try TextList(path: $0) } == plain)
+  }
+
+  @Test("packed files cut short or damaged anywhere, or not packed at all, are refused")
+  func damagedPacking() throws {
+    let golden = try #require(Goldens.shared.packed.first)
+    for end in 0..<golden.data.count {
+      #expect(throws: PreferenceDataError.self, "cut at \(end)") {
+        try withFile("texts.txt.gz", golden.data.prefix(end)) { _ = try TextList(path: $0) }
+      }
+    }
+    // Behind the ten bytes of header everything is covered by a checksum, but for the padding of the last
+    // byte of packed data.
+    let plain = try withFile("texts.txt.gz", golden.data) { try TextList(path: $0) }
+    var refused = 0
+    for position in 10..<golden.data.count {
+      var damaged = Array(golden.data)
+      damaged[position] ^= 0x10
+      do {
+        #expect(try withFile("texts.txt.gz", damaged) { try TextList(path: $0) } == plain)
+      } catch is PreferenceDataError {
+        refused += 1
+      }
+    }
+    #expect(refused >= golden.data.count - 11)
+    for content in [Array("plain text\n".utf8), Array(golden.data) + Array("rest".utf8)] {
+      #expect(throws: PreferenceDataError.self) {
+        try withFile("texts.txt.gz", content) { _ = try TextList(path: $0) }
+      }
+    }
+  }
+
+  @Test("a small file that unpacks to a huge one is refused before it does")
+  func bomb() throws {
+    let path = Goldens.folder.appending(path: "bomb.txt.gz").path(percentEncoded: false)
+    let error = #expect(throws: PreferenceDataError.self) { try TextList(path: path) }
+    #expect(error?.reason.contains("unpacks to more than") == true)
+  }
+}

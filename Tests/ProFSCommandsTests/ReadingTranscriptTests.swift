@@ -1,0 +1,117 @@
+import Checkpoints
+import Foundation
+import Kernels
+import Storage
+import Testing
+
+/// The commands that only read a model.
+@Suite struct ReadingTranscriptTests {
+  /// The tiny models' tokenizer: two special tokens, then printable ASCII from the space on.
+  static func ids(_ text: String) -> [Int] { text.utf8.map { Int($0) - 32 + 2 } }
+
+  @Test("tokenize gives the ids of every text, in the file's order")
+  func tokenize() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("Hello\nA b, c!\n", "t.txt")
+    try folder.write(#"{"text": "one"}"# + "\n" + #"{"prompt": {"text": "two"}}"# + "\n", "t.jsonl")
+    for (arguments, texts) in [
+      (["--texts", "t.txt"], ["Hello", "A b, c!"]), (["--texts", "t.jsonl"], ["one", "two"]),
+      (["--text", "x y", "--text", "z"], ["x y", "z"]),
+    ] {
+      let run = try Transcript(
+        ["tokenize", Fixture.model("llama-tied")] + arguments + ["--json"], in: folder)
+      #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+      let found = try run.json()["texts"]?.elements.map { $0["ids"]?.elements.compactMap(\.int) ?? [] }
+      #expect(found == texts.map(Self.ids))
+    }
+    let plain = try Transcript(["tokenize", Fixture.model("llama-tied"), "--text", "Hi"], in: folder)
+    #expect(plain.output == Self.ids("Hi").map(String.init).joined(separator: " ") + "\n")
+  }
+
+  @Test("embed writes [blocks, texts, hidden] in the file's order, whatever the pooling's company")
+  func embed() throws {
+    let folder = try TemporaryFolder()
+    let goldens = try SafetensorsFile(path: Fixture.model("llama-tied") + "/goldens.safetensors").tensors
+    // The golden sequences of the model, in two orders: the order of texts is that of the file.
+    let texts = ["a", "Hello", "2 + 2 = 4, is it not?", "The quick brown fox jumps over the lazy dog."]
+    for order in [[0, 1, 2, 3], [3, 1, 0, 2]] {
+      try folder.write(order.map { texts[$0] + "\n" }.joined(), "t.txt")
+      let run = try Transcript(
+        [
+          "embed", Fixture.model("llama-tied"), "--texts", "t.txt", "--compute", "f32", "--out",
+          "\(order[0]).safetensors",
+          "--json",
+        ], in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      let report = try run.json()
+      #expect(report["blocks"]?.int == 3 && report["texts"]?.int == 4 && report["hidden"]?.int == 48)
+      #expect(report["tokens"]?.int == texts.reduce(0) { $0 + $1.count })
+      let file = try SafetensorsFile(path: folder.url("\(order[0]).safetensors").path)
+      #expect(file.tensors.entries.map(\.name) == ["embeddings"])
+      let entry = try #require(file.tensors["embeddings"])
+      #expect(entry.shape == [3, 4, 48] && entry.type == .f32)
+      let values = try file.tensors.floats(entry)
+      for block in 1...3 {
+        let golden = try goldens.floats(try #require(goldens["block.\(block)"]))
+        for (place, text) in order.enumerated() {
+          let first = texts[..<text].reduce(0) { $0 + $1.count }
+          for dimension in 0..<48 {
+            let mean =
+              (first..<first + texts[text].count).reduce(0.0) { $0 + Double(golden[$1 * 48 + dimension]) }
+              / Double(texts[text].count)
+            let found = Double(values[((block - 1) * 4 + place) * 48 + dimension])
+            #expect(abs(found - mean) < 1e-4)
+          }
+        }
+      }
+    }
+  }
+
+  @Test("generate is transformers' greedy continuation; a seed repeats a sample")
+  func generate() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-tied")
+    let goldens = try JSONDocument(
+      parsing: FileSystem.readFile(model + "/goldens.json", limit: 1 << 20), source: "goldens")
+    let sequences = goldens.root["sequences"]?.elements ?? []
+    try folder.write(
+      sequences.map { "{\"text\": \(JSON.string($0["text"]?.string ?? "").serialized())}\n" }.joined(),
+      "p.jsonl")
+    let run = try Transcript(
+      ["generate", model, "--prompts", "p.jsonl", "--max-new-tokens", "8", "--compute", "f32", "--json"],
+      in: folder)
+    let found = try run.json()["continuations"]?.elements.map { $0["ids"]?.elements.compactMap(\.int) ?? [] }
+    #expect(found == sequences.map { $0["continuation"]?.elements.compactMap(\.int) ?? [] })
+
+    func sample(_ seed: String) throws -> String {
+      try Transcript(
+        [
+          "generate", model, "--prompt", "The", "--temperature", "8", "--seed", seed, "--json",
+          "--max-new-tokens", "12",
+        ],
+        in: folder
+      ).output
+    }
+    #expect(try sample("1") == sample("1"))
+    #expect(try sample("1") != sample("2"))
+  }
+
+  @Test("perplexity is e to the mean loss, and both recipes agree on one window")
+  func perplexity() throws {
+    let folder = try TemporaryFolder()
+    let text = String(repeating: "The quick brown fox. ", count: 5)
+    try folder.write(text, "t.txt")
+    let base = ["perplexity", Fixture.model("llama-tied"), "--text", "t.txt", "--compute", "f32", "--json"]
+    let whole = try Transcript(base, in: folder).json()
+    #expect(whole["tokens"]?.int == text.count - 1)
+    let perplexity = try #require(whole["perplexity"]?.double)
+    let loss = try #require(whole["nll"]?.double) / Double(text.count - 1)
+    #expect(abs(perplexity - exp(loss)) < 1e-9 * perplexity)
+    let windows = try Transcript(base + ["--window", "32", "--stride", "16"], in: folder).json()
+    #expect(windows["tokens"]?.int == text.count - 1)
+    #expect(windows["perplexity"]?.double != perplexity)
+    let published = try Transcript(base + ["--recipe", "detox-edit"], in: folder).json()
+    #expect(abs((published["perplexity"]?.double ?? 0) - perplexity) < 1e-6 * perplexity)
+    #expect(try Transcript(base + ["--limit", "20"], in: folder).json()["tokens"]?.int == 19)
+  }
+}

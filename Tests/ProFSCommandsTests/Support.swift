@@ -1,0 +1,99 @@
+import Foundation
+import Storage
+import Testing
+
+/// A run of the built `profs` command.
+struct Transcript {
+  var status: Int32
+  var output: String
+  var errors: String
+
+  /// The command's own executable, which is built beside the tests.
+  static let executable: URL = {
+    let main = Bundle.main.executableURL ?? URL(filePath: CommandLine.arguments[0])
+    let folders =
+      [main.deletingLastPathComponent()] + Bundle.allBundles.map { $0.bundleURL.deletingLastPathComponent() }
+    let found = folders.map { $0.appending(path: "profs") }.first {
+      FileManager.default.isExecutableFile(atPath: $0.path)
+    }
+    return found ?? main
+  }()
+
+  /// Runs `profs` in `folder`.
+  init(_ arguments: [String], in folder: TemporaryFolder) throws {
+    let process = try Self.launch(arguments, in: folder)
+    process.waitUntilExit()
+    try self.init(process, folder)
+  }
+
+  /// What an ended process has left in `folder`.
+  init(_ process: Process, _ folder: TemporaryFolder) throws {
+    status = process.terminationStatus
+    output = String(decoding: try Data(contentsOf: folder.url("stdout", log: true)), as: UTF8.self)
+    errors = String(decoding: try Data(contentsOf: folder.url("stderr", log: true)), as: UTF8.self)
+  }
+
+  /// Starts `profs`, its output going to files, which unlike pipes never fill up.
+  static func launch(_ arguments: [String], in folder: TemporaryFolder) throws -> Process {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.currentDirectoryURL = URL(filePath: folder.path)
+    process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { $1 }
+    for (name, stream) in [("stdout", \Process.standardOutput), ("stderr", \Process.standardError)] {
+      let url = folder.url(name, log: true)
+      try Data().write(to: url)
+      process[keyPath: stream] = try FileHandle(forWritingTo: url)
+    }
+    try process.run()
+    return process
+  }
+
+  /// The JSON document that went to standard output.
+  func json() throws -> JSONValue { try JSONDocument(parsing: Array(output.utf8), source: "stdout").root }
+}
+
+/// Fixtures of other targets.
+enum Fixture {
+  private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  static let help = tests.appending(path: "ProFSCommandsTests/Fixtures/help").path
+  /// One of the tiny checkpoints: `llama-tied`, `llama-untied` (sharded), `llama-biases`.
+  static func model(_ name: String) -> String {
+    tests.appending(path: "TransformerTests/Fixtures/\(name)").path
+  }
+  static let pairs = tests.appending(path: "EditingTests/Fixtures/paper/pairs.jsonl").path
+  /// The package's folder.
+  static let root = tests.deletingLastPathComponent().path
+}
+
+/// A new empty folder for a command to run in, removed with its logs when the last reference goes.
+final class TemporaryFolder: Sendable {
+  private let root: String
+  /// Where commands run.
+  let path: String
+
+  init() throws {
+    root = FileManager.default.temporaryDirectory.appending(path: "profs-\(UUID().uuidString)").path
+    path = root + "/work"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: root) }
+
+  /// A file in the folder, or of the logs beside it.
+  func url(_ name: String, log: Bool = false) -> URL {
+    URL(filePath: log ? root : path).appending(path: name)
+  }
+
+  /// Every name in the folder, at any depth, hidden ones too.
+  func contents() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: path).sorted() }
+
+  func read(_ name: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: url(name))) }
+  func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: url(name)) }
+  func write(_ text: String, _ name: String) throws { try write(Array(text.utf8), name) }
+
+  /// Copies a tiny checkpoint as `name`.
+  func copyModel(_ fixture: String, as name: String) throws {
+    try FileManager.default.copyItem(atPath: Fixture.model(fixture), toPath: url(name).path)
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Kernels
+import Testing
+import Transformer
+
+/// Every registered family against transformers, through one suite.
+@Suite struct FamilyTests {
+  static let contexts = [
+    ComputeContext(threads: 1, precision: .f32), ComputeContext(threads: 2, precision: .f32),
+  ]
+
+  @Test(
+    "Every block's output and the logits agree with transformers", arguments: FamilyGoldens.all,
+    [true, false])
+  func forwardAgrees(_ goldens: FamilyGoldens, sharing: Bool) throws {
+    for context in Self.contexts {
+      try check(goldens, sharing, context, tolerance: 1e-5)
+    }
+  }
+
+  @Test("bf16 products stay within what bf16 allows", arguments: FamilyGoldens.all)
+  func halfPrecisionAgrees(_ goldens: FamilyGoldens) throws {
+    try check(goldens, true, ComputeContext(threads: 2, precision: .bf16), tolerance: 2e-2)
+  }
+
+  private func check(
+    _ goldens: FamilyGoldens, _ sharing: Bool, _ context: ComputeContext, tolerance: Double
+  ) throws {
+    let model = try Model(path: goldens.folder)
+    let sequences = try goldens.sequences()
+    // A chunk smaller than the whole, so that texts are spread over several.
+    let forest = TokenForest(sequences.map(\.ids), chunkTokens: 24, sharing: sharing)
+    let rows = sequences.indices.flatMap { forest.ranges(ofText: $0).flatMap { Array($0) } }
+    let width = model.configuration.hidden
+    let pass = try ForwardPass(model, context, forest)
+    var logits: [Float] = []
+    try pass.run(
+      throughBlock: model.configuration.blocks,
+      afterBlock: { block, stream in
+        let found = try stream.withRows { base in
+          rows.flatMap { Array(UnsafeBufferPointer(start: base + $0 * width, count: width)) }
+        }
+        let error = relativeError(found, try goldens.tensor("block.\(block)"))
+        #expect(error < tolerance, "block \(block)")
+        if block == model.configuration.blocks {
+          logits = try LanguageModelHead(model, context).logits(stream, rows: rows)
+        }
+      })
+    #expect(relativeError(logits, try goldens.tensor("logits")) < tolerance)
+  }
+
+  @Test("Greedy decoding of all prompts at once gives transformers' tokens", arguments: FamilyGoldens.all)
+  func greedyAgrees(_ goldens: FamilyGoldens) throws {
+    let model = try Model(path: goldens.folder)
+    let sequences = try goldens.sequences()
+    let decoder = Decoder(model, ComputeContext(threads: 2, precision: .f32))
+    let found = try decoder.generate(
+      sequences.map(\.ids), .init(maximumNewTokens: sequences[0].continuation.count))
+    #expect(found == sequences.map(\.continuation))
+  }
+
+  @Test("Log-probabilities are those of the whole row's softmax", arguments: FamilyGoldens.all)
+  func logProbabilitiesAgree(_ goldens: FamilyGoldens) throws {
+    let model = try Model(path: goldens.folder)
+    let context = ComputeContext(threads: 2, precision: .f32)
+    let ids = try #require(try goldens.sequences().map(\.ids).max { $0.count < $1.count })
+    let pass = try ForwardPass(model, context, TokenForest([ids], chunkTokens: 1024))
+    let targets = Array(ids.dropFirst())
+    try pass.run(
+      throughBlock: model.configuration.blocks,
+      afterBlock: { block, stream in
+        guard block == model.configuration.blocks else { return }
+        let head = LanguageModelHead(model, context)
+        let rows = Array(targets.indices)
+        let streamed = try head.logSoftmax(stream, rows: rows, targets: targets)
+        let logits = try head.logits(stream, rows: rows)
+        for row in rows {
+          let values = logits[
+            row * model.configuration.vocabulary..<(row + 1) * model.configuration.vocabulary
+          ]
+          .map(Double.init)
+          let normaliser = logOfSum(values)
+          #expect(abs(streamed.logProbability(row) - (values[Int(targets[row])] - normaliser)) < 1e-5)
+          #expect(Int(streamed.bestToken(row)) == values.firstIndex(of: values.max() ?? 0))
+        }
+      })
+  }
+}
+
+private func logOfSum(_ values: [Double]) -> Double {
+  let largest = values.max() ?? 0
+  return largest + Foundation.log(values.reduce(0) { $0 + Foundation.exp($1 - largest) })
+}
