@@ -112,8 +112,7 @@ public struct Verification: Sendable {
         return Check(claim: claim, holds: false, finding: "the subspace has no block \(edit.block)")
       }
       var rest = try WeightCoefficients(
-        directions,
-        shape: WeightShape(layout: .outputsByInputs, outputs: entry.shape[0], inputs: entry.shape[1]))
+        directions, shape: WeightShape(entry.shape, writingTo: directions.hidden))
       let values = try edited.tensors.floats(entry)
       try rest.add(values.span, rows: 0..<entry.rowCount)
       largest = max(largest, rest.relativeNorm)

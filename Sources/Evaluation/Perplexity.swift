@@ -55,6 +55,7 @@ package struct Perplexity: Sendable, Equatable {
     _ model: Model, _ context: ComputeContext, tokens: [Int32], length: Int, stride: Int,
     weighting: Weighting = .tokens, progress: ProgressHandler? = nil
   ) throws {
+    try model.requireDecoder()
     guard tokens.count >= 2 else {
       throw EvaluationError("text", "perplexity needs at least 2 tokens, found \(tokens.count)")
     }

@@ -2,6 +2,12 @@
 package enum Activation: Sendable, Hashable {
   /// x · σ(x), also called swish.
   case silu
+  /// x · Φ(x) with the normal distribution function, exact.
+  case gelu
+  /// The tangent approximation of ``gelu``: ½x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+  case geluTangent
+  /// max(x, 0).
+  case relu
 }
 
 extension Activation {
@@ -14,12 +20,37 @@ extension Activation {
     _ context: ComputeContext, _ gateAndUp: UnsafePointer<Float>, rows: Int, width: Int,
     to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
   ) {
+    unsafe forEachRow(context, rows, width, destination, precision) { r, row in
+      let gate = unsafe gateAndUp + r * 2 * width
+      unsafe apply(gate, times: gate + width, width, to: row)
+    }
+  }
+
+  /// `act(x)`, row by row: the input of the MLP-value matrix of a plain MLP.
+  ///
+  /// - Parameters:
+  ///   - source: `[rows, width]` f32.
+  ///   - destination: `[rows, width]` in `precision`.
+  package func apply(
+    _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, width: Int,
+    to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
+  ) {
+    unsafe forEachRow(context, rows, width, destination, precision) { r, row in
+      unsafe apply(source + r * width, times: nil, width, to: row)
+    }
+  }
+
+  /// Computes each row in scratch memory and stores it in `precision`.
+  @inline(__always)
+  private func forEachRow(
+    _ context: ComputeContext, _ rows: Int, _ width: Int, _ destination: UnsafeMutableRawPointer,
+    _ precision: ComputePrecision, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
+  ) {
     context.parallelRanges(rows, grain: 8) { range in
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
         guard let row = scratch.baseAddress else { return }
         for r in range {
-          let gate = unsafe gateAndUp + r * 2 * width
-          unsafe gated(gate, gate + width, width, to: row)
+          unsafe body(r, row)
           unsafe store(row, width, to: destination, at: r * width, precision)
         }
       }
@@ -27,27 +58,42 @@ extension Activation {
   }
 
   @inline(__always)
-  private func gated(
-    _ gate: UnsafePointer<Float>, _ up: UnsafePointer<Float>, _ count: Int,
+  private func apply(
+    _ x: UnsafePointer<Float>, times factor: UnsafePointer<Float>?, _ count: Int,
     to row: UnsafeMutablePointer<Float>
   ) {
-    var i = 0
-    while i + 16 <= count {
-      let g = unsafe UnsafeRawPointer(gate + i).loadUnaligned(as: Lanes.self)
-      let u = unsafe UnsafeRawPointer(up + i).loadUnaligned(as: Lanes.self)
-      unsafe UnsafeMutableRawPointer(row + i).storeBytes(of: value(g) * u, as: Lanes.self)
-      i += 16
-    }
-    while i < count {
-      unsafe row[i] = value(Lanes(repeating: gate[i]))[0] * up[i]
-      i += 1
+    // The switch stands outside the loop, and each loop is compiled for its own function.
+    switch self {
+    case .silu: unsafe map(x, factor, count, row) { $0 / (1 + Lanes.fastExponential(-$0)) }
+    case .gelu:
+      unsafe map(x, factor, count, row) { 0.5 * $0 * (1 + Lanes.fastErrorFunction($0 * 0.707_106_77)) }
+    case .geluTangent:
+      unsafe map(x, factor, count, row) {
+        0.5 * $0 * (1 + Lanes.fastTangent(0.797_884_6 * ($0 + 0.044_715 * $0 * $0 * $0)))
+      }
+    case .relu: unsafe map(x, factor, count, row) { $0.replacing(with: 0, where: $0 .< 0) }
     }
   }
 
   @inline(__always)
-  private func value(_ x: Lanes) -> Lanes {
-    switch self {
-    case .silu: x / (1 + Lanes.fastExponential(-x))
+  private func map(
+    _ x: UnsafePointer<Float>, _ factor: UnsafePointer<Float>?, _ count: Int,
+    _ row: UnsafeMutablePointer<Float>,
+    _ function: (Lanes) -> Lanes
+  ) {
+    var i = 0
+    while i + 16 <= count {
+      var value = unsafe function(UnsafeRawPointer(x + i).loadUnaligned(as: Lanes.self))
+      if let factor = unsafe factor {
+        unsafe value *= UnsafeRawPointer(factor + i).loadUnaligned(as: Lanes.self)
+      }
+      unsafe UnsafeMutableRawPointer(row + i).storeBytes(of: value, as: Lanes.self)
+      i += 16
+    }
+    while i < count {
+      let value = unsafe function(Lanes(repeating: x[i]))[0]
+      unsafe row[i] = value * (factor.map { unsafe $0[i] } ?? 1)
+      i += 1
     }
   }
 }

@@ -1,16 +1,21 @@
-/// A run of keys and values that some queries see, rows `stride` elements apart, heads side by side in a row.
+/// A run of keys and values that some queries see: rows `stride` elements apart, in a row a head every `headStep`.
 @safe package struct KeyRange {
-  /// Element of the first key's (and value's) first head; row i begins `i · stride` elements further on.
   let keys: UnsafePointer<Float>
   let values: UnsafePointer<Float>
   let stride: Int
+  let headStep: Int?
   let count: Int
 
-  /// Borrows the rows: they must stay where they are until attention has run.
-  package init(keys: UnsafePointer<Float>, values: UnsafePointer<Float>, stride: Int, count: Int) {
+  /// A run of `count` keys and values.
+  ///
+  /// - Parameter headStep: elements from one head to the next in a row; where `nil`, heads are side by side.
+  package init(
+    keys: UnsafePointer<Float>, values: UnsafePointer<Float>, stride: Int, headStep: Int? = nil, count: Int
+  ) {
     unsafe self.keys = keys
     unsafe self.values = values
     self.stride = stride
+    self.headStep = headStep
     self.count = count
   }
 }
@@ -19,6 +24,7 @@
 @safe package struct AttentionJob {
   let queries: UnsafePointer<Float>
   let queryStride: Int
+  let headStep: Int?
   let output: UnsafeMutablePointer<Float>
   let outputStride: Int
   let count: Int
@@ -26,17 +32,20 @@
   let isCausal: Bool
 
   /// - Parameters:
-  ///   - queries: `[count, heads · headDimension]`, rows `queryStride` apart.
-  ///   - output: where the heads' results go, same shape, rows `outputStride` apart.
+  ///   - queries: `[count, heads]` of `headDimension` elements, rows `queryStride` apart.
+  ///   - headStep: elements from one head to the next in a row; where `nil`, heads are side by side.
+  ///   - output: where the heads' results go, side by side, rows `outputStride` apart.
   ///   - ranges: which of the key ranges, in order of position.
   ///   - isCausal: the last `count` keys are the queries' own, and each query sees those up to itself; otherwise every
   ///     query sees every key.
   package init(
-    queries: UnsafePointer<Float>, queryStride: Int, output: UnsafeMutablePointer<Float>, outputStride: Int,
-    count: Int, ranges: Range<Int>, isCausal: Bool = true
+    queries: UnsafePointer<Float>, queryStride: Int, headStep: Int? = nil,
+    output: UnsafeMutablePointer<Float>,
+    outputStride: Int, count: Int, ranges: Range<Int>, isCausal: Bool = true
   ) {
     unsafe self.queries = queries
     self.queryStride = queryStride
+    self.headStep = headStep
     unsafe self.output = output
     self.outputStride = outputStride
     self.count = count
@@ -49,27 +58,36 @@
 package struct Attention: Sendable {
   /// Query heads.
   package let heads: Int
-  /// Heads of keys and of values; query head h reads number h / (heads / keyValueHeads).
+  /// Heads of keys and values.
   package let keyValueHeads: Int
   /// Elements of a head.
   package let headDimension: Int
   /// Factor on the products of queries and keys, 1/√headDimension in most models.
   package let scale: Float
+  /// Bound c that scores s are pressed under, c · tanh(s/c), before the softmax; `nil` for none.
+  package let scoreCap: Float?
+  /// How many keys back a causal query sees, its own included; `nil` for all.
+  package let window: Int?
 
   /// Query rows of one tile.
   ///
-  /// With its keys' tile of scores this stays within a core's second-level cache up to a few thousand keys,
-  /// and only the part of the score matrix on and below the diagonal is ever built.
+  /// With its keys' tile of scores this stays within a core's second-level cache up to a
+  /// few thousand keys, and only the part of the score matrix on and below the diagonal is ever built.
   private static let tileRows = 64
 
-  /// - Precondition: `heads` is a multiple of `keyValueHeads`.
-  package init(heads: Int, keyValueHeads: Int, headDimension: Int, scale: Float) {
+  /// Attention of `heads` query heads, which share `keyValueHeads` heads of keys and values in equal groups.
+  package init(
+    heads: Int, keyValueHeads: Int, headDimension: Int, scale: Float, scoreCap: Float? = nil,
+    window: Int? = nil
+  ) {
     precondition(
       keyValueHeads > 0 && heads % keyValueHeads == 0, "query heads must be a multiple of key heads")
     self.heads = heads
     self.keyValueHeads = keyValueHeads
     self.headDimension = headDimension
     self.scale = scale
+    self.scoreCap = scoreCap
+    self.window = window
   }
 
   /// Runs every job, in parallel over jobs and heads.
@@ -87,60 +105,74 @@ package struct Attention: Sendable {
     for index in job.ranges { total += keyRanges[index].count }
     // Query i sees keys up to `before + i`, or all of them.
     let before = job.isCausal ? total - job.count : total
-    let keyOffset = head / (heads / keyValueHeads) * headDimension
-    let queries = unsafe job.queries + head * headDimension
+    let window = job.isCausal ? window ?? total : total + job.count
+    let keyHead = head / (heads / keyValueHeads)
+    let queries = unsafe job.queries + head * (job.headStep ?? headDimension)
     let output = unsafe job.output + head * headDimension
     let tile = min(Self.tileRows, job.count)
 
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: tile * total) { scratch in
-      guard let scores = scratch.baseAddress else { return }
-      var start = 0
-      while start < job.count {
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: tile * (total + 1)) { scratch in
+      guard let sums = scratch.baseAddress else { return }
+      let scores = unsafe sums + tile
+      for start in stride(from: 0, to: job.count, by: tile) {
         let rows = min(tile, job.count - start)
-        let visible = min(total, before + start + rows)
-        forEachVisible(job, keyRanges, visible) { range, column, count in
+        let visible = max(0, before + start + 1 - window)..<min(total, before + start + rows)
+        forEachVisible(job, keyRanges, visible) { range, keys, column in
+          let offset = keys.lowerBound * range.stride + keyHead * (range.headStep ?? headDimension)
           unsafe smallGemm(
-            rows: rows, columns: count, inner: headDimension, scale: scale,
-            queries + start * job.queryStride, job.queryStride, range.keys + keyOffset, range.stride,
-            transposeB: true, keep: 0, scores + column, visible)
+            rows: rows, columns: keys.count, inner: headDimension, scale: scale,
+            queries + start * job.queryStride, job.queryStride, range.keys + offset, range.stride,
+            transposeB: true, keep: 0, scores + column, visible.count)
+        }
+        for row in 0..<rows {
+          let last = min(total, before + start + row + 1) - visible.lowerBound
+          let first = max(0, before + start + row + 1 - window - visible.lowerBound)
+          unsafe sums[row] = softmaxNumerators(scores + row * visible.count, visible.count, first..<last)
         }
         let result = unsafe output + start * job.outputStride
-        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows) { sums in
-          for row in 0..<rows {
-            let seen = min(total, before + start + row + 1)
-            let x = unsafe scores + row * visible
-            unsafe sums[row] = exponentiate(x, seen, shift: laneMaximum(x, seen))
-            for hidden in seen..<visible { unsafe x[hidden] = 0 }
-          }
-          forEachVisible(job, keyRanges, visible) { range, column, count in
-            unsafe smallGemm(
-              rows: rows, columns: headDimension, inner: count, scale: 1, scores + column, visible,
-              range.values + keyOffset, range.stride, transposeB: false, keep: column == 0 ? 0 : 1, result,
-              job.outputStride)
-          }
-          for row in 0..<rows {
-            let inverse = unsafe 1 / sums[row]
-            let y = unsafe result + row * job.outputStride
-            for i in 0..<headDimension { unsafe y[i] *= inverse }
-          }
+        forEachVisible(job, keyRanges, visible) { range, keys, column in
+          let offset = keys.lowerBound * range.stride + keyHead * (range.headStep ?? headDimension)
+          unsafe smallGemm(
+            rows: rows, columns: headDimension, inner: keys.count, scale: 1, scores + column, visible.count,
+            range.values + offset, range.stride, transposeB: false, keep: column == 0 ? 0 : 1, result,
+            job.outputStride)
         }
-        start += rows
+        for row in 0..<rows {
+          let inverse = unsafe 1 / sums[row]
+          let y = unsafe result + row * job.outputStride
+          for i in 0..<headDimension { unsafe y[i] *= inverse }
+        }
       }
     }
   }
 
-  /// Calls `body` with each key range, the column where it starts, and how many of its keys come before `visible`.
+  /// Turns a row of scores into e^(s − max) for the keys `seen` and zero for the others; answers the sum.
+  @inline(__always)
+  private func softmaxNumerators(_ row: UnsafeMutablePointer<Float>, _ count: Int, _ seen: Range<Int>)
+    -> Float
+  {
+    let x = unsafe row + seen.lowerBound
+    if let scoreCap { unsafe softCap(x, seen.count, at: scoreCap) }
+    for hidden in 0..<seen.lowerBound { unsafe row[hidden] = 0 }
+    for hidden in seen.upperBound..<count { unsafe row[hidden] = 0 }
+    return unsafe exponentiate(x, seen.count, shift: laneMaximum(x, seen.count))
+  }
+
+  /// Calls `body` for each key range that has keys among the job's keys `visible`: the range, which of its keys, and the
+  /// column of the first of them.
   @inline(__always)
   private func forEachVisible(
-    _ job: AttentionJob, _ keyRanges: [KeyRange], _ visible: Int, _ body: (KeyRange, Int, Int) -> Void
+    _ job: AttentionJob, _ keyRanges: [KeyRange], _ visible: Range<Int>,
+    _ body: (KeyRange, Range<Int>, Int) -> Void
   ) {
-    var column = 0
+    var first = 0
     for index in job.ranges {
       let range = keyRanges[index]
-      let count = min(range.count, visible - column)
-      guard count > 0 else { return }
-      body(range, column, count)
-      column += count
+      let keys = visible.clamped(to: first..<first + range.count)
+      if !keys.isEmpty {
+        body(range, keys.lowerBound - first..<keys.upperBound - first, keys.lowerBound - visible.lowerBound)
+      }
+      first += range.count
     }
   }
 }

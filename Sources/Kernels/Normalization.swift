@@ -23,6 +23,61 @@ package func rmsNorm(
   }
 }
 
+/// Layer norm of each row: yᵢ = (xᵢ − mean) / √(variance + ε) · wᵢ + bᵢ.
+///
+/// Source: Ba et al. 2016, arXiv 1607.06450.
+///
+/// - Parameters:
+///   - source: `[rows, width]` f32.
+///   - weight: `[width]` f32.
+///   - bias: `[width]` f32; `nil` for none.
+///   - epsilon: ε, added to the variance.
+///   - destination: `[rows, width]` in `precision`; may be `source` itself in f32.
+package func layerNorm(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, width: Int,
+  weight: UnsafePointer<Float>,
+  bias: UnsafePointer<Float>?, epsilon: Float, to destination: UnsafeMutableRawPointer,
+  _ precision: ComputePrecision
+) {
+  context.parallelRanges(rows, grain: 16) { range in
+    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
+      guard let row = scratch.baseAddress else { return }
+      for r in range {
+        let x = unsafe source + r * width
+        let mean = unsafe laneSum(x, width) / Float(width)
+        for i in 0..<width { unsafe row[i] = x[i] - mean }
+        let scale = unsafe 1 / (sumOfSquares(row, width) / Float(width) + epsilon).squareRoot()
+        unsafe scaleByWeight(row, weight, scale, width, to: row)
+        if let bias = unsafe bias {
+          for i in 0..<width { unsafe row[i] += bias[i] }
+        }
+        unsafe store(row, width, to: destination, at: r * width, precision)
+      }
+    }
+  }
+}
+
+/// Root-mean-square norm of each head of each row, in place.
+///
+/// - Parameters:
+///   - rowsBase: `rows` rows, `stride` elements apart, each with `heads` heads of `width` elements, `headStep` apart.
+///   - weight: `[width]` f32, the same for every head.
+package func rmsNormHeads(
+  _ context: ComputeContext, _ rowsBase: UnsafeMutablePointer<Float>, rows: Int, stride: Int, heads: Int,
+  headStep: Int,
+  width: Int, weight: UnsafePointer<Float>, epsilon: Float
+) {
+  context.parallelRanges(rows, grain: 16) { range in
+    for r in range {
+      for head in 0..<heads {
+        let x = unsafe rowsBase + r * stride + head * headStep
+        let scale = unsafe 1 / (sumOfSquares(x, width) / Float(width) + epsilon).squareRoot()
+        unsafe scaleByWeight(x, weight, scale, width, to: x)
+      }
+    }
+  }
+}
+
 @inline(__always)
 private func sumOfSquares(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
   var lanes = Lanes.zero
@@ -87,5 +142,14 @@ package func addBias(
       let row = unsafe rowsBase + r * stride
       for i in 0..<width { unsafe row[i] += bias[i] }
     }
+  }
+}
+
+/// Adds `addend`, `[count]`, to `sum` element by element.
+package func add(
+  _ context: ComputeContext, _ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int
+) {
+  context.parallelRanges(count, grain: 1 << 14) { range in
+    for i in range { unsafe sum[i] += addend[i] }
   }
 }

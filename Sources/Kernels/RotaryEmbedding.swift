@@ -6,7 +6,7 @@
 
 /// Cosines and sines of rotary position embedding, one row a position.
 ///
-/// Source: Su, Lu, Pan, Wen and Liu 2021, arXiv 2104.09864.
+/// Source: Su et al. 2021, arXiv 2104.09864.
 package struct RotaryTable: Sendable {
   /// Which two elements of a head turn together.
   package enum Pairing: Sendable, Hashable {
@@ -47,14 +47,14 @@ package struct RotaryTable: Sendable {
     self.sines = sines
   }
 
-  /// Turns `heads` consecutive heads of each row in place.
+  /// Turns the heads of each row in place.
   ///
   /// - Parameters:
-  ///   - rows: `[positions.count, heads · headDimension]` f32, rows `stride` elements apart.
+  ///   - rows: `[positions.count, heads]` f32, rows `stride` elements apart, heads `headStep` apart.
   ///   - positions: each row's position; below the table's count.
   package func apply(
     _ context: ComputeContext, _ rows: UnsafeMutablePointer<Float>, stride: Int, heads: Int,
-    headDimension: Int,
+    headStep: Int,
     positions: UnsafeBufferPointer<Int32>
   ) {
     unsafe cosines.withUnsafeBufferPointer { cosines in
@@ -64,7 +64,7 @@ package struct RotaryTable: Sendable {
           for r in range {
             let offset = unsafe Int(positions[r]) * pairs
             for head in 0..<heads {
-              let x = unsafe rows + r * stride + head * headDimension
+              let x = unsafe rows + r * stride + head * headStep
               switch pairing {
               case .halves: unsafe rotate(x, 1, x + pairs, cosineBase + offset, sineBase + offset)
               case .interleaved: unsafe rotate(x, 2, x + 1, cosineBase + offset, sineBase + offset)

@@ -25,7 +25,7 @@ struct RotaryTests {
           guard let base = rows.baseAddress else { return }
           table.apply(
             ComputeContext(threads: threads, precision: .f32), base, stride: stride, heads: heads,
-            headDimension: size,
+            headStep: size,
             positions: positions)
         }
       }
@@ -59,7 +59,7 @@ struct RotaryTests {
       var x = x
       let table = RotaryTable(frequencies: frequencies, positions: 30, pairing: pairing)
       [Int32(29)].withUnsafeBufferPointer {
-        table.apply(context, &x, stride: 16, heads: 1, headDimension: 16, positions: $0)
+        table.apply(context, &x, stride: 16, heads: 1, headStep: 16, positions: $0)
       }
       return x
     }

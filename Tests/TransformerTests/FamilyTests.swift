@@ -27,39 +27,49 @@ import Transformer
     _ goldens: FamilyGoldens, _ sharing: Bool, _ context: ComputeContext, tolerance: Double
   ) throws {
     let model = try Model(path: goldens.folder)
-    let sequences = try goldens.sequences()
-    // A chunk smaller than the whole, so that texts are spread over several.
-    let forest = TokenForest(sequences.map(\.ids), chunkTokens: 24, sharing: sharing)
-    let rows = sequences.indices.flatMap { forest.ranges(ofText: $0).flatMap { Array($0) } }
-    let width = model.configuration.hidden
-    let pass = try ForwardPass(model, context, forest)
+    let sequences = try goldens.sequences().map(\.ids)
+    var blocks = Array(repeating: [Float](), count: model.configuration.blocks)
     var logits: [Float] = []
-    try pass.run(
-      throughBlock: model.configuration.blocks,
-      afterBlock: { block, stream in
-        let found = try stream.withRows { base in
-          rows.flatMap { Array(UnsafeBufferPointer(start: base + $0 * width, count: width)) }
-        }
-        let error = relativeError(found, try goldens.tensor("block.\(block)"))
-        #expect(error < tolerance, "block \(block)")
-        if block == model.configuration.blocks {
-          logits = try LanguageModelHead(model, context).logits(stream, rows: rows)
-        }
-      })
+    // Some scalings of rotary embedding depend on the longest text of a pass, and the goldens were made one by one.
+    for group in goldens.dependsOnLength ? sequences.map({ [$0] }) : [sequences] {
+      // A chunk smaller than the whole, so that texts are spread over several.
+      let forest = TokenForest(group, chunkTokens: 24, sharing: sharing && model.configuration.isCausal)
+      let rows = group.indices.flatMap { forest.ranges(ofText: $0).flatMap { Array($0) } }
+      let width = model.configuration.hidden
+      try ForwardPass(model, context, forest).run(
+        throughBlock: model.configuration.blocks,
+        afterBlock: { block, stream in
+          blocks[block - 1] += try stream.withRows { base in
+            rows.flatMap { Array(UnsafeBufferPointer(start: base + $0 * width, count: width)) }
+          }
+          if block == model.configuration.blocks, model.configuration.isCausal {
+            logits += try LanguageModelHead(model, context).logits(stream, rows: rows)
+          }
+        })
+    }
+    for (index, found) in blocks.enumerated() {
+      let error = relativeError(found, try goldens.tensor("block.\(index + 1)"))
+      #expect(error < tolerance, "block \(index + 1)")
+    }
+    guard model.configuration.isCausal else { return }
     #expect(relativeError(logits, try goldens.tensor("logits")) < tolerance)
   }
 
-  @Test("Greedy decoding of all prompts at once gives transformers' tokens", arguments: FamilyGoldens.all)
+  @Test(
+    "Greedy decoding of all prompts at once gives transformers' tokens", arguments: FamilyGoldens.decoders)
   func greedyAgrees(_ goldens: FamilyGoldens) throws {
     let model = try Model(path: goldens.folder)
     let sequences = try goldens.sequences()
     let decoder = Decoder(model, ComputeContext(threads: 2, precision: .f32))
-    let found = try decoder.generate(
-      sequences.map(\.ids), .init(maximumNewTokens: sequences[0].continuation.count))
+    let options = Decoder.Options(maximumNewTokens: sequences[0].continuation.count)
+    let found =
+      try goldens.dependsOnLength
+      ? sequences.flatMap { try decoder.generate([$0.ids], options) }
+      : decoder.generate(sequences.map(\.ids), options)
     #expect(found == sequences.map(\.continuation))
   }
 
-  @Test("Log-probabilities are those of the whole row's softmax", arguments: FamilyGoldens.all)
+  @Test("Log-probabilities are those of the whole row's softmax", arguments: FamilyGoldens.decoders)
   func logProbabilitiesAgree(_ goldens: FamilyGoldens) throws {
     let model = try Model(path: goldens.folder)
     let context = ComputeContext(threads: 2, precision: .f32)

@@ -41,20 +41,19 @@ struct ModelOpeningTests {
     Case("another MLP", ["intermediate_size": 57], "mlp.gate_proj.weight\"", "[56, 48]", "[57, 48]"),
     Case("fewer key heads", ["num_key_value_heads": 3], "self_attn.k_proj.weight\"", "[16, 48]", "[24, 48]"),
     Case("heads that do not divide", ["num_key_value_heads": 4], "6 attention heads", "4 key-value heads"),
-    Case("odd head size", ["head_dim": 7], "even head size", "found 7"),
+    Case("odd head size", ["head_dim": 7], "pairs", "found 7"),
     Case("head missing", ["tie_word_embeddings": false], "\"lm_head.weight\" is missing"),
     Case("flag of the wrong kind", ["tie_word_embeddings": "yes"], "\"tie_word_embeddings\"", "\"yes\""),
-    Case("another activation", ["hidden_act": "gelu"], "\"hidden_act\"", "\"gelu\"", "silu"),
+    Case("another activation", ["hidden_act": "mish"], "\"hidden_act\"", "\"mish\"", "silu"),
     Case("epsilon of the wrong kind", ["rms_norm_eps": "small"], "\"rms_norm_eps\"", "\"small\""),
     Case(
-      "scaled rotary, new name", ["rope_parameters": ["rope_type": "llama3", "factor": 8]],
+      "scaled rotary, new name", ["rope_parameters": ["rope_type": "mrope", "factor": 8]],
       "\"rope_parameters\"",
-      "\"rope_type\"", "\"llama3\""),
+      "rope type", "\"mrope\""),
     Case(
-      "scaled rotary, old name", ["rope_scaling": ["type": "linear", "factor": 2]], "\"rope_scaling\"",
-      "\"type\"",
-      "\"linear\""),
-    Case("no rotary base", ["rope_parameters": .null, "rope_theta": 0], "\"rope_theta\"", "positive"),
+      "scaled rotary, old name", ["rope_scaling": ["type": "axial", "factor": 2]], "\"rope_scaling\"",
+      "rope type", "\"axial\""),
+    Case("no rotary base", ["rope_parameters": .null, "rope_theta": 0], "\"rope_theta\"", "above 1"),
     Case("rotary of the wrong kind", ["rope_parameters": ["rope_theta": "big"]], "\"rope_theta\"", "\"big\""),
   ]
 

@@ -9,7 +9,8 @@ struct TextEmbeddingTests {
   static let context = ComputeContext(threads: 2, precision: .f32)
 
   @Test(
-    "poolings are averages of the rows that transformers computes", arguments: FamilyGoldens.all,
+    "poolings are averages of the rows that transformers computes",
+    arguments: FamilyGoldens.all.filter { !$0.dependsOnLength },
     [TextEmbedding.Pooling.mean, .skipFirst, .last])
   func poolings(_ goldens: FamilyGoldens, _ pooling: TextEmbedding.Pooling) throws {
     let model = try Model(path: goldens.folder)
@@ -17,7 +18,7 @@ struct TextEmbeddingTests {
     let width = model.configuration.hidden
     let embedding = try TextEmbedding(model, Self.context, texts, pooling: pooling)
     var blocks: [Int] = []
-    try embedding.forEachBlock(in: 2...3) { block, embeddings in
+    try embedding.forEachBlock(in: 2...model.configuration.blocks) { block, embeddings in
       blocks.append(block)
       let golden = try goldens.tensor("block.\(block)")
       var expected: [Float] = []
@@ -36,7 +37,7 @@ struct TextEmbeddingTests {
       }
       #expect(relativeError(embeddings, expected) < 1e-5, "block \(block)")
     }
-    #expect(blocks == [2, 3])
+    #expect(blocks == Array(2...model.configuration.blocks))
   }
 
   @Test("averages over padding are those of transformers' padded batch")
@@ -116,11 +117,13 @@ struct TextEmbeddingTests {
 
   @Test(
     "NaN or infinity in a weight that a text passes through is named by tensor",
-    arguments: WeightRole.allCases.filter { $0 != .finalNorm && $0 != .outputHead }, [Float.nan, .infinity])
+    arguments: WeightRole.allCases.filter {
+      ModelFamily.llama.tensorNames[$0] != nil && $0 != .finalNorm && $0 != .outputHead
+    }, [Float.nan, .infinity])
   func damagedWeight(_ role: WeightRole, _ value: Float) throws {
     let copy = try ModelCopy("llama-tied")
     let block = role.isPerBlock ? 2 : nil
-    let name = try Model(path: copy.path).tensorName(role, block: block)
+    let name = try #require(try Model(path: copy.path).tensorName(role, block: block))
     // In the embedding, the row of token 5; elsewhere the first number.
     try copy.overwrite(name, element: role == .tokenEmbedding ? 5 * 48 + 3 : 0, with: value.bitPattern)
     let model = try Model(path: copy.path)

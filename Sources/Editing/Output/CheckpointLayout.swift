@@ -58,6 +58,11 @@ struct CheckpointLayout {
       sourceFiles = folder.shards.map { FileSystem.join(model.path, $0.name) }
       sideFiles = try Self.sideFiles(of: model.path, besides: Set(folder.shards.map(\.name)))
     case .gguf:
+      guard model.family.linearLayout == .outputMajor else {
+        throw EditingError(
+          model.path,
+          "\(model.family.name) cannot be written as a Hugging Face folder from GGUF yet; edit the folder")
+      }
       files = [File(name: "model.safetensors", tensors: Self.converted(model, edits), header: nil)]
       sourceFiles = [model.path]
       sideFiles = try Self.sideFiles(forGGUF: model)
@@ -90,6 +95,7 @@ struct CheckpointLayout {
   }
 
   private static func converted(_ model: Model, _ edits: [String: OutputTensor.Edit]) -> [OutputTensor] {
+    let names = model.family.gguf
     var tensors: [OutputTensor] = []
     func add(_ role: WeightRole, _ block: Int?) {
       for part in [Model.Part.weight, .bias] {
@@ -98,14 +104,16 @@ struct CheckpointLayout {
           OutputTensor(
             name: Model.expand(model.family.tensorNames[role] ?? "", block: block, part: part), type: .bf16,
             shape: entry.shape, source: entry,
-            interleavedHead: model.family.ggufInterleavedRoles.contains(role)
+            interleavedHead: names?.interleavedRoles.contains(role) == true
               ? model.configuration.headDimension : nil,
+            sourceOffset: names?.addsNormOffset == true && entry.shape.count == 1 && part == .weight ? 1 : 0,
             edit: edits[entry.name]))
       }
     }
     add(.tokenEmbedding, nil)
+    add(.positionEmbedding, nil)
     for block in 1...model.configuration.blocks {
-      for role in WeightRole.allCases where role.isPerBlock { add(role, block) }
+      for role in model.blockRoles { add(role, block) }
     }
     add(.finalNorm, nil)
     if !model.configuration.tiedHead { add(.outputHead, nil) }

@@ -25,6 +25,8 @@ struct OutputTensor {
   let source: TensorEntry
   /// Size of the heads whose halves the source holds interleaved; `nil` where rows stay where they are.
   var interleavedHead: Int?
+  /// What the source's values have added that the output's do not.
+  var sourceOffset: Float = 0
   var edit: Edit?
 
   /// Elements that are held at a time.
@@ -58,7 +60,7 @@ struct OutputTensor {
   }
 
   /// Whether the bytes are those of the source.
-  var isVerbatim: Bool { edit == nil && type == source.type && interleavedHead == nil }
+  var isVerbatim: Bool { edit == nil && type == source.type && interleavedHead == nil && sourceOffset == 0 }
 
   /// Gives the tensor's bytes to `sink`, piece by piece.
   ///
@@ -86,7 +88,7 @@ struct OutputTensor {
   private func emit(
     _ edit: Edit, from store: TensorStore, _ sink: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> EditMeasure {
-    let weight = WeightShape(layout: .outputsByInputs, outputs: shape[0], inputs: shape[1])
+    let weight = WeightShape(shape, writingTo: edit.subspace.hidden)
     var projection = try WeightProjection(removing: edit.subspace, from: weight, strength: edit.strength)
     var before = Digest()
     try forEachPiece(store) { values, rows in
@@ -128,6 +130,7 @@ struct OutputTensor {
       values.removeLast(values.count - rows.count * width)
       try values.withUnsafeMutableBufferPointer { buffer in
         if let base = buffer.baseAddress { try store.widen(source, rows: rows, to: base) }
+        if sourceOffset != 0 { for index in buffer.indices { buffer[index] -= sourceOffset } }
       }
       if let head = interleavedHead {
         reordered.removeLast(reordered.count - values.count)
@@ -165,6 +168,18 @@ struct OutputTensor {
     default:
       throw EditingError(
         "weights", "a tensor stored as \(type.name) cannot be edited; convert it to bf16, f16 or f32")
+    }
+  }
+}
+
+extension WeightShape {
+  /// The shape of a stored MLP-value matrix, by which of its sides is as wide as the residual stream it writes to;
+  /// `[outputs, inputs]` where both are.
+  init(_ shape: [Int], writingTo hidden: Int) {
+    if shape[0] == hidden {
+      self.init(layout: .outputsByInputs, outputs: shape[0], inputs: shape[1])
+    } else {
+      self.init(layout: .inputsByOutputs, outputs: shape[1], inputs: shape[0])
     }
   }
 }

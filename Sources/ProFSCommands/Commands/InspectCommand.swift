@@ -88,7 +88,7 @@ struct InspectCommand: ParsableCommand {
     for (type, tensors, bytes) in typeCounts(model) {
       row("", "\(type): \(tensors), \(formattedBytes(bytes))")
     }
-    row("edited role", "\(model.tensorName(.mlpValue, block: 1)) …")
+    row("edited role", "\(model.tensorName(.mlpValue, block: 1) ?? "") …")
     Console.result()
     Console.result("memory of an edit, mapped files left out: \(formattedBytes(plan.total))")
     for item in plan.items {

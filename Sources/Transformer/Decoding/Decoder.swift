@@ -40,6 +40,7 @@ package struct Decoder {
   package func generate(_ prompts: [[Int32]], _ options: Options, progress: ProgressHandler? = nil) throws
     -> [[Int32]]
   {
+    try model.requireDecoder()
     for (index, prompt) in prompts.enumerated() {
       if prompt.isEmpty { throw ModelError(model.path, "prompt \(index + 1) has no tokens") }
       let length = prompt.count + options.maximumNewTokens

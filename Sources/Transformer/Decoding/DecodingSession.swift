@@ -7,7 +7,7 @@ final class DecodingSession {
   private let texts: [[Int32]]
   private let cache: KeyValueCache
   private let head: LanguageModelHead
-  private let pass: BlockPass
+  private var pass: BlockPass
   /// Tokens of each text that are in the cache.
   private var lengths: [Int]
 
@@ -24,7 +24,7 @@ final class DecodingSession {
     head = LanguageModelHead(model, context)
     pass = BlockPass(
       configuration: configuration, context: context,
-      rotary: model.rotaryTable(positions: (lengths.max() ?? 0) + room),
+      rotary: model.rotaryTables(positions: (lengths.max() ?? 0) + room),
       weights: try BlockWeights(model, context),
       scratch: BlockScratch(configuration, context.precision, rows: texts.count))
   }
@@ -37,19 +37,20 @@ final class DecodingSession {
     var logits: [Float] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
     let last = model.configuration.blocks
+    let head = model.configuration.headDimension
     try forward.run(
       throughBlock: last,
-      keysAndValues: { [cache] block, tokens, keys, values, stride in
+      progress: nil,
+      keysAndValues: { [cache] block, tokens, rows in
         for (text, range) in textOfRow where tokens.contains(range.lowerBound) {
-          let offset = (range.lowerBound - tokens.lowerBound) * stride
           cache.store(
-            block: block, text: text, position: 0, count: range.count, keys: keys + offset,
-            values: values + offset,
-            stride: stride)
+            block: block, text: text, position: 0, count: range.count,
+            first: range.lowerBound - tokens.lowerBound,
+            of: rows, headDimension: head)
         }
       },
       afterBlock: { block, stream in
-        if block == last { logits = try head.logits(stream, rows: lastRows) }
+        if block == last { logits = try self.head.logits(stream, rows: lastRows) }
       })
     return logits
   }
@@ -62,8 +63,11 @@ final class DecodingSession {
   func step(_ tokens: [(text: Int, token: Int32)]) throws -> [Float] {
     let configuration = model.configuration
     let stream = ResidualStream(rows: tokens.count, width: configuration.hidden)
-    try stream.embed(tokens.map(\.token), model)
     let positions = tokens.map { Int32(lengths[$0.text]) }
+    if configuration.rotary.dependsOnLength {
+      pass.rotary = model.rotaryTables(positions: Int(positions.max() ?? 0) + 1)
+    }
+    try stream.embed(tokens.map(\.token), positions: positions, model, context)
     for block in 1...configuration.blocks {
       try pass.weights.load(block)
       try stream.withRows { rows in
@@ -85,12 +89,12 @@ final class DecodingSession {
     for (row, text) in texts.enumerated() {
       let base = qkv.base + row * qkv.stride
       cache.store(
-        block: block, text: text, position: lengths[text], count: 1, keys: base + qkv.keys,
-        values: base + qkv.values,
-        stride: qkv.stride)
+        block: block, text: text, position: lengths[text], count: 1, first: row, of: qkv,
+        headDimension: model.configuration.headDimension)
       plan.jobs.append(
         AttentionJob(
-          queries: base, queryStride: qkv.stride, output: output + row * model.configuration.queryWidth,
+          queries: base, queryStride: qkv.stride, headStep: qkv.headStep,
+          output: output + row * model.configuration.queryWidth,
           outputStride: model.configuration.queryWidth, count: 1, ranges: row..<row + 1))
       plan.keyRanges.append(cache.keyRange(block: block, text: text, count: lengths[text] + 1))
     }

@@ -26,17 +26,20 @@ final class KeyValueCache {
   /// Bytes that a cache of these texts takes.
   static func byteCount(blocks: Int, width: Int, tokens: Int) -> Int { blocks * tokens * 2 * width * 4 }
 
-  /// Stores the keys and values of consecutive positions of a text.
+  /// Stores the keys and values of consecutive positions of a text: `count` rows from row `first` of `rows`.
   func store(
-    block: Int, text: Int, position: Int, count: Int, keys: UnsafePointer<Float>,
-    values: UnsafePointer<Float>,
-    stride: Int
+    block: Int, text: Int, position: Int, count: Int, first: Int, of rows: BlockPass.QueryKeyValue,
+    headDimension: Int
   ) {
     precondition(firstRows[text] + position + count <= firstRows[text + 1], "the text has outgrown its room")
-    withRow(block, text, position) { row in
+    withRow(block, text, position) { target in
       for index in 0..<count {
-        (row + index * 2 * width).update(from: keys + index * stride, count: width)
-        (row + index * 2 * width + width).update(from: values + index * stride, count: width)
+        let source = rows.base + (first + index) * rows.stride
+        for head in 0..<width / headDimension {
+          let to = target + index * 2 * width + head * headDimension
+          to.update(from: source + rows.keys + head * rows.headStep, count: headDimension)
+          (to + width).update(from: source + rows.values + head * rows.headStep, count: headDimension)
+        }
       }
     }
   }

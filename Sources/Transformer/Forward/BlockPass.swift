@@ -2,115 +2,208 @@ internal import Kernels
 
 /// One block applied to one chunk of tokens.
 struct BlockPass {
+  /// The model's axes.
   let configuration: ModelConfiguration
-  /// Threads and precision of every step.
+  /// Threads and precision.
   let context: ComputeContext
-  /// Turns for every position that a chunk may hold.
-  let rotary: RotaryTable
-  /// The weights of the block that is loaded there.
+  /// Rotary tables of blocks without and with a window; `nil` where positions are learned.
+  var rotary: RotaryTables?
+  /// The weights of the block that is loaded.
   let weights: BlockWeights
-  /// Room for as many rows as the largest chunk has.
+  /// Memory for the activations inside the block.
   let scratch: BlockScratch
 
-  /// Queries, keys and values of a chunk after rotary embedding: `[rows, stride]` f32, the keys `keys` and the values
-  /// `values` columns in.
+  /// Queries, keys and values of a chunk as attention takes them: rows `stride` apart, heads `headStep` apart.
   struct QueryKeyValue {
-    /// The first row's first query.
+    /// The first row.
     let base: UnsafeMutablePointer<Float>
     /// Elements from one row to the next.
     let stride: Int
-    /// Column where the keys begin.
+    /// Elements from one head to the next.
+    let headStep: Int
+    /// Where in a row the keys begin.
     let keys: Int
-    /// Column where the values begin.
+    /// Where in a row the values begin.
     let values: Int
   }
 
   /// What attention is to compute: jobs over ranges of keys.
   struct AttentionPlan {
-    /// Runs of queries; each names its ranges by their place in `keyRanges`.
+    /// Which queries, and which of the ranges they see.
     var jobs: [AttentionJob]
-    /// Ranges that jobs may share.
+    /// Keys and values.
     var keyRanges: [KeyRange]
   }
 
-  /// x ← x + attention(norm(x)); x ← x + mlp(norm(x)).
+  /// Applies the loaded block to `residual`, `[rows, hidden]` f32, in place.
   ///
   /// - Parameters:
-  ///   - residual: `[rows, hidden]` f32, updated in place.
   ///   - positions: each row's position.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
   func callAsFunction(
     _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>,
     attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
   ) throws {
+    let rows = positions.count
     try scratch.lend { base in
-      try attention(residual, positions, base, plan)
-      try mlp(residual, positions.count, base)
+      let normed = base + scratch.layout.normed
+      let branch = (base + scratch.layout.branch).assumingMemoryBound(to: Float.self)
+      switch configuration.arrangement {
+      case .sequential:
+        try input(.attentionNorm, residual, rows, to: normed)
+        try attention(normed, positions, base, plan) { operand in
+          try add(.attentionOutput, operand, rows, to: residual, branch, .postAttentionNorm, .attentionNorm)
+        }
+        try input(.mlpNorm, residual, rows, to: normed)
+        try mlp(normed, rows, base) { operand in
+          try add(.mlpValue, operand, rows, to: residual, branch, .postMLPNorm, .mlpNorm)
+        }
+      case .parallel, .parallelWithSharedNorm:
+        try input(.attentionNorm, residual, rows, to: normed)
+        // Held back until the MLP has seen the block's input too.
+        try attention(normed, positions, base, plan) { operand in
+          try project(.attentionOutput, operand, rows, into: branch, configuration.hidden)
+        }
+        if configuration.arrangement == .parallel { try input(.mlpNorm, residual, rows, to: normed) }
+        try mlp(normed, rows, base) { operand in
+          try project(.mlpValue, operand, rows, into: residual, configuration.hidden, accumulate: true)
+        }
+        Kernels.add(context, branch, to: residual, count: rows * configuration.hidden)
+      }
     }
   }
 
+  /// A branch's input: the residual stream through the branch's norm, where that stands before it, as operands.
+  private func input(
+    _ role: WeightRole, _ residual: UnsafePointer<Float>, _ rows: Int, to destination: UnsafeMutableRawPointer
+  ) throws {
+    if configuration.normsFollowResidual || weights.vector(role) == nil {
+      narrow(
+        context, residual, rows: rows, width: configuration.hidden, stride: configuration.hidden,
+        to: destination,
+        context.precision)
+    } else {
+      norm(role, residual, rows, to: destination, context.precision)
+    }
+  }
+
+  /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there.
+  private func add(
+    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, to residual: UnsafeMutablePointer<Float>,
+    _ branch: UnsafeMutablePointer<Float>, _ branchNorm: WeightRole, _ residualNorm: WeightRole
+  ) throws {
+    let width = configuration.hidden
+    if weights.vector(branchNorm) == nil {
+      try project(role, operand, rows, into: residual, width, accumulate: true)
+    } else {
+      try project(role, operand, rows, into: branch, width)
+      norm(branchNorm, branch, rows, to: branch, .f32)
+      Kernels.add(context, branch, to: residual, count: rows * width)
+    }
+    if configuration.normsFollowResidual { norm(residualNorm, residual, rows, to: residual, .f32) }
+  }
+
   private func attention(
-    _ residual: UnsafeMutablePointer<Float>, _ positions: UnsafeBufferPointer<Int32>,
-    _ base: UnsafeMutableRawPointer,
-    _ plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
+    _ normed: UnsafeRawPointer, _ positions: UnsafeBufferPointer<Int32>, _ base: UnsafeMutableRawPointer,
+    _ plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan,
+    _ finish: (_ operand: UnsafeRawPointer) throws -> Void
   ) throws {
     let rows = positions.count
     let layout = scratch.layout
     let queryWidth = configuration.queryWidth
-    let keyValueWidth = configuration.keyValueWidth
-    let stride = queryWidth + 2 * keyValueWidth
-    let qkv = (base + layout.queryKeyValue).assumingMemoryBound(to: Float.self)
-
-    norm(.attentionNorm, residual, rows, to: base + layout.normed)
-    try project(.query, base + layout.normed, rows, into: qkv, stride)
-    try project(.key, base + layout.normed, rows, into: qkv + queryWidth, stride)
-    try project(.value, base + layout.normed, rows, into: qkv + queryWidth + keyValueWidth, stride)
-    // Queries and keys are neighbours, so one call turns both.
-    rotary.apply(
-      context, qkv, stride: stride, heads: configuration.heads + configuration.keyValueHeads,
-      headDimension: configuration.headDimension, positions: positions)
+    let qkv = try queryKeyValue(
+      normed, rows, (base + layout.queryKeyValue).assumingMemoryBound(to: Float.self))
+    normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
+    normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
+    let window = configuration.window(block: weights.block)
+    if let table = window == nil ? rotary?.full : rotary?.windowed {
+      for (start, heads) in [(0, configuration.heads), (qkv.keys, configuration.keyValueHeads)] {
+        table.apply(
+          context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
+          positions: positions)
+      }
+    }
 
     let attended = (base + layout.attended).assumingMemoryBound(to: Float.self)
-    let jobs = plan(
-      QueryKeyValue(base: qkv, stride: stride, keys: queryWidth, values: queryWidth + keyValueWidth), attended
-    )
+    let jobs = plan(qkv, attended)
     let attend = Attention(
       heads: configuration.heads, keyValueHeads: configuration.keyValueHeads,
-      headDimension: configuration.headDimension, scale: 1 / Float(configuration.headDimension).squareRoot())
+      headDimension: configuration.headDimension,
+      scale: configuration.attentionScale(block: weights.block),
+      scoreCap: configuration.scoreCap, window: window)
     attend(context, jobs.jobs, keyRanges: jobs.keyRanges)
 
-    var operand = UnsafeMutableRawPointer(attended)
-    if context.precision != .f32 {
-      operand = base + layout.attendedOperand
-      narrow(
-        context, attended, rows: rows, width: queryWidth, stride: queryWidth, to: operand, context.precision)
-    }
-    try project(.attentionOutput, operand, rows, into: residual, configuration.hidden, accumulate: true)
+    guard context.precision != .f32 else { return try finish(attended) }
+    let operand = base + layout.attendedOperand
+    narrow(
+      context, attended, rows: rows, width: queryWidth, stride: queryWidth, to: operand, context.precision)
+    try finish(operand)
   }
 
-  private func mlp(_ residual: UnsafeMutablePointer<Float>, _ rows: Int, _ base: UnsafeMutableRawPointer)
-    throws
-  {
-    let layout = scratch.layout
+  /// Projects to queries, keys and values, which a family does with three matrices or one.
+  private func queryKeyValue(
+    _ normed: UnsafeRawPointer, _ rows: Int, _ base: UnsafeMutablePointer<Float>
+  ) throws -> QueryKeyValue {
+    let queryWidth = configuration.queryWidth
+    let keyValueWidth = configuration.keyValueWidth
+    let stride = queryWidth + 2 * keyValueWidth
+    let head = configuration.headDimension
+    if weights.has(.queryKeyValue) {
+      try project(.queryKeyValue, normed, rows, into: base, stride)
+      if configuration.fusedOrder == .perHead {
+        return QueryKeyValue(base: base, stride: stride, headStep: 3 * head, keys: head, values: 2 * head)
+      }
+    } else {
+      try project(.query, normed, rows, into: base, stride)
+      try project(.key, normed, rows, into: base + queryWidth, stride)
+      try project(.value, normed, rows, into: base + queryWidth + keyValueWidth, stride)
+    }
+    return QueryKeyValue(
+      base: base, stride: stride, headStep: head, keys: queryWidth, values: queryWidth + keyValueWidth)
+  }
+
+  /// The norm of queries or keys: of each head, or, where the weight is as wide as all heads, of all together.
+  private func normHeads(
+    _ role: WeightRole, _ base: UnsafeMutablePointer<Float>, _ qkv: QueryKeyValue, _ rows: Int, _ heads: Int
+  ) {
+    guard let weight = weights.vector(role) else { return }
+    let isWhole = weight.count != configuration.headDimension
+    rmsNormHeads(
+      context, base, rows: rows, stride: qkv.stride, heads: isWhole ? 1 : heads, headStep: qkv.headStep,
+      width: weight.count, weight: weight, epsilon: configuration.normEpsilon)
+  }
+
+  private func mlp(
+    _ normed: UnsafeRawPointer, _ rows: Int, _ base: UnsafeMutableRawPointer,
+    _ finish: (_ operand: UnsafeRawPointer) throws -> Void
+  ) throws {
     let width = configuration.intermediate
-    let gateAndUp = (base + layout.gateAndUp).assumingMemoryBound(to: Float.self)
-    norm(.mlpNorm, residual, rows, to: base + layout.normed)
-    try project(.mlpGate, base + layout.normed, rows, into: gateAndUp, 2 * width)
-    try project(.mlpUp, base + layout.normed, rows, into: gateAndUp + width, 2 * width)
-    configuration.activation.applyGated(
-      context, gateAndUp, rows: rows, width: width, to: base + layout.mlpOperand, context.precision)
-    try project(
-      .mlpValue, base + layout.mlpOperand, rows, into: residual, configuration.hidden, accumulate: true)
+    let inner = (base + scratch.layout.gateAndUp).assumingMemoryBound(to: Float.self)
+    let operand = base + scratch.layout.mlpOperand
+    if weights.has(.mlpGate) || weights.has(.mlpGateUp) {
+      if weights.has(.mlpGateUp) {
+        try project(.mlpGateUp, normed, rows, into: inner, 2 * width)
+      } else {
+        try project(.mlpGate, normed, rows, into: inner, 2 * width)
+        try project(.mlpUp, normed, rows, into: inner + width, 2 * width)
+      }
+      configuration.activation.applyGated(
+        context, inner, rows: rows, width: width, to: operand, context.precision)
+    } else {
+      try project(.mlpUp, normed, rows, into: inner, width)
+      configuration.activation.apply(context, inner, rows: rows, width: width, to: operand, context.precision)
+    }
+    try finish(operand)
   }
 
   private func norm(
-    _ role: WeightRole, _ source: UnsafePointer<Float>, _ rows: Int, to destination: UnsafeMutableRawPointer
+    _ role: WeightRole, _ source: UnsafePointer<Float>, _ rows: Int, to destination: UnsafeMutableRawPointer,
+    _ precision: ComputePrecision
   ) {
     guard let weight = weights.vector(role) else { return }
-    rmsNorm(
-      context, source, rows: rows, width: configuration.hidden, weight: weight,
-      epsilon: configuration.normEpsilon,
-      to: destination, context.precision)
+    configuration.applyNorm(
+      context, source, rows: rows, weight: weight, bias: weights.vector(role, .bias), to: destination,
+      precision)
   }
 
   /// result (+)= operand · Wᵀ + bias.
@@ -128,4 +221,32 @@ struct BlockPass {
       addBias(context, bias, to: result, rows: rows, width: shape[0], stride: stride)
     }
   }
+}
+
+extension ModelConfiguration {
+  /// The model's norm of `[rows, hidden]` rows.
+  func applyNorm(
+    _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, weight: [Float], bias: [Float]?,
+    to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
+  ) {
+    switch norm {
+    case .rms:
+      rmsNorm(
+        context, source, rows: rows, width: weight.count, weight: weight, epsilon: normEpsilon,
+        to: destination,
+        precision)
+    case .layer:
+      layerNorm(
+        context, source, rows: rows, width: weight.count, weight: weight, bias: bias, epsilon: normEpsilon,
+        to: destination, precision)
+    }
+  }
+}
+
+/// The rotary tables of a pass.
+struct RotaryTables: Sendable {
+  /// For blocks that see all keys.
+  let full: RotaryTable
+  /// For blocks with a window.
+  let windowed: RotaryTable
 }

@@ -5,6 +5,8 @@ internal import Storage
 struct BlockScratchLayout: Sendable {
   /// `[rows, hidden]` operand: the normed residual stream.
   let normed: Int
+  /// `[rows, hidden]` f32: what a branch adds to the residual stream, where a norm or another branch comes first.
+  let branch: Int
   /// `[rows, queries + keys + values]` f32.
   let queryKeyValue: Int
   /// `[rows, queries]` f32: what attention answers.
@@ -19,6 +21,7 @@ struct BlockScratchLayout: Sendable {
 
   /// - Parameter rows: the most rows a chunk has.
   init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
+    let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
       defer { size += (rows * columns * elementBytes + 63) / 64 * 64 }
@@ -26,6 +29,7 @@ struct BlockScratchLayout: Sendable {
     }
     let operand = precision.elementBytes
     normed = region(configuration.hidden, operand)
+    branch = needsBranch ? region(configuration.hidden, 4) : size
     // Attention is over when the MLP begins, so the two share their memory.
     let shared = size
     queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
@@ -41,11 +45,11 @@ struct BlockScratchLayout: Sendable {
 
 /// Memory laid out by ``BlockScratchLayout``.
 final class BlockScratch {
-  /// Where the regions lie, in bytes from the start.
+  /// Where the regions are.
   let layout: BlockScratchLayout
   private var memory: AlignedBuffer<UInt8>
 
-  /// Allocates for chunks of at most `rows` rows; the memory is not cleared.
+  /// Memory for chunks of at most `rows` tokens.
   init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
     layout = BlockScratchLayout(configuration, precision, rows: rows)
     memory = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)

@@ -12,16 +12,15 @@ final class BlockWeights {
   private let layout: BlockWeightLayout
   private var arena: AlignedBuffer<UInt8>
   private var vectors: [VectorName: [Float]] = [:]
-  private var block = 0
+  /// The block that is loaded, from 1; 0 before the first.
+  private(set) var block = 0
 
   private struct VectorName: Hashable {
     var role: WeightRole
     var part: Model.Part
   }
 
-  /// Allocates room for the neediest block and loads none yet.
-  ///
-  /// - Throws: ``ModelError`` where a weight is missing.
+  /// Plans and takes the memory; nothing is loaded yet.
   init(_ model: Model, _ context: ComputeContext) throws {
     self.model = model
     self.context = context
@@ -32,10 +31,10 @@ final class BlockWeights {
   /// Makes `block` (from 1) the one that is lent.
   func load(_ block: Int) throws {
     self.block = block
-    for role in WeightRole.allCases where role.isPerBlock {
+    for role in model.blockRoles {
       let entry = try model.weight(role, block: block)
       if entry.shape.count == 1 {
-        vectors[VectorName(role: role, part: .weight)] = try model.tensors.floats(entry)
+        vectors[VectorName(role: role, part: .weight)] = try model.normWeight(entry, role)
       } else if let offset = layout.offsets[role] {
         try arena.withUnsafeMutableBufferPointer { arena in
           guard let base = arena.baseAddress else { return }
@@ -54,9 +53,10 @@ final class BlockWeights {
   func withMatrix(_ role: WeightRole, _ body: (WeightMatrix) -> Void) throws {
     let entry = try model.weight(role, block: block)
     func lend(_ base: UnsafeRawPointer) {
+      let shape = model.configuration.shape(of: role)
       body(
         WeightMatrix(
-          base, context.precision, outputs: entry.shape[0], inputs: entry.shape[1], layout: .outputMajor))
+          base, context.precision, outputs: shape[0], inputs: shape[1], layout: model.layout(of: role)))
     }
     if let offset = layout.offsets[role] {
       arena.withUnsafeBufferPointer { arena in
@@ -68,6 +68,9 @@ final class BlockWeights {
       }
     }
   }
+
+  /// Whether the family has such a weight in its blocks.
+  func has(_ role: WeightRole) -> Bool { model.blockRoles.contains(role) }
 
   /// A vector of the loaded block; `nil` where the checkpoint has none.
   func vector(_ role: WeightRole, _ part: Model.Part = .weight) -> [Float]? {
@@ -83,7 +86,7 @@ struct BlockWeightLayout: Sendable {
 
   /// Plans for the neediest block: types may differ from block to block (GGUF mixes them).
   init(_ model: Model, _ precision: ComputePrecision) throws {
-    for role in WeightRole.allCases where role.isPerBlock {
+    for role in model.blockRoles {
       let shape = model.configuration.shape(of: role)
       guard shape.count == 2 else { continue }
       let entries = try (1...model.configuration.blocks).map { try model.weight(role, block: $0) }

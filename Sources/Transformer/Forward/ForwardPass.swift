@@ -1,4 +1,3 @@
-internal import Foundation
 package import Kernels
 
 /// How far a long computation has come; `completed` runs from 0 to `total`.
@@ -31,27 +30,36 @@ package struct ForwardPass {
           + "use a smaller --max-tokens or --window")
     }
     stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
-    try stream.embed(forest.tokens, model)
+    try stream.embed(forest.tokens, positions: forest.positions, model, context)
   }
 
   /// Runs blocks 1…`lastBlock`.
   ///
   /// - Parameters:
-  ///   - keysAndValues: called for each block and chunk, with the chunk's keys and values, before attention.
   ///   - progress: told of tokens done in all blocks.
   ///   - afterBlock: called with the block's number and the residual stream after it.
   package func run(
-    throughBlock lastBlock: Int, progress: ProgressHandler? = nil, keysAndValues: KeyValueSink? = nil,
+    throughBlock lastBlock: Int, progress: ProgressHandler? = nil,
     afterBlock: (_ block: Int, ResidualStream) throws -> Void = { _, _ in }
+  ) throws {
+    try run(throughBlock: lastBlock, progress: progress, keysAndValues: nil, afterBlock: afterBlock)
+  }
+
+  /// The same, with a look at keys and values.
+  ///
+  /// - Parameter keysAndValues: called for each block and chunk before attention.
+  func run(
+    throughBlock lastBlock: Int, progress: ProgressHandler?, keysAndValues: KeyValueSink?,
+    afterBlock: (_ block: Int, ResidualStream) throws -> Void
   ) throws {
     let configuration = model.configuration
     guard !forest.tokens.isEmpty else { return }
     let pass = BlockPass(
       configuration: configuration, context: context,
-      rotary: model.rotaryTable(positions: Int(forest.positions.max() ?? 0) + 1),
+      rotary: model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1),
       weights: try BlockWeights(model, context),
       scratch: BlockScratch(configuration, context.precision, rows: forest.largestChunk))
-    let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0) }
+    let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
     let total = forest.tokens.count * lastBlock
     var completed = 0
     for block in 1...max(1, lastBlock) where block <= lastBlock {
@@ -63,8 +71,7 @@ package struct ForwardPass {
               rows + plan.tokens.lowerBound * configuration.hidden,
               positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])
             ) { qkv, output in
-              keysAndValues?(
-                block, plan.tokens, qkv.base + qkv.keys, qkv.base + qkv.values, qkv.stride)
+              keysAndValues?(block, plan.tokens, qkv)
               return plan.attention(qkv, output, outputStride: configuration.queryWidth)
             }
           }
@@ -76,11 +83,8 @@ package struct ForwardPass {
     }
   }
 
-  /// Receives a chunk's keys and values in a block: block, the chunk's tokens, keys, values, and the row stride.
-  package typealias KeyValueSink = (
-    _ block: Int, _ tokens: Range<Int>, _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>,
-    _ stride: Int
-  ) -> Void
+  /// Receives a chunk's queries, keys and values in a block.
+  typealias KeyValueSink = (_ block: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue) -> Void
 }
 
 /// Which rows of a chunk attend to which: the forest's segments as runs of rows, worked out once for all blocks.
@@ -90,7 +94,7 @@ private struct ChunkPlan {
   private var ranges: [Range<Int>] = []
   private var keys: [Range<Int>] = []
 
-  init(_ forest: TokenForest, chunk: Int) {
+  init(_ forest: TokenForest, chunk: Int, isCausal: Bool) {
     tokens = forest.tokenRange(ofChunk: chunk)
     for segment in forest.chunks[chunk] {
       let first = keys.count
@@ -102,7 +106,7 @@ private struct ChunkPlan {
       queries.append(
         (
           own.tokens.lowerBound - tokens.lowerBound..<own.tokens.upperBound - tokens.lowerBound,
-          !own.isPadding
+          isCausal && !own.isPadding
         ))
       if own.isPadding { keys.removeLast() }
       ranges.append(first..<keys.count)
@@ -115,11 +119,14 @@ private struct ChunkPlan {
     let keyRanges = keys.map { rows in
       KeyRange(
         keys: qkv.base + rows.lowerBound * qkv.stride + qkv.keys,
-        values: qkv.base + rows.lowerBound * qkv.stride + qkv.values, stride: qkv.stride, count: rows.count)
+        values: qkv.base + rows.lowerBound * qkv.stride + qkv.values, stride: qkv.stride,
+        headStep: qkv.headStep,
+        count: rows.count)
     }
     let jobs = zip(queries, ranges).map { queries, ranges in
       AttentionJob(
         queries: qkv.base + queries.rows.lowerBound * qkv.stride, queryStride: qkv.stride,
+        headStep: qkv.headStep,
         output: output + queries.rows.lowerBound * outputStride, outputStride: outputStride,
         count: queries.rows.count,
         ranges: ranges, isCausal: queries.isCausal)
@@ -129,10 +136,18 @@ private struct ChunkPlan {
 }
 
 extension Model {
-  /// Cosines and sines for positions `0..<positions`.
-  func rotaryTable(positions: Int) -> RotaryTable {
-    let pairs = configuration.headDimension / 2
-    let frequencies = (0..<pairs).map { 1 / pow(configuration.rotaryBase, Double($0) / Double(pairs)) }
-    return RotaryTable(frequencies: frequencies, positions: positions, pairing: rotaryPairing)
+  /// Cosines and sines for positions `0..<positions`; `nil` where positions are learned.
+  func rotaryTables(positions: Int) -> RotaryTables? {
+    guard configuration.positions == .rotary else { return nil }
+    let full = rotaryTable(configuration.rotary, positions)
+    let windowed = configuration.windowedRotary.map { rotaryTable($0, positions) }
+    return RotaryTables(full: full, windowed: windowed ?? full)
+  }
+
+  private func rotaryTable(_ settings: RotarySettings, _ positions: Int) -> RotaryTable {
+    let (frequencies, factor) = settings.frequencies(
+      headDimension: configuration.headDimension, positions: positions)
+    return RotaryTable(
+      frequencies: frequencies, positions: positions, pairing: rotaryPairing, attentionScale: factor)
   }
 }

@@ -14,7 +14,7 @@ package struct LanguageModelHead {
   private static let sliceTokens = 4096
   private static let sliceRows = 512
 
-  /// Reads nothing yet: the head is taken slice by slice at each call.
+  /// The head of `model`; nothing is read yet.
   package init(_ model: Model, _ context: ComputeContext) {
     self.model = model
     self.context = context
@@ -58,8 +58,9 @@ package struct LanguageModelHead {
     _ body: (UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ tokens: Range<Int>) -> Void
   ) throws {
     guard !rows.isEmpty else { return }
-    let width = model.configuration.hidden
+    let width = model.configuration.embeddingWidth ?? model.configuration.hidden
     let precision = context.precision
+    let bias = try model.entry(.outputHead, part: .bias).map { try model.tensors.floats($0) }
     let head = try model.weight(.outputHead)
     let operands = try normed(stream, rows)
     let mapped = precision.isStored(as: head)
@@ -91,6 +92,7 @@ package struct LanguageModelHead {
                   ActivationMatrix(
                     UnsafeRawPointer(operands) + firstRow * width * precision.elementBytes, precision,
                     rows: range.count, columns: width), by: matrix, into: logits, stride: tokens.count)
+                finish(logits, rows: range.count, tokens, bias)
                 body(logits, range, tokens)
               }
             }
@@ -100,25 +102,58 @@ package struct LanguageModelHead {
     }
   }
 
-  /// The final norm of chosen rows, as operands: `[rows, hidden]` in the compute precision.
+  /// Adds the head's bias and presses the logits under the model's bound, where it has them.
+  private func finish(
+    _ logits: UnsafeMutablePointer<Float>, rows: Int, _ tokens: Range<Int>, _ bias: [Float]?
+  ) {
+    if let bias {
+      addBias(context, Array(bias[tokens]), to: logits, rows: rows, width: tokens.count, stride: tokens.count)
+    }
+    guard let bound = model.configuration.logitCap else { return }
+    context.parallelRanges(rows, grain: 1) { range in
+      softCap(logits + range.lowerBound * tokens.count, range.count * tokens.count, at: bound)
+    }
+  }
+
+  /// What the head multiplies: chosen rows through the final norm and the projection to the embedding's width, where
+  /// the family has them, in the compute precision.
   private func normed(_ stream: ResidualStream, _ rows: [Int]) throws -> AlignedBuffer<UInt8> {
-    let width = stream.width
-    let weight = try model.tensors.floats(try model.weight(.finalNorm))
-    var gathered = unsafe AlignedBuffer<Float>(uninitializedCount: rows.count * width)
+    let hidden = stream.width
+    let configuration = model.configuration
+    let width = configuration.embeddingWidth ?? hidden
+    let gathered = ResidualStream(rows: rows.count, width: hidden)
+    try stream.withRows { source in
+      try gathered.withRows { gathered in
+        for (index, row) in rows.enumerated() {
+          (gathered + index * hidden).update(from: source + row * hidden, count: hidden)
+        }
+        if let norm = model.entry(.finalNorm) {
+          let bias = try model.entry(.finalNorm, part: .bias).map { try model.tensors.floats($0) }
+          configuration.applyNorm(
+            context, gathered, rows: rows.count, weight: try model.normWeight(norm, .finalNorm), bias: bias,
+            to: gathered, .f32)
+        }
+      }
+    }
+    var result = gathered
+    if width != hidden {
+      let weight = try model.tensors.floats(try model.weight(.outputProjection))
+      result = ResidualStream(rows: rows.count, width: width)
+      try gathered.withRows { source in
+        try result.withRows {
+          linear(context, source, rows: rows.count, weight: weight, outputs: width, inputs: hidden, into: $0)
+        }
+      }
+    }
     var operands = unsafe AlignedBuffer<UInt8>(
       uninitializedCount: rows.count * width * context.precision.elementBytes)
-    try stream.withRows { source in
-      gathered.withUnsafeMutableBufferPointer { gathered in
-        operands.withUnsafeMutableBufferPointer { operands in
-          guard let gathered = gathered.baseAddress, let operands = operands.baseAddress else { return }
-          for (index, row) in rows.enumerated() {
-            (gathered + index * width).update(from: source + row * width, count: width)
-          }
-          rmsNorm(
-            context, gathered, rows: rows.count, width: width, weight: weight,
-            epsilon: model.configuration.normEpsilon, to: UnsafeMutableRawPointer(operands), context.precision
-          )
-        }
+    try result.withRows { source in
+      operands.withUnsafeMutableBufferPointer { operands in
+        guard let operands = operands.baseAddress else { return }
+        narrow(
+          context, source, rows: rows.count, width: width, stride: width,
+          to: UnsafeMutableRawPointer(operands),
+          context.precision)
       }
     }
     return operands

@@ -6,11 +6,11 @@ internal import Storage
 package final class ResidualStream {
   /// Number of tokens.
   package let rows: Int
-  /// The model's hidden size.
+  /// Elements of a row.
   package let width: Int
   private var memory: AlignedBuffer<Float>
 
-  /// Allocates the rows and leaves their contents undefined until ``embed(_:_:)`` writes them.
+  /// Rows with whatever was in the memory: written before they are read.
   package init(rows: Int, width: Int) {
     self.rows = rows
     self.width = width
@@ -25,18 +25,66 @@ package final class ResidualStream {
     }
   }
 
-  /// Writes the embedding of each token to its row.
+  /// Writes the embedding of each token to its row: of the token, of its position and segment where the family has
+  /// them, scaled, projected and normed as it does.
   ///
   /// - Throws: ``ModelError`` where a token is outside the vocabulary.
-  package func embed(_ tokens: [Int32], _ model: Model) throws {
-    let entry = try model.weight(.tokenEmbedding)
-    try withRows { rows in
+  package func embed(_ tokens: [Int32], positions: [Int32], _ model: Model, _ context: ComputeContext) throws
+  {
+    let configuration = model.configuration
+    let table = try model.weight(.tokenEmbedding)
+    let embeddingWidth = configuration.embeddingWidth ?? width
+    let narrow = embeddingWidth == width ? nil : ResidualStream(rows: rows, width: embeddingWidth)
+    try (narrow ?? self).withRows { rows in
       for (index, token) in tokens.enumerated() {
-        guard token >= 0, Int(token) < entry.rowCount else {
+        guard token >= 0, Int(token) < table.rowCount else {
           throw ModelError(
-            model.path, "token \(token) is outside the vocabulary of \(entry.rowCount); wrong tokenizer?")
+            model.path, "token \(token) is outside the vocabulary of \(table.rowCount); wrong tokenizer?")
         }
-        try model.tensors.widen(entry, rows: Int(token)..<Int(token) + 1, to: rows + index * width)
+        try model.tensors.widen(table, rows: Int(token)..<Int(token) + 1, to: rows + index * embeddingWidth)
+      }
+    }
+    if let narrow { try project(narrow, model, context) }
+    try withRows { rows in
+      if let scale = configuration.embeddingScale {
+        for index in 0..<self.rows * width { rows[index] *= scale }
+      }
+      if case .learned(let offset) = configuration.positions {
+        try addRows(of: model.weight(.positionEmbedding), positions.map { Int($0) + offset }, to: rows, model)
+      }
+      if let segments = model.entry(.segmentEmbedding) {
+        try addRows(of: segments, tokens.map { _ in 0 }, to: rows, model)
+      }
+      if let norm = model.entry(.embeddingNorm) {
+        let bias = try model.entry(.embeddingNorm, part: .bias).map { try model.tensors.floats($0) }
+        configuration.applyNorm(
+          context, rows, rows: self.rows, weight: try model.normWeight(norm, .embeddingNorm), bias: bias,
+          to: rows, .f32)
+      }
+    }
+  }
+
+  private func addRows(
+    of table: TensorEntry, _ indices: [Int], to rows: UnsafeMutablePointer<Float>, _ model: Model
+  ) throws {
+    var row = [Float](repeating: 0, count: width)
+    for (index, source) in indices.enumerated() {
+      try row.withUnsafeMutableBufferPointer { row in
+        guard let row = row.baseAddress else { return }
+        try model.tensors.widen(table, rows: source..<source + 1, to: row)
+        for i in 0..<width { rows[index * width + i] += row[i] }
+      }
+    }
+  }
+
+  /// rows ← narrow · Wᵀ, in f32.
+  private func project(_ narrow: ResidualStream, _ model: Model, _ context: ComputeContext) throws {
+    let weight = try model.tensors.floats(try model.weight(.embeddingProjection))
+    let full = ComputeContext(threads: context.threads, precision: .f32, seed: context.seed)
+    try narrow.withRows { source in
+      try withRows { rows in
+        linear(
+          full, source, rows: narrow.rows, weight: weight, outputs: width, inputs: narrow.width, into: rows)
       }
     }
   }
@@ -70,5 +118,20 @@ package final class ResidualStream {
         }
       }
     }
+  }
+}
+
+/// result = source · Wᵀ in f32 for a small matrix that is held whole, `[outputs, inputs]`.
+func linear(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, weight: [Float], outputs: Int,
+  inputs: Int,
+  into result: UnsafeMutablePointer<Float>
+) {
+  weight.withUnsafeBufferPointer { weight in
+    guard let weight = weight.baseAddress else { return }
+    multiply(
+      ActivationMatrix(source, .f32, rows: rows, columns: inputs),
+      by: WeightMatrix(weight, .f32, outputs: outputs, inputs: inputs, layout: .outputMajor), into: result,
+      stride: outputs)
   }
 }

@@ -83,7 +83,7 @@ extension Model {
   package func explainNonFinite(throughBlock block: Int) throws -> ModelError {
     var entries = [try weight(.tokenEmbedding)]
     for candidate in 1...block {
-      for role in WeightRole.allCases where role.isPerBlock {
+      for role in blockRoles {
         entries += [Part.weight, .bias].compactMap { entry(role, block: candidate, part: $0) }
       }
     }

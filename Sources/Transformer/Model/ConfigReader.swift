@@ -1,8 +1,9 @@
+package import Kernels
 package import Storage
 
 /// Typed reading of `config.json`, with errors that name the file and the key.
 package struct ConfigReader {
-  /// The file, and within it the key of the object being read: for messages.
+  /// The file, for messages.
   package let path: String
   private let root: JSONValue
   /// No model in use is near these; they keep sizes computed from a hostile file from overflowing.
@@ -33,6 +34,19 @@ package struct ConfigReader {
     return number
   }
 
+  /// An integer from 0.
+  package func index(_ key: String, default fallback: Int) throws -> Int {
+    guard let value = self[key] else { return fallback }
+    guard let number = value.int, (0...Self.largestCount).contains(number) else {
+      throw ModelError(
+        path, "\"\(key)\" must be an integer from 0 to \(Self.largestCount), found \(value.summary)")
+    }
+    return number
+  }
+
+  /// Whether `key` is present and null, which in some files means something else than its absence.
+  package func isNull(_ key: String) -> Bool { root[key]?.isNull ?? false }
+
   /// A finite number.
   package func number(_ key: String, default fallback: Double) throws -> Double {
     guard let value = self[key] else { return fallback }
@@ -59,19 +73,52 @@ package struct ConfigReader {
     }
   }
 
-  /// The base of unscaled rotary embedding, from `rope_theta` or transformers 5's `rope_parameters`; a scaled
-  /// variant is refused by name.
-  package func plainRotaryBase(default fallback: Double) throws -> Double {
-    var base = try number("rope_theta", default: fallback)
-    for key in ["rope_scaling", "rope_parameters"] {
-      guard let rope = self[key] else { continue }
-      let inner = ConfigReader(path: "\(path), \"\(key)\"", root: rope)
-      try inner.refuseUnless("rope_type", isOneOf: ["default"])
-      try inner.refuseUnless("type", isOneOf: ["default"])
-      base = try inner.number("rope_theta", default: base)
+  /// A list of integers; `nil` where the key is absent.
+  package func counts(_ key: String) throws -> [Int]? {
+    try self[key].map { value in
+      guard value.kind == .array else {
+        throw ModelError(path, "\"\(key)\" must be a list, found \(value.summary)")
+      }
+      return value.elements.compactMap(\.int)
     }
-    guard base > 0 else { throw ModelError(path, "\"rope_theta\" must be positive, found \(base)") }
-    return base
+  }
+
+  /// A string.
+  package func text(_ key: String) -> String? { self[key]?.string }
+
+  /// The activation under `key`.
+  package func activation(_ key: String, default fallback: Activation) throws -> Activation {
+    guard let value = self[key] else { return fallback }
+    switch value.string {
+    case "silu"?, "swish"?: return .silu
+    case "gelu"?: return .gelu
+    case "gelu_new"?, "gelu_pytorch_tanh"?, "gelu_fast"?: return .geluTangent
+    case "relu"?: return .relu
+    default:
+      throw ModelError(
+        path,
+        "\"\(key)\" is \(value.summary); supported: silu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu")
+    }
+  }
+
+  /// The windows of every block, from `layer_types`: `window` where the type is sliding attention.
+  package func windows(_ window: Int?, blocks: Int, default isSliding: (_ block: Int) -> Bool) throws
+    -> [Int?]
+  {
+    guard let window else { return [] }
+    guard let types = self["layer_types"] else { return (1...blocks).map { isSliding($0) ? window : nil } }
+    guard types.count == blocks else {
+      throw ModelError(path, "\"layer_types\" must name all \(blocks) blocks, found \(types.count)")
+    }
+    return try types.elements.map { type in
+      switch type.string {
+      case "sliding_attention"?: return window
+      case "full_attention"?: return nil
+      default:
+        throw ModelError(
+          path, "\"layer_types\" has \(type.summary); supported: full_attention, sliding_attention")
+      }
+    }
   }
 }
 

@@ -14,11 +14,45 @@ extension Model {
         "this is not a model: give a folder with config.json and safetensors, or a .gguf file (\(error))")
     }
     let document = try JSONDocument(parsing: bytes, source: configPath)
-    let family = try family(of: document.root, path: configPath)
+    // A text model inside a multimodal one has its configuration under a key of its own.
+    let isNested = document.root["text_config"] != nil
+    let root = document.root["text_config"] ?? document.root
+    let family = try family(of: root, path: configPath)
+    try refuseQuantized(document.root, configPath)
     let folder = try SafetensorsFolder(path: path)
+    let prefix = try namePrefix(of: family, in: folder.tensors, configPath)
+    var config = JSON(root)
+    if isNested, case .object(var members) = config, let tied = document.root["tie_word_embeddings"] {
+      members["tie_word_embeddings"] = members["tie_word_embeddings"] ?? JSON(tied)
+      config = .object(members)
+    }
     return Opened(
-      source: .folder(folder), family: family, config: JSON(document.root), configPath: configPath,
-      tensors: folder.tensors)
+      source: .folder(folder), family: family, config: config, configPath: configPath,
+      tensors: folder.tensors,
+      namePrefix: prefix)
+  }
+
+  /// Finds what stands before a known tensor's name: the family's prefix, none in a checkpoint of the trunk alone, or
+  /// that of the larger model which the text model is part of.
+  private static func namePrefix(of family: ModelFamily, in tensors: TensorStore, _ path: String) throws
+    -> String
+  {
+    guard let name = family.tensorNames[.tokenEmbedding] else { return family.prefix }
+    let stem = String(name.dropFirst(family.prefix.count))
+    let candidates = [family.prefix, "", "model.language_model.", "language_model.model.", "language_model."]
+    if let match = candidates.first(where: { tensors[$0 + stem] != nil }) { return match }
+    throw ModelError(
+      path,
+      "tensor \"\(name)\" is missing, under this or any known prefix; is it a checkpoint of this model_type?")
+  }
+
+  private static func refuseQuantized(_ root: JSONValue, _ path: String) throws {
+    guard let settings = root["quantization_config"], !settings.isNull else { return }
+    let method = settings["quant_method"]?.string ?? "an unnamed method"
+    throw ModelError(
+      path,
+      "the weights are quantised with \(method), which cannot be edited; use the original checkpoint or a GGUF"
+    )
   }
 
   private static func family(of root: JSONValue, path: String) throws -> ModelFamily {

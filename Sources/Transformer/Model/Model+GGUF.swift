@@ -8,11 +8,13 @@ extension Model {
     guard let architecture = file["general.architecture"]?.string else {
       throw ModelError(path, "metadata key \"general.architecture\" is missing; this is not a language model")
     }
-    guard let family = ModelFamily.all.first(where: { $0.ggufArchitecture == architecture }) else {
+    guard let family = ModelFamily.all.first(where: { $0.gguf?.architecture == architecture }),
+      let names = family.gguf
+    else {
       throw ModelError(
         path,
         "architecture \"\(architecture)\" is not supported; supported: "
-          + ModelFamily.all.map(\.ggufArchitecture).joined(separator: ", "))
+          + ModelFamily.all.compactMap(\.gguf?.architecture).joined(separator: ", "))
     }
     for key in ["rope.scaling.type", "expert_count"] {
       let name = "\(architecture).\(key)"
@@ -21,8 +23,15 @@ extension Model {
       throw ModelError(path, "metadata key \"\(name)\" asks for a feature that is not supported")
     }
 
-    var members = family.fixedConfig
-    for (key, gguf) in family.ggufNumbers {
+    guard file.tensors["rope_freqs.weight"] == nil else {
+      throw ModelError(
+        path,
+        "tensor \"rope_freqs.weight\" scales the rotary frequencies, which is not supported from GGUF; "
+          + "use the Hugging Face folder")
+    }
+
+    var members = names.fixedConfig
+    for (key, gguf) in names.numbers {
       guard let value = file["\(architecture).\(gguf)"] else { continue }
       if let number = value.int {
         members.append((key, .int(number)))
@@ -33,16 +42,17 @@ extension Model {
       }
     }
     // The vocabulary's size is stated or follows from the embedding.
-    let embedding = family.ggufNames[.tokenEmbedding].flatMap { file.tensors[$0] }
+    let embedding = names.tensorNames[.tokenEmbedding].flatMap { file.tensors[$0] }
     if !members.contains(where: { $0.key == "vocab_size" }), let rows = embedding?.shape.first {
       members.append(("vocab_size", .int(rows)))
     }
     for (key, gguf) in [("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")] {
       if let id = file["tokenizer.ggml.\(gguf)_token_id"]?.int { members.append((key, .int(id))) }
     }
-    let tied = family.ggufNames[.outputHead].map { file.tensors[$0] == nil } ?? false
+    let tied = names.tensorNames[.outputHead].map { file.tensors[$0] == nil } ?? false
     members.append(("tie_word_embeddings", .bool(tied)))
     return Opened(
-      source: .gguf(file), family: family, config: .object(members), configPath: path, tensors: file.tensors)
+      source: .gguf(file), family: family, config: .object(members), configPath: path, tensors: file.tensors,
+      namePrefix: "")
   }
 }

@@ -22,15 +22,13 @@ package struct Model: Sendable {
 
   /// The folder or file, as it was given.
   package let path: String
-  /// The opened files.
+  /// What was opened there.
   package let source: Source
-  /// The family that the files name.
+  /// The family that the configuration names.
   package let family: ModelFamily
-  /// Sizes and constants, read from ``config``.
   package let configuration: ModelConfiguration
   /// `config.json`: as it stands in the folder, or made from the GGUF's metadata.
   package let config: JSON
-  /// Every tensor of the files, under the names they have there.
   package let tensors: TensorStore
 
   /// Opens a Hugging Face folder or a GGUF file and checks that every tensor the family needs is there, with the
@@ -46,31 +44,58 @@ package struct Model: Sendable {
     tensors = opened.tensors
     let document = try JSONDocument(parsing: Array(config.serialized().utf8), source: opened.configPath)
     configuration = try family.configuration(ConfigReader(path: opened.configPath, root: document.root))
+    namePrefix = opened.namePrefix
+    // The first block tells which of the family's optional weights this model has; the others must have the same.
+    blockRoles = WeightRole.allCases.filter { [family, source, namePrefix, tensors] role in
+      guard role.isPerBlock else { return false }
+      let name =
+        switch source {
+        case .folder: Self.name(role, family, namePrefix)
+        case .gguf: family.gguf?.tensorNames[role]
+        }
+      return name.map { tensors[Self.expand($0, block: 1, part: .weight)] != nil } ?? false
+    }
     try check()
   }
 
   /// What opening a source answers.
   struct Opened {
-    /// The opened files.
+    /// The files.
     var source: Source
-    /// The family that the files name.
+    /// The family they belong to.
     var family: ModelFamily
-    /// `config.json`, read or made from the GGUF's metadata.
+    /// `config.json`, of the text model alone.
     var config: JSON
-    /// Where `config` comes from, for messages.
+    /// Where it stands, for messages.
     var configPath: String
-    /// Every tensor of the files.
+    /// The tensors.
     var tensors: TensorStore
+    /// What stands before the names in this checkpoint in place of the family's prefix.
+    var namePrefix: String
   }
 
-  /// Name of a role's tensor in this model's files.
-  package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String {
-    let names =
-      switch source {
-      case .folder: family.tensorNames
-      case .gguf: family.ggufNames
-      }
-    return Self.expand(names[role] ?? "", block: block, part: part)
+  /// The roles that every block of this model has.
+  package let blockRoles: [WeightRole]
+
+  /// Name of a role's tensor in this model's files, blocks counted from 1.
+  ///
+  /// `nil` where the family has no such role.
+  package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
+    switch source {
+    case .folder: Self.name(role, family, namePrefix).map { Self.expand($0, block: block, part: part) }
+    case .gguf: family.gguf?.tensorNames[role].map { Self.expand($0, block: block, part: part) }
+    }
+  }
+
+  /// What stands before the names in this checkpoint: the family's prefix, none, or that of a larger model around it.
+  private let namePrefix: String
+
+  private static func name(_ role: WeightRole, _ family: ModelFamily, _ prefix: String) -> String? {
+    family.tensorNames[role].map { name in
+      if name.hasPrefix(family.prefix) { return prefix + name.dropFirst(family.prefix.count) }
+      // The output head stands beside the trunk, within the text model where that is a part by itself.
+      return prefix.hasPrefix("language_model.") ? "language_model." + name : name
+    }
   }
 
   /// The name with the block's number (counted from 0 in files) and the part filled in.
@@ -83,24 +108,48 @@ package struct Model: Sendable {
     return name
   }
 
-  /// A role's tensor, `nil` where the checkpoint has none; blocks are counted from 1.
+  /// A role's tensor, blocks counted from 1.
+  ///
+  /// `nil` where the checkpoint has none.
   package func entry(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> TensorEntry? {
-    tensors[tensorName(role, block: block, part: part)]
+    tensorName(role, block: block, part: part).flatMap { tensors[$0] }
   }
 
   /// A role's weight, which ``init(path:)`` found present.
   package func weight(_ role: WeightRole, block: Int? = nil) throws -> TensorEntry {
     let role = role == .outputHead && configuration.tiedHead ? .tokenEmbedding : role
     guard let entry = entry(role, block: block) else {
-      throw ModelError(path, "tensor \"\(tensorName(role, block: block))\" is missing; is a shard missing?")
+      let name = tensorName(role, block: block) ?? role.rawValue
+      throw ModelError(path, "tensor \"\(name)\" is missing; is a shard missing?")
     }
     return entry
   }
 
+  /// How a role's matrix is stored in this model's files.
+  package func layout(of role: WeightRole) -> WeightMatrix.Layout {
+    if case .folder = source, role.isLinear, family.linearLayout == .inputMajor { return .inputMajor }
+    return .outputMajor
+  }
+
+  /// A norm's weight with the family's offset, if any, added.
+  func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
+    let values = try tensors.floats(entry)
+    guard case .rms(let offset) = configuration.norm, offset != 0 else { return values }
+    if case .gguf = source, family.gguf?.addsNormOffset == true { return values }
+    return values.map { $0 + offset }
+  }
+
+  /// Throws where the model is an encoder, which predicts no next token.
+  package func requireDecoder() throws {
+    guard configuration.isCausal else {
+      throw ModelError(path, "\(family.name) is an encoder and predicts no next token; give a language model")
+    }
+  }
+
   /// Which two elements of a head turn together, as this source lays its rows out.
   package var rotaryPairing: RotaryTable.Pairing {
-    if case .gguf = source, family.ggufInterleavedRoles.contains(.query) { return .interleaved }
-    return .halves
+    if case .gguf = source, family.gguf?.interleavedRoles.contains(.query) == true { return .interleaved }
+    return configuration.rotaryPairing
   }
 
   private func check() throws {
@@ -109,22 +158,35 @@ package struct Model: Sendable {
         path,
         "\(configuration.heads) attention heads cannot share \(configuration.keyValueHeads) key-value heads")
     }
-    guard configuration.headDimension % 2 == 0 else {
-      throw ModelError(path, "rotary embedding needs an even head size, found \(configuration.headDimension)")
+    if configuration.positions == .rotary,
+      (configuration.rotary.dimension ?? configuration.headDimension) % 2 != 0
+    {
+      throw ModelError(
+        path,
+        "rotary embedding turns pairs of elements, found \(configuration.rotary.dimension ?? configuration.headDimension)"
+      )
     }
-    for role in WeightRole.allCases {
+    for role in WeightRole.allCases where tensorName(role) != nil {
       if role.isPerBlock {
+        guard blockRoles.contains(role) else { continue }
         for block in 1...configuration.blocks { try check(role, block) }
-      } else if role != .outputHead || !configuration.tiedHead {
+      } else if role == .outputHead ? !configuration.tiedHead : !role.isOptional || entry(role) != nil {
         try check(role, nil)
       }
+    }
+    guard blockRoles.contains(.mlpValue), blockRoles.contains(.attentionOutput) else {
+      throw ModelError(
+        path, "tensor \"\(tensorName(.mlpValue, block: 1) ?? "")\" is missing; is a shard missing?")
     }
   }
 
   private func check(_ role: WeightRole, _ block: Int?) throws {
     let entry = try weight(role, block: block)
-    let expected = configuration.shape(of: role)
-    guard entry.shape == expected else {
+    var expected = configuration.shape(of: role)
+    if layout(of: role) == .inputMajor { expected.reverse() }
+    // A norm of queries or keys is as wide as a head, or as all of them.
+    let whole = role == .queryNorm ? configuration.queryWidth : configuration.keyValueWidth
+    guard entry.shape == expected || (role == .queryNorm || role == .keyNorm) && entry.shape == [whole] else {
       throw ModelError(
         path, "tensor \"\(entry.name)\" has shape \(entry.shape), but the configuration implies \(expected)")
     }
@@ -132,8 +194,9 @@ package struct Model: Sendable {
       throw ModelError(
         path, "tensor \"\(entry.name)\" is stored as \(entry.type.name), which is not a weight type")
     }
-    if let bias = self.entry(role, block: block, part: .bias), bias.shape != [expected[0]] {
-      throw ModelError(path, "tensor \"\(bias.name)\" has shape \(bias.shape), expected [\(expected[0])]")
+    let outputs = configuration.shape(of: role)[0]
+    if let bias = self.entry(role, block: block, part: .bias), bias.shape != [outputs] {
+      throw ModelError(path, "tensor \"\(bias.name)\" has shape \(bias.shape), expected [\(outputs)]")
     }
   }
 }

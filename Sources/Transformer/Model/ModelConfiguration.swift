@@ -1,43 +1,132 @@
 package import Kernels
 
-/// The numbers that, with a family, determine a model.
+/// The numbers and choices that determine what a model computes; families differ in nothing else.
 package struct ModelConfiguration: Sendable, Hashable {
-  /// Transformer blocks, at least 1.
+  /// Which norm is used throughout.
+  package enum Norm: Sendable, Hashable {
+    /// Mean subtracted, divided by the standard deviation, scaled, shifted.
+    case layer
+    /// Divided by the root mean square, scaled by the weight plus `offset`: 0, or 1 in Gemma's checkpoints.
+    case rms(offset: Float)
+  }
+
+  /// How attention and MLP of a block follow each other.
+  package enum Arrangement: Sendable, Hashable {
+    /// The MLP sees what attention added.
+    case sequential
+    /// Both see the block's input.
+    case parallel
+    /// Both see the block's input through one norm.
+    case parallelWithSharedNorm
+  }
+
+  /// How a fused matrix of queries, keys and values orders its outputs.
+  package enum FusedOrder: Sendable, Hashable {
+    /// All queries, all keys, all values.
+    case blocks
+    /// Query, key and value of the first head, then of the second ….
+    case perHead
+  }
+
+  /// How tokens know where they stand.
+  package enum Positions: Sendable, Hashable {
+    case rotary
+    /// An embedding for each position, `offset` rows into its table.
+    case learned(offset: Int)
+  }
+
+  /// How many blocks there are.
   package var blocks: Int
   /// Width of the residual stream.
   package var hidden: Int
   /// Width inside the MLP.
   package var intermediate: Int
-  /// Query heads, a multiple of `keyValueHeads`.
+  /// Query heads.
   package var heads: Int
-  /// Heads of keys and of values.
+  /// Heads of keys and values, shared by equal groups of query heads.
   package var keyValueHeads: Int
-  /// Elements of a head, an even number.
+  /// Width of a head.
   package var headDimension: Int
-  /// Rows of the token embedding, which may outnumber the tokenizer's tokens.
+  /// Tokens the model knows.
   package var vocabulary: Int
   /// Positions the model was made for.
   package var maximumPositions: Int
-  package var normEpsilon: Float
+  /// What stands between the MLP's matrices.
   package var activation: Activation
-  /// Base of the rotary frequencies: a pair i of n turns by base^(−i/n) a position.
-  package var rotaryBase: Double
+  /// ε of every norm.
+  package var normEpsilon: Float
   /// Whether logits are taken with the token embedding, there being no output head of its own.
   package var tiedHead: Bool
+
+  /// The norm of residual stream and branches.
+  package var norm: Norm = .rms(offset: 0)
+  /// How a block's two branches follow each other.
+  package var arrangement: Arrangement = .sequential
+  /// Whether norms are applied to the residual stream after each sum, as in BERT, not to a branch's input.
+  package var normsFollowResidual = false
+  /// Whether what a branch adds to the residual stream goes through a norm first.
+  package var normsBranches = false
+  /// How a fused matrix orders queries, keys and values.
+  package var fusedOrder: FusedOrder = .blocks
+  package var positions: Positions = .rotary
+  /// Which two elements of a head turn together.
+  package var rotaryPairing = RotaryTable.Pairing.halves
+  /// Rotary embedding of the blocks that see all keys.
+  package var rotary = RotarySettings(base: 10_000)
+  /// Rotary embedding of the blocks with a window, where it differs.
+  package var windowedRotary: RotarySettings?
+  /// Keys that a query sees in each block, its own included, from block 1; empty where all see all.
+  package var windows: [Int?] = []
+  /// Factor on the products of queries and keys; 1/√headDimension where `nil`.
+  package var attentionScale: Float?
+  /// Whether the factor is divided by the block's number.
+  package var scalesAttentionByBlock = false
+  /// Bound of attention scores.
+  package var scoreCap: Float?
+  /// Bound of the logits.
+  package var logitCap: Float?
+  /// Factor on token embeddings.
+  package var embeddingScale: Float?
+  /// Width of the token embedding, where it is not the residual stream's.
+  package var embeddingWidth: Int?
+  /// Kinds of text that an encoder's segment embedding tells apart.
+  package var segments = 2
+  /// Whether a token sees only those before it.
+  package var isCausal = true
 
   /// Columns of all query heads side by side.
   package var queryWidth: Int { heads * headDimension }
   /// Columns of all key (or value) heads side by side.
   package var keyValueWidth: Int { keyValueHeads * headDimension }
+  /// Keys that a query sees in `block`; `nil` for all.
+  package func window(block: Int) -> Int? { windows.indices.contains(block - 1) ? windows[block - 1] : nil }
 
-  /// Shape a role's tensor must have, outermost first.
+  /// Factor on the products of queries and keys in `block`.
+  package func attentionScale(block: Int) -> Float {
+    let scale = attentionScale ?? 1 / Float(headDimension).squareRoot()
+    return scalesAttentionByBlock ? scale / Float(block) : scale
+  }
+
+  /// Outputs and inputs of a role's matrix, or `[width]` of a norm; `nil` for a table whose rows are not determined.
   package func shape(of role: WeightRole) -> [Int] {
     switch role {
-    case .tokenEmbedding, .outputHead: [vocabulary, hidden]
-    case .finalNorm, .attentionNorm, .mlpNorm: [hidden]
+    case .tokenEmbedding, .outputHead: [vocabulary, embeddingWidth ?? hidden]
+    case .positionEmbedding:
+      if case .learned(let offset) = positions {
+        [maximumPositions + offset, hidden]
+      } else {
+        [maximumPositions, hidden]
+      }
+    case .segmentEmbedding: [segments, hidden]
+    case .embeddingProjection: [hidden, embeddingWidth ?? hidden]
+    case .outputProjection: [embeddingWidth ?? hidden, hidden]
+    case .embeddingNorm, .finalNorm, .attentionNorm, .mlpNorm, .postAttentionNorm, .postMLPNorm: [hidden]
+    case .queryKeyValue: [queryWidth + 2 * keyValueWidth, hidden]
     case .query: [queryWidth, hidden]
     case .key, .value: [keyValueWidth, hidden]
+    case .queryNorm, .keyNorm: [headDimension]
     case .attentionOutput: [hidden, queryWidth]
+    case .mlpGateUp: [2 * intermediate, hidden]
     case .mlpGate, .mlpUp: [intermediate, hidden]
     case .mlpValue: [hidden, intermediate]
     }

@@ -4,27 +4,88 @@ package import Storage
 ///
 /// A new family is one such value in `Families/`, one line in ``ModelFamily/all``, and one fixture.
 package struct ModelFamily: Sendable {
-  /// The family's name, as the commands print it.
-  package let name: String
+  /// The family's name, for people.
+  package var name: String
   /// `model_type` values of `config.json`.
-  package let modelTypes: [String]
+  package var modelTypes: [String]
   /// `architectures` values of `config.json`, looked at when `model_type` is not known.
-  package let architectures: [String]
-  /// `general.architecture` value of a GGUF file.
-  package let ggufArchitecture: String
+  package var architectures: [String]
   /// Tensor name of each role in a Hugging Face checkpoint; `{}` stands for the block's number from 0.
-  package let tensorNames: [WeightRole: String]
-  /// The same in a GGUF file.
-  package let ggufNames: [WeightRole: String]
-  /// Numbers of `config.json` that a GGUF file also states, as (key, GGUF key after the architecture's prefix).
-  package let ggufNumbers: [(key: String, gguf: String)]
-  /// Roles whose rows a GGUF file holds with the two halves of each head interleaved.
-  package let ggufInterleavedRoles: Set<WeightRole>
-  /// Members of `config.json` that are the same for every model of the family.
-  package let fixedConfig: [(key: String, value: JSON)]
+  ///
+  /// A role without a name does not occur.
+  package var tensorNames: [WeightRole: String]
+  /// What stands before every name but the output head's in a checkpoint of the whole model, and is missing in one of
+  /// its trunk alone.
+  package var prefix = "model."
+  /// How linear layers are stored.
+  package var linearLayout: LinearLayout = .outputMajor
   /// Reads the configuration from `config.json`.
-  package let configuration: @Sendable (ConfigReader) throws -> ModelConfiguration
+  package var configuration: @Sendable (ConfigReader) throws -> ModelConfiguration
+  /// How a GGUF file holds the family; `nil` where none does.
+  package var gguf: GGUFNames?
+
+  /// How a linear layer's matrix is stored.
+  package enum LinearLayout: Sendable, Hashable {
+    /// `[outputs, inputs]`, as torch's `Linear` stores it.
+    case outputMajor
+    /// `[inputs, outputs]`, as GPT-2's `Conv1D` stores it.
+    case inputMajor
+  }
+
+  /// How a GGUF file holds a family.
+  package struct GGUFNames: Sendable {
+    /// `general.architecture`.
+    package var architecture: String
+    /// Tensor name of each role.
+    package var tensorNames: [WeightRole: String]
+    /// Numbers of `config.json` that the file also states, as (key, GGUF key after the architecture's prefix).
+    package var numbers: [(key: String, gguf: String)]
+    /// Members of `config.json` that are the same for every model of the family.
+    package var fixedConfig: [(key: String, value: JSON)]
+    /// Roles whose rows are held with the two halves of each head interleaved.
+    package var interleavedRoles: Set<WeightRole> = []
+    /// Whether norm weights are held with Gemma's offset of 1 added.
+    package var addsNormOffset = false
+  }
 
   /// Every supported family.
-  package static let all: [ModelFamily] = [.llama]
+  package static let all: [ModelFamily] = [
+    .llama, .mistral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .phi3, .stableLM, .olmo2, .gpt2, .gptJ,
+    .gptNeoX, .opt,
+    .bert, .roberta,
+  ]
+}
+
+extension ModelFamily {
+  /// The names of `GGUF` files for the roles of a pre-norm block with separate projections, which most families share.
+  package static let commonGGUFNames: [WeightRole: String] = [
+    .tokenEmbedding: "token_embd.weight",
+    .finalNorm: "output_norm.weight",
+    .outputHead: "output.weight",
+    .attentionNorm: "blk.{}.attn_norm.weight",
+    .query: "blk.{}.attn_q.weight",
+    .key: "blk.{}.attn_k.weight",
+    .value: "blk.{}.attn_v.weight",
+    .attentionOutput: "blk.{}.attn_output.weight",
+    .mlpNorm: "blk.{}.ffn_norm.weight",
+    .mlpGate: "blk.{}.ffn_gate.weight",
+    .mlpUp: "blk.{}.ffn_up.weight",
+    .mlpValue: "blk.{}.ffn_down.weight",
+  ]
+
+  /// The names that Llama's checkpoints use and most later families keep.
+  package static let commonTensorNames: [WeightRole: String] = [
+    .tokenEmbedding: "model.embed_tokens.weight",
+    .finalNorm: "model.norm.weight",
+    .outputHead: "lm_head.weight",
+    .attentionNorm: "model.layers.{}.input_layernorm.weight",
+    .query: "model.layers.{}.self_attn.q_proj.weight",
+    .key: "model.layers.{}.self_attn.k_proj.weight",
+    .value: "model.layers.{}.self_attn.v_proj.weight",
+    .attentionOutput: "model.layers.{}.self_attn.o_proj.weight",
+    .mlpNorm: "model.layers.{}.post_attention_layernorm.weight",
+    .mlpGate: "model.layers.{}.mlp.gate_proj.weight",
+    .mlpUp: "model.layers.{}.mlp.up_proj.weight",
+    .mlpValue: "model.layers.{}.mlp.down_proj.weight",
+  ]
 }

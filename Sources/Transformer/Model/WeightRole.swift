@@ -1,24 +1,67 @@
 /// What a tensor is for in the model, whatever its file calls it.
 package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   case tokenEmbedding
+  case positionEmbedding
+  /// What BERT adds to every token of the first of two texts.
+  case segmentEmbedding
+  case embeddingNorm
+  /// From the embedding's width to the residual stream's, where they differ.
+  case embeddingProjection
   case finalNorm
+  /// From the residual stream's width back to the embedding's.
+  case outputProjection
   case outputHead
+
+  /// The norm of attention: of its input, or, where norms follow the residual sum, of what it was added to.
   case attentionNorm
+  /// Queries, keys and values in one matrix.
+  case queryKeyValue
   case query
   case key
   case value
+  case queryNorm
+  case keyNorm
   case attentionOutput
+  /// The norm of what attention adds to the residual stream.
+  case postAttentionNorm
+  /// The norm of the MLP, like ``attentionNorm``.
   case mlpNorm
+  /// The gate and the other input matrix of a gated MLP in one.
+  case mlpGateUp
   case mlpGate
   case mlpUp
   /// The second matrix of the MLP, whose outputs are what an edit projects: `down_proj`, `c_proj`, `fc_out` ….
   case mlpValue
+  /// The norm of what the MLP adds to the residual stream.
+  case postMLPNorm
 
   /// Whether there is one of them in every block.
   package var isPerBlock: Bool {
     switch self {
-    case .tokenEmbedding, .finalNorm, .outputHead: false
+    case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection,
+      .finalNorm,
+      .outputProjection, .outputHead:
+      false
     default: true
+    }
+  }
+
+  /// Whether it is a linear layer's matrix, which GPT-2's checkpoints store the other way round.
+  package var isLinear: Bool {
+    switch self {
+    case .embeddingProjection, .outputProjection, .queryKeyValue, .query, .key, .value, .attentionOutput,
+      .mlpGateUp,
+      .mlpGate, .mlpUp, .mlpValue:
+      true
+    default: false
+    }
+  }
+
+  /// Whether a model of a family that has the role may do without it.
+  var isOptional: Bool {
+    switch self {
+    case .embeddingProjection, .outputProjection, .finalNorm, .embeddingNorm: true
+    default: false
     }
   }
 }

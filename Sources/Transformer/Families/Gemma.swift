@@ -1,0 +1,132 @@
+internal import Kernels
+internal import Storage
+
+extension ModelFamily {
+  /// Gemma 1: Llama with norm weights stored around zero, scaled embeddings, and a GELU gate.
+  package static let gemma = ModelFamily(
+    name: "Gemma",
+    modelTypes: ["gemma"],
+    architectures: ["GemmaForCausalLM"],
+    tensorNames: commonTensorNames,
+    configuration: { try $0.gemmaLike(keyValueHeads: 16) },
+    gguf: GGUFNames(
+      architecture: "gemma", tensorNames: commonGGUFNames, numbers: commonGGUFNumbers,
+      fixedConfig: [
+        ("architectures", ["GemmaForCausalLM"]), ("model_type", "gemma"), ("hidden_act", "gelu_pytorch_tanh"),
+        ("hidden_activation", "gelu_pytorch_tanh"),
+      ],
+      addsNormOffset: true))
+
+  /// Gemma 2: norms before and after each branch, bounded scores and logits, a window in every other block.
+  package static let gemma2 = ModelFamily(
+    name: "Gemma 2",
+    modelTypes: ["gemma2"],
+    architectures: ["Gemma2ForCausalLM"],
+    tensorNames: sandwichTensorNames,
+    configuration: { config in
+      var configuration = try config.gemmaLike(keyValueHeads: 4)
+      configuration.normsBranches = true
+      configuration.attentionScale = try config.queryScale(default: 256)
+      configuration.scoreCap = try config.bound("attn_logit_softcapping", default: 50)
+      configuration.logitCap = try config.bound("final_logit_softcapping", default: 30)
+      let window = config.isNull("sliding_window") ? nil : try config.count("sliding_window", default: 4096)
+      configuration.windows = try config.windows(window, blocks: configuration.blocks) { $0 % 2 == 1 }
+      return configuration
+    },
+    gguf: GGUFNames(
+      architecture: "gemma2", tensorNames: sandwichGGUFNames,
+      numbers: commonGGUFNumbers + [
+        ("sliding_window", "attention.sliding_window"), ("attn_logit_softcapping", "attn_logit_softcapping"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+      ],
+      fixedConfig: [
+        ("architectures", ["Gemma2ForCausalLM"]), ("model_type", "gemma2"),
+        ("hidden_activation", "gelu_pytorch_tanh"),
+        ("hidden_act", "gelu_pytorch_tanh"),
+      ],
+      addsNormOffset: true))
+
+  /// Gemma 3: as Gemma 2 without bounds, with a norm of each query and key head, and five blocks with a window and a
+  /// smaller rotary base to one without.
+  package static let gemma3 = ModelFamily(
+    name: "Gemma 3",
+    modelTypes: ["gemma3_text", "gemma3"],
+    architectures: ["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"],
+    tensorNames: sandwichTensorNames.merging([
+      .queryNorm: "model.layers.{}.self_attn.q_norm.weight",
+      .keyNorm: "model.layers.{}.self_attn.k_norm.weight",
+    ]) { $1 },
+    configuration: { config in
+      var configuration = try config.gemmaLike(keyValueHeads: 4)
+      if try config.flag("use_bidirectional_attention", default: false) {
+        throw ModelError(
+          config.path, "\"use_bidirectional_attention\": embedding models of Gemma 3 are not supported")
+      }
+      configuration.normsBranches = true
+      configuration.attentionScale = try config.queryScale(default: 256)
+      configuration.logitCap = try config.bound("final_logit_softcapping", default: nil)
+      let pattern = try config.count(
+        "sliding_window_pattern", default: try config.count("_sliding_window_pattern", default: 6))
+      let window = config.isNull("sliding_window") ? nil : try config.count("sliding_window", default: 4096)
+      configuration.windows = try config.windows(window, blocks: configuration.blocks) { $0 % pattern != 0 }
+      let head = configuration.headDimension
+      configuration.rotary = try config.rotary(base: 1_000_000, headDimension: head)
+      // The older spelling's scaling is for the blocks without a window alone.
+      var windowed = try config.rotary(
+        base: 10_000, headDimension: head, layerType: "sliding_attention", baseKey: "rope_local_base_freq")
+      if config["rope_parameters"]?["sliding_attention"] == nil {
+        windowed = RotarySettings(base: try config.number("rope_local_base_freq", default: 10_000))
+      }
+      configuration.windowedRotary = windowed
+      return configuration
+    },
+    gguf: GGUFNames(
+      architecture: "gemma3",
+      tensorNames: sandwichGGUFNames.merging([
+        .queryNorm: "blk.{}.attn_q_norm.weight", .keyNorm: "blk.{}.attn_k_norm.weight",
+      ]) { $1 },
+      numbers: commonGGUFNumbers + [
+        ("sliding_window", "attention.sliding_window"), ("query_pre_attn_scalar", "attention.key_length"),
+      ],
+      fixedConfig: [
+        ("architectures", ["Gemma3ForCausalLM"]), ("model_type", "gemma3_text"),
+        ("hidden_activation", "gelu_pytorch_tanh"), ("rope_local_base_freq", 10_000.0),
+        ("sliding_window_pattern", 6),
+      ],
+      addsNormOffset: true))
+
+  private static let sandwichTensorNames = commonTensorNames.merging([
+    .postAttentionNorm: "model.layers.{}.post_attention_layernorm.weight",
+    .mlpNorm: "model.layers.{}.pre_feedforward_layernorm.weight",
+    .postMLPNorm: "model.layers.{}.post_feedforward_layernorm.weight",
+  ]) { $1 }
+
+  private static let sandwichGGUFNames = commonGGUFNames.merging([
+    .postAttentionNorm: "blk.{}.post_attention_norm.weight",
+    .postMLPNorm: "blk.{}.post_ffw_norm.weight",
+  ]) { $1 }
+}
+
+extension ConfigReader {
+  fileprivate func gemmaLike(keyValueHeads: Int) throws -> ModelConfiguration {
+    var configuration = try llamaLike(headDimension: 256, keyValueHeads: keyValueHeads, tiedHead: true)
+    // Gemma 1's files say "gelu" and mean the approximation.
+    let act = try activation(
+      "hidden_activation", default: try activation("hidden_act", default: .geluTangent))
+    configuration.activation = act == .gelu ? .geluTangent : act
+    configuration.norm = .rms(offset: 1)
+    configuration.embeddingScale = Float(configuration.hidden).squareRoot()
+    return configuration
+  }
+
+  fileprivate func queryScale(default fallback: Double) throws -> Float {
+    1 / Float(try number("query_pre_attn_scalar", default: fallback)).squareRoot()
+  }
+
+  /// A soft bound; null for none.
+  fileprivate func bound(_ key: String, default fallback: Float?) throws -> Float? {
+    if isNull(key) { return nil }
+    guard self[key] != nil else { return fallback }
+    return Float(try number(key, default: 0))
+  }
+}

@@ -1,0 +1,18 @@
+extension ModelFamily {
+  /// OLMo 2: norms after each branch and none before, and norms of all queries and of all keys together.
+  package static let olmo2 = ModelFamily(
+    name: "OLMo 2",
+    modelTypes: ["olmo2"],
+    architectures: ["Olmo2ForCausalLM"],
+    tensorNames: commonTensorNames.filter { ![.attentionNorm, .mlpNorm].contains($0.key) }.merging([
+      .queryNorm: "model.layers.{}.self_attn.q_norm.weight",
+      .keyNorm: "model.layers.{}.self_attn.k_norm.weight",
+      .postAttentionNorm: "model.layers.{}.post_attention_layernorm.weight",
+      .postMLPNorm: "model.layers.{}.post_feedforward_layernorm.weight",
+    ]) { $1 },
+    configuration: { config in
+      var configuration = try config.llamaLike(epsilon: 1e-5)
+      configuration.normsBranches = true
+      return configuration
+    })
+}
