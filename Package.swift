@@ -34,6 +34,7 @@ let package = Package(
       name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // Layers 1 and 2: bytes, then arithmetic.
@@ -42,7 +43,7 @@ let package = Package(
 
     // Layer 3: files and text.
     .target(name: "Checkpoints", dependencies: ["Storage", "Kernels"], swiftSettings: strict),
-    .target(name: "Tokenization", dependencies: ["CPCRE2", "Storage"], swiftSettings: safe),
+    .target(name: "Tokenization", dependencies: ["CPCRE2", "CUtf8proc", "Storage"], swiftSettings: safe),
 
     // Layer 4: the model, and the method on matrices alone.
     .target(

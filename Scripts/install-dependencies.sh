@@ -15,8 +15,8 @@ has_pip() { command -v python3 >/dev/null && python3 -m pip --version >/dev/null
 case "$(uname -s)" in
   Linux) ;;
   Darwin)
-    has_pip && command -v pkg-config >/dev/null && pkg-config --exists openblas dnnl libpcre2-8 && exit 0
-    say "Install the libraries with: brew install openblas onednn pcre2 pkgconf python"
+    has_pip && command -v pkg-config >/dev/null && pkg-config --exists openblas dnnl libpcre2-8 libutf8proc && exit 0
+    say "Install the libraries with: brew install openblas onednn pcre2 utf8proc pkgconf python"
     say "(This package has not been built on macOS yet.)"
     exit 1
     ;;
@@ -26,20 +26,20 @@ esac
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   # No Debian packages: trust what the compiler would find.
   missing=()
-  for header in cblas.h dnnl.h pcre2.h zlib.h; do
+  for header in cblas.h dnnl.h pcre2.h utf8proc.h zlib.h; do
     found=$(find /usr/include /usr/local/include -name "$header" -print -quit 2>/dev/null || true)
     [[ -n $found ]] || missing+=("$header")
   done
   has_pip || missing+=(pip)
   [[ ${#missing[@]} -eq 0 ]] && exit 0
-  say "Missing: ${missing[*]}. Install OpenBLAS (OpenMP build), oneDNN, PCRE2, zlib and Python with pip:"
-  say "  Fedora:  sudo dnf install openblas-devel onednn-devel pcre2-devel zlib-devel python3-pip"
+  say "Missing: ${missing[*]}. Install OpenBLAS (OpenMP build), oneDNN, PCRE2, utf8proc, zlib and Python with pip:"
+  say "  Fedora:  sudo dnf install openblas-devel onednn-devel pcre2-devel utf8proc-devel zlib-devel python3-pip"
   say "  others:  the packages of the same names"
   exit 1
 fi
 
 missing=()
-for package in libopenblas-openmp-dev libdnnl-dev libpcre2-dev zlib1g-dev; do
+for package in libopenblas-openmp-dev libdnnl-dev libpcre2-dev libutf8proc-dev zlib1g-dev; do
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
   [[ $status == installed ]] || missing+=("$package")
 done

@@ -18,9 +18,14 @@ extension ElementType {
     case 6: self = .q5_0
     case 7: self = .q5_1
     case 8: self = .q8_0
+    case 10: self = .q2_k
+    case 11: self = .q3_k
     case 12: self = .q4_k
     case 13: self = .q5_k
     case 14: self = .q6_k
+    case 15: self = .q8_k
+    case 20: self = .iq4_nl
+    case 23: self = .iq4_xs
     case 24: self = .i8
     case 25: self = .i16
     case 26: self = .i32
@@ -33,8 +38,7 @@ extension ElementType {
 
   /// ggml's types that cannot be read, by number, for the message that says so.
   static let unreadableGGMLNames: [UInt32: String] = [
-    9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S",
-    20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
-    40: "NVFP4", 41: "Q1_0",
+    9: "Q8_1", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 29: "IQ1_M",
+    34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0",
   ]
 }

@@ -10,16 +10,22 @@ package struct TensorEntry: Sendable, Hashable {
   package let type: ElementType
   /// Index of the file in the store.
   package let file: Int
-  /// The tensor's bytes, counted from the start of that file.
+  /// The tensor's bytes, counted from the start of that file; with strides, from its first element to its last.
   package let bytes: Range<Int>
+  /// Elements from one index of each dimension to the next, where the elements are not in row-major order;
+  /// only torch's files have such tensors.
+  package let strides: [Int]?
 
   /// Describes a tensor; `TensorStore` checks it.
-  package init(name: String, shape: [Int], type: ElementType, file: Int, bytes: Range<Int>) {
+  package init(
+    name: String, shape: [Int], type: ElementType, file: Int, bytes: Range<Int>, strides: [Int]? = nil
+  ) {
     self.name = name
     self.shape = shape
     self.type = type
     self.file = file
     self.bytes = bytes
+    self.strides = strides
   }
 
   /// Number of elements: the product of the dimensions.
@@ -38,5 +44,30 @@ package struct TensorEntry: Sendable, Hashable {
       count = product
     }
     return count
+  }
+
+  /// Elements between the first and the last of a tensor, both included; `nil` when it overflows or a number is
+  /// negative.
+  static func extent(of shape: [Int], strides: [Int]) -> Int? {
+    if shape.contains(0) { return 0 }
+    var last = 0
+    for (dimension, stride) in zip(shape, strides) {
+      let (distance, overflow) = stride.multipliedReportingOverflow(by: dimension &- 1)
+      let (sum, beyond) = last.addingReportingOverflow(distance)
+      guard dimension > 0, stride >= 0, !overflow, !beyond, sum < .max else { return nil }
+      last = sum
+    }
+    return last + 1
+  }
+
+  /// Whether strides are those of row-major order; a dimension of one element may have any.
+  static func isRowMajor(_ shape: [Int], strides: [Int]) -> Bool {
+    if shape.contains(0) { return true }
+    var expected = 1
+    for (dimension, stride) in zip(shape, strides).reversed() where dimension != 1 {
+      guard stride == expected else { return false }
+      expected &*= dimension
+    }
+    return true
   }
 }

@@ -37,20 +37,24 @@ package struct TensorStore: Sendable {
   /// The tensor called `name`.
   package subscript(name: String) -> TensorEntry? { indexByName[name].map { entries[$0] } }
 
-  /// Lends the stored bytes of `entry`; they must not be kept beyond `body`.
+  /// Lends the bytes of `entry` in row-major order; they must not be kept beyond `body`.
+  ///
+  /// They are the file's own, but for a tensor with strides, whose elements are gathered first.
   package func withBytes<R>(
     of entry: TensorEntry, _ body: (UnsafeRawBufferPointer) throws -> R
   ) throws -> R {
-    try unsafe files[entry.file].withBytes(entry.bytes, body)
+    if entry.strides != nil { return try unsafe withBytes(of: entry, rows: 0..<entry.rowCount, body) }
+    return try unsafe files[entry.file].withBytes(entry.bytes, body)
   }
 
-  /// Lends the stored bytes of some rows (the outermost dimension) of `entry`.
+  /// Lends the bytes of some rows (the outermost dimension) of `entry` in row-major order.
   ///
   /// Throws when the rows are outside the tensor, or begin or end inside a quantised block.
   package func withBytes<R>(
     of entry: TensorEntry, rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> R
   ) throws -> R {
     let range = try byteRange(of: entry, rows: rows)
+    if let strides = entry.strides { return try unsafe withGathered(entry, strides, rows: rows, body) }
     return try unsafe files[entry.file].withBytes(range, body)
   }
 
@@ -108,8 +112,10 @@ package struct TensorStore: Sendable {
         "the innermost dimension, \(innermost), is not a multiple of the \(entry.type.blockElements) elements of "
           + "a \(entry.type.name) block", "convert the model again with a type that fits")
     }
-    guard let needed = entry.type.byteCount(elements: elements), needed == entry.bytes.count else {
-      let needed = entry.type.byteCount(elements: elements).map(String.init) ?? "uncountably many"
+    if let strides = entry.strides { try check(strides, of: entry, elements: elements, fail) }
+    let stored = entry.strides.flatMap { TensorEntry.extent(of: entry.shape, strides: $0) } ?? elements
+    guard let needed = entry.type.byteCount(elements: stored), needed == entry.bytes.count else {
+      let needed = entry.type.byteCount(elements: stored).map(String.init) ?? "uncountably many"
       throw fail(
         "shape \(entry.shape) in \(entry.type.name) needs \(needed) bytes, but \(entry.bytes.count) are given"
       )
@@ -117,6 +123,21 @@ package struct TensorStore: Sendable {
     guard entry.bytes.lowerBound >= 0, entry.bytes.upperBound <= file.byteCount else {
       throw fail(
         "its bytes end at \(entry.bytes.upperBound), but the file has \(file.byteCount)")
+    }
+  }
+
+  /// Throws unless the strides fit the shape and no element is stored for two places.
+  private static func check(
+    _ strides: [Int], of entry: TensorEntry, elements: Int, _ fail: (String, String) -> CheckpointError
+  ) throws(CheckpointError) {
+    guard !entry.type.isQuantized, strides.count == entry.shape.count,
+      let extent = TensorEntry.extent(of: entry.shape, strides: strides)
+    else { throw fail("strides \(strides) do not fit shape \(entry.shape)", CheckpointError.fetchAgain) }
+    // What the file holds bounds what reading it takes.
+    guard elements <= extent else {
+      throw fail(
+        "shape \(entry.shape) with strides \(strides) repeats stored elements",
+        "save the checkpoint again with `.contiguous()` tensors")
     }
   }
 }

@@ -28,31 +28,20 @@ struct AddedTokenMatcher: Sendable {
   static let contentLimit = 1024
 
   private let tokens: [AddedToken]
-  /// Edges of the trie: (node, byte) to node.
-  private var edges: PairTable
-  /// For each node of the trie, the index of the token that ends there; -1 for none.
-  private var ends: [Int32] = [-1]
+  private let trie: ByteTrie
   /// For each byte, whether a token starts with it.
   private var starts = [Bool](repeating: false, count: 256)
 
-  /// A matcher of `tokens`, each at most ``contentLimit`` bytes long; of two with the same content the first counts.
+  /// A matcher of `tokens`, each at most ``contentLimit`` bytes long and not empty; of two with the same content the
+  /// first counts.
   init(_ tokens: [AddedToken]) {
     self.tokens = tokens
-    edges = PairTable(capacity: tokens.reduce(0) { $0 + $1.content.count })
-    for (index, token) in tokens.enumerated() {
+    var contents = ByteStrings()
+    for token in tokens {
       starts[Int(token.content[0])] = true
-      var node: UInt32 = 0
-      for byte in token.content {
-        var next = edges[node, UInt32(byte)]
-        if next == PairTable.absent {
-          next = UInt64(ends.count)
-          edges[node, UInt32(byte)] = next
-          ends.append(-1)
-        }
-        node = UInt32(next)
-      }
-      if ends[Int(node)] < 0 { ends[Int(node)] = Int32(index) }
+      contents.append(token.content)
     }
+    trie = ByteTrie(contents, values: tokens.indices.map(Int32.init))
   }
 
   /// A part of a text.
@@ -69,12 +58,13 @@ struct AddedTokenMatcher: Sendable {
     var covered = 0
     var position = 0
     while position < text.count {
-      guard starts[Int(text[position])], let (token, matchEnd) = longestMatch(text, at: position) else {
+      guard starts[Int(text[position])], let match = trie.longestMatch(text, at: position) else {
         position += 1
         continue
       }
+      let token = tokens[Int(match.value)]
       var start = position
-      var end = matchEnd
+      var end = match.end
       position = end
       if token.isSingleWord, touchesWord(text, start, end) { continue }
       if token.stripsLeft {
@@ -97,20 +87,6 @@ struct AddedTokenMatcher: Sendable {
       covered = end
     }
     if covered < text.count { try body(.text(covered..<text.count)) }
-  }
-
-  private func longestMatch(
-    _ text: UnsafeBufferPointer<UInt8>, at start: Int
-  ) -> (token: AddedToken, end: Int)? {
-    var node: UInt32 = 0
-    var found: (Int32, Int)?
-    for position in start..<text.count {
-      let next = edges[node, UInt32(text[position])]
-      guard next != PairTable.absent else { break }
-      node = UInt32(next)
-      if ends[Int(node)] >= 0 { found = (ends[Int(node)], position + 1) }
-    }
-    return found.map { (tokens[Int($0.0)], $0.1) }
   }
 
   private func touchesWord(_ text: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int) -> Bool {

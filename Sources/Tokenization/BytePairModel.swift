@@ -1,4 +1,4 @@
-/// Byte-pair encoding of one piece: its bytes, merged pair by pair in the order the merges were learnt.
+/// Byte-pair encoding of one piece: its bytes or characters, merged pair by pair in the order the merges were learnt.
 ///
 /// Of all neighbouring pairs, the one of lowest rank merges first, and of equal ones the leftmost, until none of the
 /// pairs is a merge.
@@ -14,38 +14,58 @@ final class BytePairModel: Sendable {
   /// Whether a piece that is a token is taken whole, without merging.
   let ignoresMerges: Bool
 
-  /// The id that stands for bytes the vocabulary lacks; nil to leave them out.
+  /// The id that stands for bytes or characters the vocabulary lacks; nil to leave them out.
   let unknownID: Int32?
 
-  /// Whether neighbouring unknown bytes become one token.
+  /// Whether neighbouring unknown bytes or characters become one token.
   let fusesUnknown: Bool
 
-  /// The token of each byte; -1 for none.
-  private let byteIDs: [Int32]
+  /// Whether characters the vocabulary lacks become one token for each of their bytes.
+  let hasByteFallback: Bool
+
+  /// What merging starts from.
+  let alphabet: BytePairAlphabet
+
+  /// For each byte, whether a piece can be cut between it and a ``TokenSpelling/space``, no merge reaching across; nil
+  /// if there is no cutting.
+  ///
+  /// SentencePiece gives a whole text as one piece. Its merges stay within words almost always, so that words can be
+  /// encoded one by one, and met again in the cache.
+  let cutsAfter: [Bool]?
 
   /// From a pair of ids to the merge's rank in the upper half and the merged token's id in the lower.
   private let table: PairTable
 
   /// A model over the tokens of `vocabulary`.
   ///
-  /// - Parameter merged: For each merge, the id of the token it makes.
+  /// - Parameters:
+  ///   - merges: The merges in order of rank.
+  ///   - hasByteFallback: Whether characters the vocabulary lacks become one token for each of their bytes.
   init(
-    vocabulary: Vocabulary, merges: [(left: Int32, right: Int32)], merged: [Int32], ignoresMerges: Bool,
-    unknownID: Int32?, fusesUnknown: Bool
+    vocabulary: Vocabulary, merges learnt: BytePairMerges, ignoresMerges: Bool = false,
+    unknownID: Int32? = nil, fusesUnknown: Bool = false, hasByteFallback: Bool = false
   ) {
-    precondition(merges.count == merged.count, "Each merge makes one token")
+    let merges = learnt.pairs
     self.merges = merges
     self.ignoresMerges = ignoresMerges
     self.unknownID = unknownID
     self.fusesUnknown = fusesUnknown
-    byteIDs = (UInt8.min...UInt8.max).map { byte in
-      [byte].withUnsafeBufferPointer { vocabulary.modelID(of: $0) } ?? -1
-    }
+    self.hasByteFallback = hasByteFallback
+    alphabet =
+      if case .byteLevel = vocabulary.spelling {
+        .bytes(vocabulary)
+      } else {
+        .characters(vocabulary, hasByteFallback: hasByteFallback)
+      }
     var table = PairTable(capacity: merges.count)
-    for (rank, (pair, id)) in zip(merges, merged).enumerated() {
-      table[UInt32(pair.left), UInt32(pair.right)] = UInt64(rank) << 32 | UInt64(id)
+    for (index, pair) in merges.enumerated() {
+      let rank = UInt64(learnt.ranks?[index] ?? UInt32(index))
+      let (left, right) = (UInt32(pair.left), UInt32(pair.right))
+      // Of two merges of the same pair the last counts, as in `tokenizers`.
+      table[left, right] = rank << 32 | UInt64(learnt.merged[index])
     }
     self.table = table
+    cutsAfter = ignoresMerges ? nil : alphabet.cuts(vocabulary, merges, unknownID: unknownID)
   }
 
   /// Appends the ids of `piece` to `result`.
@@ -58,17 +78,8 @@ final class BytePairModel: Sendable {
       return
     }
     scratch.symbols.removeAll(keepingCapacity: true)
-    var pendingUnknown = false
-    for byte in piece {
-      let id = byteIDs[Int(byte)]
-      if id >= 0 {
-        pendingUnknown = false
-        scratch.symbols.append(id)
-      } else if let unknownID, !(pendingUnknown && fusesUnknown) {
-        pendingUnknown = true
-        scratch.symbols.append(unknownID)
-      }
-    }
+    alphabet.appendSymbols(
+      of: piece, unknownID: unknownID, fusesUnknown: fusesUnknown, to: &scratch.symbols)
     if scratch.symbols.count > Self.heapThreshold {
       mergeByHeap(&scratch)
     } else {
@@ -111,7 +122,8 @@ final class BytePairModel: Sendable {
 
   /// Linearithmic in the piece, for long ones.
   ///
-  /// The symbols form a linked list, and the heap holds rank and place of every merge seen. An entry whose place has changed since is recognised by its rank.
+  /// The symbols form a linked list, and the heap holds rank and place of every merge seen. An entry whose place
+  /// has changed since is recognised by its rank.
   private func mergeByHeap(_ scratch: inout MergeScratch) {
     let count = scratch.symbols.count
     var next = Array(1...count)

@@ -24,6 +24,9 @@ package struct ByteStrings: Sendable, Equatable {
   /// The string at `index`, which must exist.
   package subscript(index: Int) -> ArraySlice<UInt8> { bytes[bounds[index]..<bounds[index + 1]] }
 
+  /// The byte at `offset` of the string at `index`, which must be longer.
+  func byte(_ offset: Int, of index: Int) -> UInt8 { bytes[bounds[index] + offset] }
+
   /// Whether the string at `index` is `other`.
   func string(at index: Int, equals other: UnsafeBufferPointer<UInt8>) -> Bool {
     let range = bounds[index]..<bounds[index + 1]

@@ -15,7 +15,7 @@ struct PairTable: Sendable {
   private static let free = UInt64.max
 
   private var entries: [Entry]
-  private let shift: Int
+  private var shift: Int
   private let multiplier: UInt64
 
   /// An empty table with room for `capacity` pairs.
@@ -35,6 +35,17 @@ struct PairTable: Sendable {
       let key = UInt64(first) << 32 | UInt64(second)
       entries[index(of: key)] = Entry(key: key, value: newValue)
     }
+  }
+
+  /// Inserts a pair that is not in a table of `count` others, making room for it first where there is none.
+  mutating func insert(_ first: UInt32, _ second: UInt32, _ value: UInt64, count: Int) {
+    if 2 * (count + 1) > entries.count {
+      let old = entries
+      entries = [Entry](repeating: Entry(key: Self.free, value: Self.absent), count: 2 * old.count)
+      shift -= 1
+      for entry in old where entry.key != Self.free { entries[index(of: entry.key)] = entry }
+    }
+    self[first, second] = value
   }
 
   /// The entry that holds `key`, or the free one where it would go.

@@ -4,10 +4,14 @@ internal import Synchronization
 final class TokenEncoder: Sendable {
   /// The tokens.
   let vocabulary: Vocabulary
+  /// The steps that rewrite text, in order.
+  let normalizers: [Normalizer]
   /// The steps that cut text into pieces, in order.
   let preTokenizers: [PreTokenizer]
   /// What turns pieces into tokens.
   let model: TokenModel
+  /// The added tokens that are found in normalized text, as they stand there.
+  let normalizedContents: [Int32: [UInt8]]
   /// Looks for the added tokens that are found before normalization.
   private let plainMatcher: AddedTokenMatcher
   /// Looks for the added tokens that are found after it.
@@ -15,12 +19,27 @@ final class TokenEncoder: Sendable {
   private let pool = EncodingPool()
 
   /// An encoder of these parts.
-  init(vocabulary: Vocabulary, preTokenizers: [PreTokenizer], model: TokenModel) {
+  ///
+  /// - Throws: `PatternError` if a normalizer gives up on an added token.
+  init(
+    vocabulary: Vocabulary, normalizers: [Normalizer] = [], preTokenizers: [PreTokenizer], model: TokenModel
+  ) throws(PatternError) {
     self.vocabulary = vocabulary
+    self.normalizers = normalizers
     self.preTokenizers = preTokenizers
     self.model = model
     plainMatcher = AddedTokenMatcher(vocabulary.added.filter { !$0.isNormalized })
-    normalizedMatcher = AddedTokenMatcher(vocabulary.added.filter(\.isNormalized))
+    let scratch = PatternScratch()
+    var normalized: [AddedToken] = []
+    for var token in vocabulary.added where token.isNormalized {
+      // They are looked for in normalized text, and so as what they are normalized to.
+      token.content = try token.content.withUnsafeBufferPointer { text throws(PatternError) in
+        try Self.normalize(text, normalizers, scratch)
+      }
+      if !token.content.isEmpty { normalized.append(token) }
+    }
+    normalizedMatcher = AddedTokenMatcher(normalized)
+    normalizedContents = Dictionary(normalized.lazy.map { ($0.id, $0.content) }) { first, _ in first }
   }
 
   /// The ids of `text`, with nothing put around it.
@@ -43,11 +62,41 @@ final class TokenEncoder: Sendable {
     try plainMatcher.split(text) { part in
       guard case .text(let range) = part else { return Self.append(part, &ids) }
       let text = UnsafeBufferPointer(rebasing: text[range])
-      // A normalizer's place is here: between the two searches for added tokens.
-      try normalizedMatcher.split(text) { part in
-        guard case .text(let range) = part else { return Self.append(part, &ids) }
-        try preTokenize(UnsafeBufferPointer(rebasing: text[range]), step: 0, &state, appendingTo: &ids)
+      let isStart = range.lowerBound == 0
+      guard !normalizers.isEmpty else {
+        return try encodeNormalized(text, isStart: isStart, &state, appendingTo: &ids)
       }
+      try Self.normalize(text, normalizers, state.patterns).withUnsafeBufferPointer { text in
+        try encodeNormalized(text, isStart: isStart, &state, appendingTo: &ids)
+      }
+    }
+  }
+
+  private func encodeNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, isStart: Bool, _ state: inout EncodingState,
+    appendingTo ids: inout [Int32]
+  ) throws {
+    try normalizedMatcher.split(text) { part in
+      guard case .text(let range) = part else { return Self.append(part, &ids) }
+      try preTokenize(
+        UnsafeBufferPointer(rebasing: text[range]), isStart: isStart && range.lowerBound == 0, step: 0,
+        &state,
+        appendingTo: &ids)
+    }
+  }
+
+  private static func normalize(
+    _ text: UnsafeBufferPointer<UInt8>, _ normalizers: [Normalizer], _ scratch: PatternScratch
+  ) throws(PatternError) -> [UInt8] {
+    do {
+      guard let first = normalizers.first else { return Array(text) }
+      var result = try first.normalize(text, scratch)
+      for normalizer in normalizers.dropFirst() {
+        result = try result.withUnsafeBufferPointer { try normalizer.normalize($0, scratch) }
+      }
+      return result
+    } catch {
+      throw error as? PatternError ?? PatternError(reason: "\(error)")
     }
   }
 
@@ -56,12 +105,39 @@ final class TokenEncoder: Sendable {
   }
 
   private func preTokenize(
-    _ text: UnsafeBufferPointer<UInt8>, step: Int, _ state: inout EncodingState,
+    _ text: UnsafeBufferPointer<UInt8>, isStart: Bool, step: Int, _ state: inout EncodingState,
     appendingTo ids: inout [Int32]
   ) throws {
-    guard step < preTokenizers.count else { return encodePiece(text, &state, appendingTo: &ids) }
-    try preTokenizers[step].split(text, state.patterns) { piece in
-      try preTokenize(piece, step: step + 1, &state, appendingTo: &ids)
+    guard step < preTokenizers.count else {
+      if case .bytePairs(let model) = model, let cutsAfter = model.cutsAfter {
+        return encodeWords(text, cutsAfter, &state, appendingTo: &ids)
+      }
+      return encodePiece(text, &state, appendingTo: &ids)
+    }
+    try preTokenizers[step].split(text, isStart: isStart, state.patterns) { piece, isStart in
+      try preTokenize(piece, isStart: isStart, step: step + 1, &state, appendingTo: &ids)
+    }
+  }
+
+  /// Encodes a piece word by word, as ``BytePairModel/cutsAfter`` allows.
+  private func encodeWords(
+    _ piece: UnsafeBufferPointer<UInt8>, _ cutsAfter: [Bool], _ state: inout EncodingState,
+    appendingTo ids: inout [Int32]
+  ) {
+    var start = 0
+    var position = 1
+    while position + 2 < piece.count {
+      if piece[position] == TokenSpelling.space[0], piece[position + 1] == TokenSpelling.space[1],
+        piece[position + 2] == TokenSpelling.space[2], cutsAfter[Int(piece[position - 1])]
+      {
+        encodePiece(UnsafeBufferPointer(rebasing: piece[start..<position]), &state, appendingTo: &ids)
+        start = position
+        position += 2
+      }
+      position += 1
+    }
+    if start < piece.count {
+      encodePiece(UnsafeBufferPointer(rebasing: piece[start...]), &state, appendingTo: &ids)
     }
   }
 
@@ -74,6 +150,8 @@ final class TokenEncoder: Sendable {
     let start = ids.count
     switch model {
     case .bytePairs(let model): model.encode(piece, vocabulary, &state.merging, appendingTo: &ids)
+    case .unigram(let model): model.encode(piece, vocabulary, appendingTo: &ids)
+    case .wordPiece(let model): model.encode(piece, appendingTo: &ids)
     }
     if isCacheable { state.cache.insert(piece, hash: hash, ids[start...]) }
   }
@@ -81,8 +159,12 @@ final class TokenEncoder: Sendable {
 
 /// How pieces of text become tokens.
 enum TokenModel: Sendable {
-  /// Byte-level BPE.
+  /// BPE, on bytes or characters.
   case bytePairs(BytePairModel)
+  /// SentencePiece's unigram language model.
+  case unigram(UnigramModel)
+  /// BERT's WordPiece.
+  case wordPiece(WordPieceModel)
 }
 
 /// What one encoding call works with.

@@ -15,10 +15,10 @@ extension Tokenizer {
       "truncation": nil,
       "padding": nil,
       "added_tokens": .array(vocabulary.added.sorted { $0.id < $1.id }.map(Self.json)),
-      "normalizer": nil,
-      "pre_tokenizer": ["type": "Sequence", "pretokenizers": .array(encoder.preTokenizers.map(Self.json))],
+      "normalizer": Self.sequence("normalizers", encoder.normalizers.map(\.huggingFaceJSON)),
+      "pre_tokenizer": Self.sequence("pretokenizers", encoder.preTokenizers.map(\.huggingFaceJSON)),
       "post_processor": postProcessorJSON,
-      "decoder": Self.byteLevelJSON(addsPrefixSpace: false, splits: true),
+      "decoder": decoder.huggingFaceJSON,
       "model": modelJSON,
     ]
     var config = JSON.Members()
@@ -29,11 +29,14 @@ extension Tokenizer {
       config["add_eos_token"] = .bool(!after.isEmpty)
     }
     config["bos_token"] = names.bos.map(text)
+    config["cls_token"] = names.classifier.map(text)
     config["chat_template"] = chatTemplate.map(JSON.string)
     config["clean_up_tokenization_spaces"] = false
     config["eos_token"] = names.eos.map(text)
+    config["mask_token"] = names.mask.map(text)
     config["model_max_length"] = modelMaxLength.map(JSON.int)
     config["pad_token"] = names.pad.map(text)
+    config["sep_token"] = names.separator.map(text)
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     config["unk_token"] = names.unknown.map(text)
     return (tokenizer, .object(config))
@@ -55,28 +58,9 @@ extension Tokenizer {
     ]
   }
 
-  private static func json(_ step: PreTokenizer) -> JSON {
-    switch step {
-    case .split(let pattern, let behavior, let inverted):
-      let source: JSON =
-        switch pattern.source {
-        case .expression(let text): ["Regex": .string(text)]
-        case .literal(let text): ["String": .string(text)]
-        }
-      return [
-        "type": "Split", "pattern": source, "behavior": .string(behavior.rawValue), "invert": .bool(inverted),
-      ]
-    case .digits(let individually): return ["type": "Digits", "individual_digits": .bool(individually)]
-    case .byteLevel(let addsPrefixSpace, let pattern):
-      return byteLevelJSON(addsPrefixSpace: addsPrefixSpace, splits: pattern != nil)
-    }
-  }
-
-  private static func byteLevelJSON(addsPrefixSpace: Bool, splits: Bool) -> JSON {
-    [
-      "type": "ByteLevel", "add_prefix_space": .bool(addsPrefixSpace), "trim_offsets": true,
-      "use_regex": .bool(splits),
-    ]
+  /// A sequence of steps; null for none.
+  private static func sequence(_ key: String, _ steps: [JSON]) -> JSON {
+    steps.isEmpty ? nil : .object([(key: "type", value: "Sequence"), (key: key, value: .array(steps))])
   }
 
   private var postProcessorJSON: JSON {
@@ -99,12 +83,14 @@ extension Tokenizer {
   }
 
   private var modelJSON: JSON {
+    func tokens() -> JSON {
+      .object(
+        vocabulary.isInModel.indices.filter { vocabulary.isInModel[$0] }.map { id in
+          (key: String(decoding: vocabulary.texts[id], as: UTF8.self), value: JSON.int(id))
+        })
+    }
     switch encoder.model {
     case .bytePairs(let model):
-      let ids = vocabulary.isInModel.indices.filter { vocabulary.isInModel[$0] }
-      let tokens = ids.map { id in
-        (key: String(decoding: vocabulary.texts[id], as: UTF8.self), value: JSON.int(id))
-      }
       return [
         "type": "BPE",
         "dropout": nil,
@@ -112,10 +98,26 @@ extension Tokenizer {
         "continuing_subword_prefix": nil,
         "end_of_word_suffix": nil,
         "fuse_unk": .bool(model.fusesUnknown),
-        "byte_fallback": false,
+        "byte_fallback": .bool(model.hasByteFallback),
         "ignore_merges": .bool(model.ignoresMerges),
-        "vocab": .object(tokens),
+        "vocab": tokens(),
         "merges": .array(model.merges.map { [text(of: $0.left), text(of: $0.right)] }),
+      ]
+    case .unigram(let model):
+      let vocab = model.scores.indices.map { id -> JSON in [text(of: Int32(id)), .double(model.scores[id])] }
+      return [
+        "type": "Unigram",
+        "unk_id": model.unknownID.map { .int(Int($0)) } ?? nil,
+        "vocab": .array(vocab),
+        "byte_fallback": .bool(model.hasByteFallback),
+      ]
+    case .wordPiece(let model):
+      return [
+        "type": "WordPiece",
+        "unk_token": text(of: model.unknownID),
+        "continuing_subword_prefix": .string(String(decoding: model.prefix, as: UTF8.self)),
+        "max_input_chars_per_word": .int(model.characterLimit),
+        "vocab": tokens(),
       ]
     }
   }

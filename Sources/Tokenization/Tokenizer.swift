@@ -1,11 +1,14 @@
-/// Text to token ids and back, as Hugging Face `tokenizers` does it for byte-level BPE.
+/// Text to token ids and back, as Hugging Face `tokenizers` does it for BPE, Unigram and WordPiece.
 ///
-/// Encoding finds the added tokens, cuts the text between them by the pre-tokenizers, and gives each piece to the
-/// model. All steps are values read from a `tokenizer.json` or a GGUF file's metadata. Any number of threads can use a
+/// Encoding finds the added tokens, rewrites the text between them by the normalizers, cuts it by the pre-tokenizers,
+/// and gives each piece to the model. All steps are values read from a `tokenizer.json`, a SentencePiece model, a list
+/// of word pieces, or a GGUF file's metadata. Any number of threads can use a
 /// tokenizer at once.
 package struct Tokenizer: Sendable {
   /// What turns text into ids.
   let encoder: TokenEncoder
+  /// What turns ids into text.
+  let decoder: TokenDecoder
   /// What is put around each text.
   let template: TokenTemplate
   /// The tokens with a role.
@@ -38,7 +41,8 @@ package struct Tokenizer: Sendable {
 
   /// The id of the token that stands for `bytes`, an added token before one of the model; nil if there is none.
   package func id(of bytes: [UInt8]) -> Int32? {
-    vocabulary.addedID(of: bytes) ?? bytes.withUnsafeBufferPointer { vocabulary.modelID(of: $0) }
+    vocabulary.addedID(of: bytes)
+      ?? vocabulary.spelling.key(ofBytes: bytes).withUnsafeBufferPointer { vocabulary.modelID(of: $0) }
   }
 
   /// The ids of `text`.
@@ -67,12 +71,24 @@ package struct Tokenizer: Sendable {
   ///
   /// - Parameter skipSpecialTokens: Whether special tokens are left out.
   package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) -> String {
-    var bytes: [UInt8] = []
-    for id in ids where vocabulary.bytes.indices(contain: id) {
-      if skipSpecialTokens, vocabulary.isSpecial[Int(id)] { continue }
-      bytes.append(contentsOf: vocabulary.bytes[Int(id)])
+    let ids = ids.lazy.filter { id in
+      vocabulary.bytes.indices(contain: id) && !(skipSpecialTokens && vocabulary.isSpecial[Int(id)])
     }
-    return String(decoding: bytes, as: UTF8.self)
+    let normalized = encoder.normalizedContents
+    guard case .steps(let steps) = decoder else {
+      var bytes: [UInt8] = []
+      for id in ids {
+        if let content = normalized[id] {
+          bytes.append(contentsOf: vocabulary.spelling.bytes(of: content[...]))
+        } else {
+          bytes.append(contentsOf: vocabulary.bytes[Int(id)])
+        }
+      }
+      return String(decoding: bytes, as: UTF8.self)
+    }
+    var tokens: [[UInt8]] = ids.map { normalized[$0] ?? Array(vocabulary.texts[Int($0)]) }
+    for step in steps { step.decode(&tokens) }
+    return String(decoding: Array(tokens.joined()), as: UTF8.self)
   }
 }
 
@@ -94,6 +110,15 @@ struct SpecialTokens: Sendable, Equatable {
   var pad: Int32?
   /// Stands for what the vocabulary lacks.
   var unknown: Int32?
+  /// Ends a sentence, for BERT.
+  var separator: Int32?
+  /// Begins a text, for BERT.
+  var classifier: Int32?
+  /// Stands for what BERT is to guess.
+  var mask: Int32?
+
+  /// All that there are.
+  var all: [Int32] { [bos, eos, pad, unknown, separator, classifier, mask].compactMap(\.self) }
 }
 
 extension ByteStrings {

@@ -9,25 +9,38 @@ package struct TokenizerVocabulary: Sendable {
   /// Name of the file, for messages.
   package var source: String
 
-  /// The kind of tokenizer, `tokenizer.ggml.model`.
+  /// The model's family, `general.architecture`; some families use their vocabularies in their own way.
+  package var architecture: String?
+
+  /// The kind of tokenizer, `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece BPE), `t5`
+  /// (SentencePiece Unigram) or `bert` (WordPiece).
   package var model = "gpt2"
 
   /// How text is cut, `tokenizer.ggml.pre`.
   package var preTokenizer: String?
 
-  /// The tokens by id, in the byte-level alphabet; control and user-defined tokens as plain text.
+  /// The tokens by id in the spelling of ``model``; control and user-defined tokens as plain text.
   package var tokens = ByteStrings()
 
   /// What each token is for; empty if all are normal.
   package var kinds: [TokenKind] = []
 
-  /// The merges in order of rank, each two tokens with a space between them.
+  /// The merges in order of rank, each two tokens with a space between them; `gpt2` only.
   package var merges = ByteStrings()
 
-  /// The ids of the tokens with a role.
-  package var bosID, eosID, unknownID, padID: Int32?
+  /// The score of each token; `llama` and `t5` only.
+  package var scores: [Float] = []
 
-  /// Whether BOS or EOS is put around each text; nil for what ``preTokenizer`` implies.
+  /// SentencePiece's map of characters, `tokenizer.ggml.precompiled_charsmap`; `t5` only.
+  package var charsmap: [UInt8] = []
+
+  /// The ids of the tokens with a role.
+  package var bosID, eosID, unknownID, padID, separatorID, classifierID, maskID: Int32?
+
+  /// Whether a space is put before each text, and whether extra spaces go; nil for what ``model`` implies.
+  package var addsSpacePrefix, removesExtraSpaces: Bool?
+
+  /// Whether BOS or EOS is put around each text; nil for what ``model`` and ``preTokenizer`` imply.
   package var addsBOS, addsEOS: Bool?
 
   /// An empty vocabulary of the file `source`.
@@ -39,31 +52,40 @@ extension Tokenizer {
   ///
   /// - Throws: `TokenizationError` naming what is malformed or not supported.
   package init(vocabulary: TokenizerVocabulary) throws(TokenizationError) {
-    let source = vocabulary.source
-    func error(_ key: String, _ reason: String) -> TokenizationError {
-      TokenizationError(source: source, keyPath: "tokenizer.ggml.\(key)", reason: reason)
-    }
-    guard vocabulary.model == "gpt2" else {
-      throw error("model", "expected gpt2 (byte-level BPE); \"\(vocabulary.model)\" is not supported")
-    }
+    func error(_ key: String, _ reason: String) -> TokenizationError { vocabulary.error(key, reason) }
     let tokenCount = vocabulary.tokens.count
     guard tokenCount < Int(Int32.max), vocabulary.kinds.isEmpty || vocabulary.kinds.count == tokenCount else {
       throw error(
         "token_type", "expected one for each of \(tokenCount) tokens, found \(vocabulary.kinds.count)")
     }
+    for index in 0..<tokenCount where (try? UTF8Span(validating: vocabulary.tokens[index].span)) == nil {
+      throw error("tokens[\(index)]", "expected UTF-8")
+    }
+    for id in vocabulary.names.all where id < 0 || Int(id) >= tokenCount {
+      throw error("tokens", "expected a token with the id \(id), found \(tokenCount) tokens")
+    }
+    switch vocabulary.model {
+    case "gpt2": try self.init(byteLevel: vocabulary)
+    case "llama", "t5": try self.init(sentencePieces: vocabulary)
+    case "bert": try self.init(wordPieces: vocabulary)
+    case let model: throw error("model", "expected gpt2, llama, t5 or bert; \"\(model)\" is not supported")
+    }
+  }
+
+  private init(byteLevel vocabulary: TokenizerVocabulary) throws(TokenizationError) {
+    let source = vocabulary.source
+    let tokenCount = vocabulary.tokens.count
+    func error(_ key: String, _ reason: String) -> TokenizationError { vocabulary.error(key, reason) }
     let name = vocabulary.preTokenizer ?? "default"
     guard let recipe = GGUFPreTokenizer(name: name) else {
       throw error("pre", "the pre-tokenizer \"\(name)\" is not supported")
     }
-    var pairs = BytePairVocabulary(
+    var draft = DraftVocabulary(
       tokenCount: tokenCount, mergeCount: vocabulary.merges.count, source: source)
     var added: [AddedToken] = []
     for index in 0..<tokenCount {
       let text = vocabulary.tokens[index]
-      guard (try? UTF8Span(validating: text.span)) != nil else {
-        throw error("tokens[\(index)]", "expected UTF-8")
-      }
-      text.withUnsafeBufferPointer { pairs.addToken($0, id: Int32(index)) }
+      text.withUnsafeBufferPointer { draft.addToken($0, id: Int32(index)) }
       let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[index]
       guard [.unknown, .control, .userDefined].contains(kind), !text.isEmpty else { continue }
       guard text.count <= AddedTokenMatcher.contentLimit else {
@@ -73,29 +95,102 @@ extension Tokenizer {
     }
     for index in 0..<vocabulary.merges.count {
       try vocabulary.merges[index].withUnsafeBufferPointer { text throws(TokenizationError) in
-        try pairs.addMerge(spaced: text)
+        try draft.addMerge(spaced: text)
       }
     }
-    let roles = [vocabulary.bosID, vocabulary.eosID, vocabulary.padID, vocabulary.unknownID]
-    for id in roles.compactMap(\.self) where id < 0 || Int(id) >= tokenCount {
-      throw error("tokens", "expected a token with the id \(id), found \(tokenCount) tokens")
-    }
-    let tokens = try Vocabulary(texts: pairs.texts, ids: pairs.ids, added: added, source: source)
+    let tokens = try Vocabulary(
+      draft, added: added, spelling: .byteLevel, source: source)
     let preTokenizers: [PreTokenizer]
     do { preTokenizers = try recipe.steps() } catch {
       throw TokenizationError(source: source, reason: error.reason)
     }
-    let model = BytePairModel(
-      vocabulary: tokens, merges: pairs.merges, merged: pairs.merged, ignoresMerges: recipe.ignoresMerges,
-      unknownID: nil, fusesUnknown: false)
-    let addsBOS = vocabulary.addsBOS ?? recipe.addsBOS
-    self.init(
-      encoder: TokenEncoder(vocabulary: tokens, preTokenizers: preTokenizers, model: .bytePairs(model)),
-      template: TokenTemplate(
-        before: addsBOS ? [vocabulary.bosID].compactMap(\.self) : [],
-        after: vocabulary.addsEOS == true ? [vocabulary.eosID].compactMap(\.self) : []),
-      names: SpecialTokens(
-        bos: vocabulary.bosID, eos: vocabulary.eosID, pad: vocabulary.padID, unknown: vocabulary.unknownID),
-      source: source)
+    let parts = TokenizerParts(
+      preTokenizers: preTokenizers, decoder: .byteLevel,
+      model: .bytePairs(
+        unknownID: nil, fusesUnknown: false, hasByteFallback: false, ignoresMerges: recipe.ignoresMerges))
+    let template = vocabulary.template(addsBOS: recipe.addsBOS, addsEOS: false)
+    try self.init(parts, tokens, draft, template, vocabulary.names, source: source)
+  }
+
+  private init(sentencePieces vocabulary: TokenizerVocabulary) throws(TokenizationError) {
+    let isUnigram = vocabulary.model == "t5"
+    let tokenCount = vocabulary.tokens.count
+    guard vocabulary.scores.count == tokenCount, vocabulary.scores.allSatisfy(\.isFinite) else {
+      throw vocabulary.error(
+        "scores", "expected a finite one for each of \(tokenCount) tokens, found \(vocabulary.scores.count)")
+    }
+    var pieces = SentencePieces(
+      tokens: vocabulary.tokens, scores: vocabulary.scores, kinds: vocabulary.kinds, names: vocabulary.names,
+      isUnigram: isUnigram, hasByteFallback: true,
+      normalization: SentencePieceNormalization(
+        charsmap: vocabulary.charsmap, addsPrefix: vocabulary.addsSpacePrefix ?? true,
+        removesExtraSpaces: vocabulary.removesExtraSpaces ?? isUnigram))
+    if pieces.kinds.isEmpty { pieces.kinds = Array(repeating: .normal, count: tokenCount) }
+    if vocabulary.architecture?.hasPrefix("gemma") == true { pieces.respellGemma() }
+    try self.init(
+      pieces, nil, template: vocabulary.template(addsBOS: !isUnigram, addsEOS: isUnigram),
+      source: vocabulary.source)
+  }
+
+  private init(wordPieces vocabulary: TokenizerVocabulary) throws(TokenizationError) {
+    var draft = DraftVocabulary(
+      tokenCount: vocabulary.tokens.count, mergeCount: 0, source: vocabulary.source)
+    let bracket = (UInt8(ascii: "["), UInt8(ascii: "]"))
+    for id in 0..<vocabulary.tokens.count {
+      // These files mark the pieces that begin a word, not those that continue one.
+      let text = vocabulary.tokens[id]
+      let isPlain = text.first == bracket.0 && text.last == bracket.1
+      let spelled: [UInt8] =
+        if text.starts(with: TokenSpelling.space) {
+          Array(text.dropFirst(TokenSpelling.space.count))
+        } else {
+          isPlain ? Array(text) : Array("##".utf8) + text
+        }
+      spelled.withUnsafeBufferPointer { draft.addToken($0, id: Int32(id)) }
+    }
+    try self.init(bert: draft, names: vocabulary.names, config: nil, source: vocabulary.source)
+  }
+}
+
+extension TokenizerVocabulary {
+  /// The tokens with a role.
+  fileprivate var names: SpecialTokens {
+    SpecialTokens(
+      bos: bosID, eos: eosID, pad: padID, unknown: unknownID, separator: separatorID,
+      classifier: classifierID,
+      mask: maskID)
+  }
+
+  /// What is put around a text, where the file does not say: BOS, EOS, both or none.
+  fileprivate func template(addsBOS: Bool, addsEOS: Bool) -> TokenTemplate {
+    TokenTemplate(
+      before: self.addsBOS ?? addsBOS ? [bosID].compactMap(\.self) : [],
+      after: self.addsEOS ?? addsEOS ? [eosID].compactMap(\.self) : [])
+  }
+
+  fileprivate func error(_ key: String, _ reason: String) -> TokenizationError {
+    TokenizationError(source: source, keyPath: "tokenizer.ggml.\(key)", reason: reason)
+  }
+}
+
+extension SentencePieces {
+  /// Undoes what conversion to GGUF does to Gemma's vocabulary: runs of spaces are written as such, and as
+  /// user-defined; and scores do not follow the order of the merges, which is that of the ids.
+  ///
+  /// As transformers reads these files.
+  mutating func respellGemma() {
+    let space = UInt8(ascii: " ")
+    var respelled = ByteStrings()
+    for id in 0..<tokens.count {
+      let text = tokens[id]
+      if !text.isEmpty, text.allSatisfy({ $0 == space }) {
+        respelled.append(text.flatMap { _ in TokenSpelling.space })
+        if kinds[id] == .userDefined { kinds[id] = .normal }
+      } else {
+        respelled.append(text)
+      }
+      scores[id] = -Float(id)
+    }
+    tokens = respelled
   }
 }

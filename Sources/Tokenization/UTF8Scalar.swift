@@ -1,5 +1,8 @@
 /// Scalars of text that is known to be well-formed UTF-8.
 enum UTF8Scalar {
+  /// How many bytes the encoding that begins with `lead` has.
+  static func width(lead: UInt8) -> Int { lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4 }
+
   /// The scalar whose encoding starts at `position`.
   static func first(_ text: UnsafeBufferPointer<UInt8>, at position: Int) -> Unicode.Scalar {
     var iterator = text[position...].makeIterator()

@@ -3,8 +3,11 @@ struct Vocabulary: Sendable {
   /// How many more ids than tokens there may be; bounds what sparse ids of a hostile file allocate.
   static let idSlack = 1 << 20
 
-  /// The text of each token as files write it: model tokens in the byte-level alphabet, added tokens plainly;
-  /// empty where no token has the id.
+  /// How the model's tokens are written.
+  let spelling: TokenSpelling
+
+  /// The text of each token as files write it: model tokens in their spelling, added tokens plainly; empty where no
+  /// token has the id.
   let texts: ByteStrings
 
   /// The bytes each token stands for.
@@ -25,12 +28,13 @@ struct Vocabulary: Sendable {
   /// One more than the largest id.
   var count: Int { texts.count }
 
-  /// A vocabulary of the model's tokens, `texts[i]` having the id `ids[i]`, and of added ones.
+  /// A vocabulary of the model's tokens and of added ones.
   ///
   /// - Throws: `TokenizationError` if an id is negative, far beyond the number of tokens, or given twice.
   init(
-    texts: ByteStrings, ids: [Int32], added: [AddedToken], source: String
+    _ draft: DraftVocabulary, added: [AddedToken], spelling: TokenSpelling, source: String
   ) throws(TokenizationError) {
+    let (texts, ids) = (draft.texts, draft.ids)
     let limit = texts.count + added.count + Self.idSlack
     let count = Int(max(ids.max() ?? -1, added.lazy.map(\.id).max() ?? -1)) + 1
     guard count <= limit, (ids.min() ?? 0) >= 0, (added.lazy.map(\.id).min() ?? 0) >= 0 else {
@@ -63,17 +67,19 @@ struct Vocabulary: Sendable {
     }
     var allTexts = ByteStrings()
     var allBytes = ByteStrings()
-    var modelIDs = ByteStringTable(capacity: ids.count)
+    // Only byte-level tokens are looked up as something other than their texts.
+    var isByteLevel = false
+    if case .byteLevel = spelling { isByteLevel = true }
+    var modelIDs = isByteLevel ? ByteStringTable(capacity: ids.count) : draft.table
     for (id, index) in indices.enumerated() {
       let text = index >= 0 ? texts[index] : addedIndices[Int32(id)].map { added[$0].content[...] } ?? []
-      // A token that is not in the alphabet stands for its own bytes, and no piece of text can be it.
-      let decoded = ByteLevelAlphabet.decode(text)
       allTexts.append(text)
-      if let decoded { allBytes.append(decoded) } else { allBytes.append(text) }
-      if index >= 0, let decoded {
-        decoded.withUnsafeBufferPointer { _ = modelIDs.insert($0, Int32(id)) }
+      allBytes.append(spelling.bytes(of: text))
+      if isByteLevel, index >= 0, let key = ByteLevelAlphabet.decode(text) {
+        key.withUnsafeBufferPointer { _ = modelIDs.insert($0, Int32(id)) }
       }
     }
+    self.spelling = spelling
     self.texts = allTexts
     self.bytes = allBytes
     self.added = added
@@ -82,9 +88,17 @@ struct Vocabulary: Sendable {
     self.isSpecial = isSpecial
   }
 
-  /// The id of the model's token that stands for these bytes.
+  /// The id of the model's token that pieces of text are looked up as: by its bytes if the spelling is byte-level,
+  /// by its text otherwise.
   func modelID(of bytes: UnsafeBufferPointer<UInt8>) -> Int32? { modelIDs.value(of: bytes) }
 
   /// The id of the added token with this content.
   func addedID(of content: [UInt8]) -> Int32? { addedIDs[content] }
+
+  /// The ids of the tokens such as `<0x0A>` that stand for one byte each; -1 where there is none.
+  func byteTokenIDs() -> [Int32] {
+    (UInt8.min...UInt8.max).map { byte in
+      TokenSpelling.text(ofByte: byte).withUnsafeBufferPointer { modelID(of: $0) } ?? -1
+    }
+  }
 }

@@ -16,6 +16,8 @@ import Testing
       let file = try GGUFFile(path: path)
       for (_, value) in file.metadata { _ = (value.string, value.double, value.array.map(Self.readAll)) }
       store = file.tensors
+    } else if path.hasSuffix(".bin") {
+      store = try TorchFile(path: path).tensors
     } else {
       store = try SafetensorsFile(path: path).tensors
     }
@@ -27,15 +29,19 @@ import Testing
       + (array.arrays?.reduce(0) { $0 + readAll($1) } ?? 0)
   }
 
-  @Test("A file cut off anywhere is refused", arguments: ["types.safetensors", "types.gguf"])
+  @Test(
+    "A file cut off anywhere is refused",
+    arguments: [
+      "types.safetensors", "types.gguf", "torch/protocol4.bin", "torch/zip64.bin", "torch/legacy.bin",
+    ])
   func truncated(name: String) throws {
-    let path = try scratch.write(Fixtures.bytes(name), name)
+    let path = try scratch.write(Fixtures.bytes(name), FileSystem.lastComponent(of: name))
     try readAll(path)
     // GGUF pads the last tensor; without its padding the file is still whole.
     let end =
       name.hasSuffix(".gguf")
       ? try GGUFFile(path: path).tensors.entries.map(\.bytes.upperBound).max() ?? 0
-      : try scratch.read(name).count
+      : try Fixtures.bytes(name).count
     for count in (0..<end).reversed() {
       try #require(truncate(path, count) == 0)
       #expect(throws: CheckpointError.self, "\(count) bytes") { try readAll(path) }
@@ -43,7 +49,8 @@ import Testing
   }
 
   @Test(
-    "A Git LFS pointer in place of a file is called that", arguments: ["model.safetensors", "model.gguf"])
+    "A Git LFS pointer in place of a file is called that",
+    arguments: ["model.safetensors", "model.gguf", "pytorch_model.bin"])
   func pointer(name: String) throws {
     let text = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
     let path = try scratch.write(Array(text.utf8), name)
@@ -74,7 +81,7 @@ import Testing
 
   @Test(
     "A file with one to three altered bits is read or refused",
-    arguments: ["types.safetensors", "types.gguf"], 0..<4)
+    arguments: ["types.safetensors", "types.gguf", "torch/nested.bin", "torch/legacy.bin"], 0..<4)
   func altered(name: String, seed: UInt64) throws {
     let whole = try Fixtures.bytes(name)
     var state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1
@@ -90,7 +97,7 @@ import Testing
         bytes[random(round % 4 == 0 ? bytes.count : bytes.count / 2)] ^= 1 << random(8)
       }
       do {
-        try readAll(scratch.write(bytes, name))
+        try readAll(scratch.write(bytes, FileSystem.lastComponent(of: name)))
       } catch let error as CheckpointError {
         #expect(!error.path.isEmpty && !error.reason.isEmpty)
         refused += 1

@@ -4,7 +4,12 @@ import Testing
 
 /// Goldens: `Scripts/fixtures/checkpoint_dequantize.py`.
 @Suite struct DequantizeTests {
-  static let types: [ElementType] = [.q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_k, .q5_k, .q6_k]
+  static let types: [ElementType] = [
+    .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q2_k, .q3_k, .q4_k, .q5_k, .q6_k, .q8_k, .iq4_nl, .iq4_xs,
+  ]
+
+  @Test("Every block type has a golden")
+  func complete() { #expect(Set(Self.types) == Set(ElementType.allCases.filter(\.isQuantized))) }
 
   private static func floats(_ data: Data) -> [Float] {
     data.withUnsafeBytes { bytes in
@@ -36,8 +41,7 @@ import Testing
     .enabled(if: FileManager.default.fileExists(atPath: sharedGoldens.path), "../shared/data is absent"),
     arguments: [
       (.q4_0, 0.126), (.q4_1, 0.068), (.q5_0, 0.063), (.q5_1, 0.034), (.q8_0, 0.0045), (.q4_k, 0.12),
-      (.q5_k, 0.05),
-      (.q6_k, 0.04),
+      (.q5_k, 0.05), (.q6_k, 0.04), (.q2_k, 0.53), (.q3_k, 0.25), (.iq4_nl, 0.1),
     ] as [(ElementType, Float)], ["im", "noim"])
   func shared(step: (type: ElementType, error: Float), variant: String) throws {
     let count = step.type.blockElements == 32 ? 64 : 512

@@ -7,6 +7,7 @@ import Testing
     "Blocks have ggml's sizes",
     arguments: [
       (.q4_0, 32, 18), (.q4_1, 32, 20), (.q5_0, 32, 22), (.q5_1, 32, 24), (.q8_0, 32, 34), (.q4_k, 256, 144),
+      (.q2_k, 256, 84), (.q3_k, 256, 110), (.q8_k, 256, 292), (.iq4_nl, 32, 18), (.iq4_xs, 256, 136),
       (.q5_k, 256, 176), (.q6_k, 256, 210), (.f32, 1, 4), (.bf16, 1, 2), (.i64, 1, 8), (.bool, 1, 1),
     ] as [(ElementType, Int, Int)])
   func sizes(type: ElementType, elements: Int, bytes: Int) {

@@ -31,13 +31,56 @@ struct TokenizationErrorTests {
   }
 
   static let invalid: [(member: String, value: JSON, keyPath: String, reason: String)] = [
-    ("normalizer", ["type": "NFC"], "normalizer", "NFC is not supported"),
-    ("normalizer", ["type": "Sequence", "normalizers": [["type": "NFC"]]], "normalizer", "not supported"),
+    ("normalizer", ["type": "Nmt"], "normalizer", "Nmt is not supported"),
+    (
+      "normalizer", ["type": "Sequence", "normalizers": [["type": "NFC"], ["type": "Odd"]]],
+      "normalizer.normalizers[1]", "Odd is not supported"
+    ),
+    (
+      "normalizer",
+      ["type": "Sequence", "normalizers": .array(Array(repeating: ["type": "NFC"], count: 50))],
+      "normalizer.normalizers[16]", "after 16 others"
+    ),
+    ("normalizer", ["type": "Prepend", "prepend": ""], "normalizer.prepend", "1 to 1024 bytes"),
+    (
+      "normalizer",
+      [
+        "type": "Replace", "pattern": ["String": "a"],
+        "content": .string(String(repeating: "x", count: 1025)),
+      ],
+      "normalizer.content", "at most 1024 bytes"
+    ),
+    (
+      "normalizer", ["type": "Replace", "pattern": ["Regex": "(a"], "content": ""], "normalizer.pattern",
+      "paren"
+    ),
+    (
+      "normalizer", ["type": "Replace", "pattern": "a", "content": ""], "normalizer.pattern",
+      "Regex or String"
+    ),
+    ("normalizer", ["type": "BertNormalizer", "lowercase": 1], "normalizer.lowercase", "expected a boolean"),
+    (
+      "normalizer", ["type": "Precompiled", "precompiled_charsmap": "AAA"], "normalizer.precompiled_charsmap",
+      "Base64"
+    ),
+    (
+      "normalizer", ["type": "Precompiled", "precompiled_charsmap": "/////wAA"],
+      "normalizer.precompiled_charsmap", "Base64"
+    ),
     ("decoder", nil, "decoder", "found nothing"),
     ("decoder", ["type": "WordPiece"], "decoder", "WordPiece is not supported"),
-    ("pre_tokenizer", nil, "pre_tokenizer", "without ByteLevel"),
-    ("pre_tokenizer", ["type": "Metaspace"], "pre_tokenizer", "Metaspace is not supported"),
-    ("pre_tokenizer", ["type": "Digits"], "pre_tokenizer", "without ByteLevel"),
+    ("decoder", ["type": "CTC"], "decoder", "CTC is not supported"),
+    ("pre_tokenizer", nil, "decoder", "ByteLevel is not supported"),
+    ("pre_tokenizer", ["type": "UnicodeScripts"], "pre_tokenizer", "UnicodeScripts is not supported"),
+    ("pre_tokenizer", ["type": "Digits"], "decoder", "ByteLevel is not supported"),
+    (
+      "pre_tokenizer", ["type": "Metaspace", "prepend_scheme": "odd"], "pre_tokenizer.prepend_scheme",
+      "always, first, never"
+    ),
+    (
+      "pre_tokenizer", ["type": "Metaspace", "replacement": ""], "pre_tokenizer.replacement",
+      "1 to 1024 bytes"
+    ),
     (
       "pre_tokenizer", ["type": "Sequence", "pretokenizers": [["type": "ByteLevel"], ["type": "Digits"]]],
       "pre_tokenizer.pretokenizers[1]", "after ByteLevel"
@@ -71,8 +114,23 @@ struct TokenizationErrorTests {
     ),
     ("post_processor", ["type": "TemplateProcessing", "single": []], "post_processor.single", "A once"),
     ("model", nil, "model", "a model without merges"),
-    ("model", ["type": "Unigram"], "model", "Unigram is not supported"),
-    ("model", model("byte_fallback", true), "model.byte_fallback", "not supported"),
+    ("model", ["type": "WordLevel"], "model", "WordLevel is not supported"),
+    ("model", ["type": "Unigram"], "model.vocab", "expected an array, found nothing"),
+    ("model", ["type": "Unigram", "vocab": [["a", 0], ["b"]]], "model.vocab[1]", "a text and a score"),
+    ("model", ["type": "Unigram", "vocab": [["a", "b"]]], "model.vocab[0]", "a text and a score"),
+    (
+      "model", ["type": "Unigram", "vocab": [["a", 0]], "unk_id": 1], "model.unk_id",
+      "one of 1 tokens, found 1"
+    ),
+    ("model", ["type": "WordPiece", "vocab": ["a": 0]], "model.unk_token", "found nothing"),
+    (
+      "model", ["type": "WordPiece", "vocab": ["a": 0], "unk_token": "b"], "model.unk_token",
+      "of the vocabulary"
+    ),
+    (
+      "model", ["type": "WordPiece", "vocab": ["a": 0], "unk_token": "a", "max_input_chars_per_word": 0],
+      "model.max_input_chars_per_word", "positive"
+    ),
     ("model", model("dropout", 0.1), "model.dropout", "dropout"),
     ("model", model("continuing_subword_prefix", "##"), "model.continuing_subword_prefix", "not supported"),
     ("model", model("unk_token", "?"), "model.unk_token", "token of the vocabulary"),
@@ -155,7 +213,15 @@ struct TokenizationErrorTests {
   func metadata() throws {
     #expect(try Tokenizer(vocabulary: Self.vocabulary).encode("ab<x>") == [2, 3])
     let damages: [(String, String, @Sendable (inout TokenizerVocabulary) -> Void)] = [
-      ("tokenizer.ggml.model", "llama", { $0.model = "llama" }),
+      ("tokenizer.ggml.model", "\"rwkv\" is not supported", { $0.model = "rwkv" }),
+      ("tokenizer.ggml.scores", "each of 4 tokens, found 0", { $0.model = "llama" }),
+      (
+        "tokenizer.ggml.scores", "finite",
+        {
+          $0.model = "t5"; $0.scores = [0, .nan, 0, 0]
+        }
+      ),
+      ("", "unknown words", { $0.model = "bert" }),
       ("tokenizer.ggml.pre", "odd", { $0.preTokenizer = "odd" }),
       ("tokenizer.ggml.token_type", "found 1", { $0.kinds = [.normal] }),
       ("tokenizer.ggml.tokens", "id 4", { $0.bosID = 4 }),

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Storage
 import Testing
@@ -95,15 +96,16 @@ struct ModelOpeningTests {
     #expect(error?.reason.contains("\"model.layers.1.mlp.up_proj.weight\" is missing") ?? false)
   }
 
-  @Test("a folder without config.json, or none at all, is no model")
-  func noConfiguration() throws {
+  @Test("a folder without config.json is no model, and a path without anything neither")
+  func notAModel() throws {
     let copy = try ModelCopy("llama-tied")
     try copy.remove("config.json")
-    for path in [copy.path, copy.path + "/nowhere"] {
-      let error = #expect(throws: ModelError.self) { try Model(path: path) }
-      #expect(error?.path == path)
-      #expect(error?.reason.contains("config.json") ?? false)
-    }
+    let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    #expect(error?.path == copy.path)
+    #expect(error?.reason.contains("config.json") ?? false)
+    let nowhere = #expect(throws: CheckpointError.self) { try Model(path: copy.path + "/nowhere") }
+    #expect(nowhere?.reason.contains("no such file or folder") ?? false)
+    #expect(nowhere?.path == copy.path + "/nowhere")
   }
 
   @Test(

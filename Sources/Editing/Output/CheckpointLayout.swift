@@ -57,6 +57,14 @@ struct CheckpointLayout {
       }
       sourceFiles = folder.shards.map { FileSystem.join(model.path, $0.name) }
       sideFiles = try Self.sideFiles(of: model.path, besides: Set(folder.shards.map(\.name)))
+    case .torch(let folder):
+      let tensors = folder.tensors.entries.map { entry in
+        OutputTensor(
+          name: entry.name, type: entry.type, shape: entry.shape, source: entry, edit: edits[entry.name])
+      }
+      files = [File(name: "model.safetensors", tensors: tensors, header: nil)]
+      sourceFiles = folder.shards.map { FileSystem.join(model.path, $0) }
+      sideFiles = try Self.sideFiles(of: model.path, besides: [])
     case .gguf:
       guard model.family.linearLayout == .outputMajor else {
         throw EditingError(

@@ -1,6 +1,68 @@
 /// GGUF's 256-element "K" blocks: 16 or 32 elements share a small scale, and 256 share an f16 scale of
 /// scales.
 extension Dequantize {
+  /// `(d · s) · q − (dmin · m)`, 84 bytes a block.
+  ///
+  /// Sixteen bytes of a scale `s` (low nibble) and a min `m` (high) for 16 elements each, 64 bytes of bit
+  /// pairs, d, dmin. Each half of a block is 32 bytes of pairs: element 32·g + i of a half is bits 2g of byte
+  /// i.
+  package static func q2_k(
+    _ source: UnsafeRawPointer, blocks: Int, to destination: UnsafeMutablePointer<Float>
+  ) {
+    for block in 0..<blocks {
+      let bytes = unsafe source + block * 84
+      let packed = unsafe lanes(bytes, 0)
+      let scales = unsafe signed(packed & 15) * scale(bytes, 80)
+      let offsets = unsafe signed(packed &>> 4) * scale(bytes, 82)
+      for half in 0..<2 {
+        for part in 0..<2 {
+          var pairs = unsafe lanes(bytes, 16 + half * 32 + part * 16)
+          for group in 0..<4 {
+            let index = half * 8 + group * 2 + part
+            unsafe store(
+              signed(pairs & 3) * scales[index] - offsets[index], destination, block * 256 + index * 16)
+            pairs = pairs &>> 2
+          }
+        }
+      }
+    }
+  }
+
+  /// `(d · (s − 32)) · (q − 4)`, 110 bytes a block.
+  ///
+  /// As `q2_k` with a third bit of `q`: 32 bytes whose bit h belongs to group h of the block's eight, 64 bytes
+  /// of pairs, 12 bytes of sixteen 6-bit scales, d. Of those twelve bytes b, scales 0–7 have their low four
+  /// bits in the low nibbles of b[0…7], scales 8–15 in the high nibbles; scale i has its high two in bits
+  /// 2·(i / 4) of b[8 + i % 4].
+  package static func q3_k(
+    _ source: UnsafeRawPointer, blocks: Int, to destination: UnsafeMutablePointer<Float>
+  ) {
+    for block in 0..<blocks {
+      let bytes = unsafe source + block * 110
+      let low = unsafe bytes.loadUnaligned(fromByteOffset: 96, as: SIMD8<UInt8>.self)
+      let high = unsafe bytes.loadUnaligned(fromByteOffset: 104, as: SIMD4<UInt8>.self)
+      let tops = SIMD16(
+        lowHalf: SIMD8(lowHalf: high & 3, highHalf: (high &>> 2) & 3),
+        highHalf: SIMD8(lowHalf: (high &>> 4) & 3, highHalf: high &>> 6))
+      let scales =
+        unsafe signed(
+          SIMD16(lowHalf: low & 15, highHalf: low &>> 4) | tops &<< 4, minus: 32) * scale(bytes, 108)
+      for part in 0..<2 {
+        var thirds = unsafe lanes(bytes, part * 16)
+        for half in 0..<2 {
+          var pairs = unsafe lanes(bytes, 32 + half * 32 + part * 16)
+          for group in 0..<4 {
+            let index = half * 8 + group * 2 + part
+            let q = pairs & 3 | (thirds & 1) &<< 2
+            unsafe store(signed(q, minus: 4) * scales[index], destination, block * 256 + index * 16)
+            pairs = pairs &>> 2
+            thirds = thirds &>> 1
+          }
+        }
+      }
+    }
+  }
+
   /// `(d · s) · q − (dmin · m)`, 144 bytes a block: d, dmin, 12 bytes of 6-bit scales `s` and mins `m` for
   /// eight groups of 32, then nibbles: each 32 bytes hold two groups, low nibbles first.
   package static func q4_k(
@@ -78,6 +140,21 @@ extension Dequantize {
           unsafe store(signed(q2, minus: 32) * scales[first + 4], destination, output + 64)
           unsafe store(signed(q3, minus: 32) * scales[first + 6], destination, output + 96)
         }
+      }
+    }
+  }
+
+  /// `d · q`, 292 bytes a block: d in f32, 256 signed bytes, and sixteen sums for dot products.
+  package static func q8_k(
+    _ source: UnsafeRawPointer, blocks: Int, to destination: UnsafeMutablePointer<Float>
+  ) {
+    for block in 0..<blocks {
+      let bytes = unsafe source + block * 292
+      let d = Float(bitPattern: unsafe bytes.loadUnaligned(as: UInt32.self))
+      for part in 0..<16 {
+        let q = unsafe bytes.loadUnaligned(fromByteOffset: 4 + part * 16, as: SIMD16<Int8>.self)
+        unsafe store(
+          FloatLanes(SIMD16<Int32>(truncatingIfNeeded: q)) * d, destination, block * 256 + part * 16)
       }
     }
   }

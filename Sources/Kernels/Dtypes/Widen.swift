@@ -31,9 +31,14 @@ package func widen(
   case .q5_0: unsafe Dequantize.q5_0(source, blocks: blocks, to: destination)
   case .q5_1: unsafe Dequantize.q5_1(source, blocks: blocks, to: destination)
   case .q8_0: unsafe Dequantize.q8_0(source, blocks: blocks, to: destination)
+  case .q2_k: unsafe Dequantize.q2_k(source, blocks: blocks, to: destination)
+  case .q3_k: unsafe Dequantize.q3_k(source, blocks: blocks, to: destination)
   case .q4_k: unsafe Dequantize.q4_k(source, blocks: blocks, to: destination)
   case .q5_k: unsafe Dequantize.q5_k(source, blocks: blocks, to: destination)
   case .q6_k: unsafe Dequantize.q6_k(source, blocks: blocks, to: destination)
+  case .q8_k: unsafe Dequantize.q8_k(source, blocks: blocks, to: destination)
+  case .iq4_nl: unsafe Dequantize.iq4_nl(source, blocks: blocks, to: destination)
+  case .iq4_xs: unsafe Dequantize.iq4_xs(source, blocks: blocks, to: destination)
   }
 }
 

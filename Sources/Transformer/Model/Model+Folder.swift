@@ -19,17 +19,28 @@ extension Model {
     let root = document.root["text_config"] ?? document.root
     let family = try family(of: root, path: configPath)
     try refuseQuantized(document.root, configPath)
-    let folder = try SafetensorsFolder(path: path)
-    let prefix = try namePrefix(of: family, in: folder.tensors, configPath)
+    let (source, tensors) = try weights(path)
+    let prefix = try namePrefix(of: family, in: tensors, configPath)
     var config = JSON(root)
     if isNested, case .object(var members) = config, let tied = document.root["tie_word_embeddings"] {
       members["tie_word_embeddings"] = members["tie_word_embeddings"] ?? JSON(tied)
       config = .object(members)
     }
     return Opened(
-      source: .folder(folder), family: family, config: config, configPath: configPath,
-      tensors: folder.tensors,
+      source: source, family: family, config: config, configPath: configPath, tensors: tensors,
       namePrefix: prefix)
+  }
+
+  /// Opens the weights: safetensors, or torch's files where there are only those.
+  private static func weights(_ path: String) throws -> (Source, TensorStore) {
+    func has(_ name: String) -> Bool { FileSystem.exists(FileSystem.join(path, name)) }
+    let hasSafetensors = has("model.safetensors") || has("model.safetensors.index.json")
+    if !hasSafetensors, has("pytorch_model.bin") || has("pytorch_model.bin.index.json") {
+      let folder = try TorchFolder(path: path)
+      return (.torch(folder), folder.tensors)
+    }
+    let folder = try SafetensorsFolder(path: path)
+    return (.folder(folder), folder.tensors)
   }
 
   /// Finds what stands before a known tensor's name: the family's prefix, none in a checkpoint of the trunk alone, or

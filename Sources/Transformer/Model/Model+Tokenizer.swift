@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Foundation
 internal import Storage
 package import Tokenization
 
@@ -6,15 +7,26 @@ extension Model {
   /// The tokenizer that stands with the model's weights.
   package func tokenizer() throws -> Tokenizer {
     switch source {
-    case .folder: try Tokenizer(folder: path)
+    case .folder, .torch: try Tokenizer(folder: path)
     case .gguf(let file): try Tokenizer(file, path: path)
     }
   }
 
   /// The text of the chat template, where the model has one.
   package var chatTemplate: String? {
-    if case .gguf(let file) = source { return file["tokenizer.chat_template"]?.string }
-    return nil
+    switch source {
+    case .gguf(let file): return file["tokenizer.chat_template"]?.string
+    case .folder, .torch:
+      func read(_ name: String) -> [UInt8]? {
+        try? FileSystem.readFile(FileSystem.join(path, name), limit: 64 << 20)
+      }
+      // A file of its own comes before the one in the configuration, as in transformers.
+      if let bytes = read("chat_template.jinja") { return String(decoding: bytes, as: UTF8.self) }
+      let config = read("tokenizer_config.json").flatMap {
+        try? JSONDocument(parsing: $0, source: "tokenizer_config.json")
+      }
+      return config?.root["chat_template"]?.string
+    }
   }
 
   /// The tokens that end a text.
@@ -32,8 +44,9 @@ extension Model {
 }
 
 extension Tokenizer {
-  /// The tokenizer at `path`: a folder with `tokenizer.json`, or a GGUF file, of which the vocabulary is enough.
+  /// The tokenizer at `path`: a folder, or a GGUF file, of which the vocabulary is enough.
   package init(path: String) throws {
+    let path = try HubCache.resolve(path, environment: ProcessInfo.processInfo.environment)
     if path.hasSuffix(".gguf") {
       try self.init(try GGUFFile(path: path), path: path)
     } else {
@@ -41,27 +54,29 @@ extension Tokenizer {
     }
   }
 
-  /// Reads `tokenizer.json` and, where it is there, `tokenizer_config.json`.
-  ///
-  /// - Throws: ``ModelError`` where the folder has no `tokenizer.json`; else what is wrong with the files.
+  /// The tokenizer of a folder: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else `vocab.txt` (WordPiece).
   init(folder: String) throws {
-    let path = FileSystem.join(folder, "tokenizer.json")
-    guard FileSystem.kind(of: path) == .file else {
-      throw ModelError(folder, "there is no tokenizer.json; copy it from the model's page")
+    func read(_ name: String, limit: Int) throws -> (path: String, bytes: [UInt8])? {
+      let path = FileSystem.join(folder, name)
+      guard FileSystem.kind(of: path) == .file else { return nil }
+      return (path, try FileSystem.readFile(path, limit: limit))
     }
-    let document = try JSONDocument(parsing: try FileSystem.readFile(path, limit: 256 << 20), source: path)
-    let configPath = FileSystem.join(folder, "tokenizer_config.json")
-    var config: JSONDocument?
-    if FileSystem.kind(of: configPath) == .file {
-      config = try JSONDocument(
-        parsing: try FileSystem.readFile(configPath, limit: 64 << 20), source: configPath)
+    let config = try read("tokenizer_config.json", limit: 64 << 20).map { path, bytes in
+      try JSONDocument(parsing: bytes, source: path)
     }
-    try self.init(tokenizerJSON: document, configJSON: config)
+    if let (path, bytes) = try read("tokenizer.json", limit: 256 << 20) {
+      try self.init(tokenizerJSON: try JSONDocument(parsing: bytes, source: path), configJSON: config)
+    } else if let (path, bytes) = try read("tokenizer.model", limit: 64 << 20) {
+      try self.init(sentencePiece: bytes, source: path, configJSON: config)
+    } else if let (path, bytes) = try read("vocab.txt", limit: 64 << 20) {
+      try self.init(wordPieces: bytes, source: path, configJSON: config)
+    } else {
+      throw ModelError(
+        folder, "there is no tokenizer.json, tokenizer.model or vocab.txt; copy one from the model's page")
+    }
   }
 
-  /// Takes the vocabulary from the `tokenizer.ggml.` keys of a GGUF file; `path` is for messages.
-  ///
-  /// - Throws: ``ModelError`` where tokens or merges are missing or of the wrong type.
+  /// The tokenizer that the metadata of a GGUF file describe.
   init(_ file: GGUFFile, path: String) throws {
     var vocabulary = TokenizerVocabulary(source: path)
     func strings(_ key: String) throws -> ByteStrings {
@@ -74,10 +89,20 @@ extension Tokenizer {
       }
       return strings
     }
+    vocabulary.architecture = file["general.architecture"]?.string
     if let model = file["tokenizer.ggml.model"]?.string { vocabulary.model = model }
     vocabulary.preTokenizer = file["tokenizer.ggml.pre"]?.string
     vocabulary.tokens = try strings("tokenizer.ggml.tokens")
-    vocabulary.merges = try strings("tokenizer.ggml.merges")
+    if vocabulary.model == "gpt2" { vocabulary.merges = try strings("tokenizer.ggml.merges") }
+    vocabulary.scores = file["tokenizer.ggml.scores"]?.array?.doubles?.map { Float($0) } ?? []
+    vocabulary.charsmap = try (file["tokenizer.ggml.precompiled_charsmap"]?.array?.ints ?? []).map { value in
+      // Written as signed or unsigned bytes.
+      guard (-128..<256).contains(value) else {
+        throw ModelError(
+          path, "metadata key \"tokenizer.ggml.precompiled_charsmap\" holds \(value), which is no byte")
+      }
+      return UInt8(truncatingIfNeeded: value)
+    }
     vocabulary.kinds = try (file["tokenizer.ggml.token_type"]?.array?.ints ?? []).map { value in
       guard let kind = TokenizerVocabulary.TokenKind(rawValue: value) else {
         throw ModelError(
@@ -92,6 +117,12 @@ extension Tokenizer {
     vocabulary.eosID = id("eos")
     vocabulary.unknownID = id("unknown")
     vocabulary.padID = id("padding")
+    // So misspelt in the format.
+    vocabulary.separatorID = id("seperator") ?? id("separator")
+    vocabulary.classifierID = id("cls")
+    vocabulary.maskID = id("mask")
+    vocabulary.addsSpacePrefix = file["tokenizer.ggml.add_space_prefix"]?.bool
+    vocabulary.removesExtraSpaces = file["tokenizer.ggml.remove_extra_whitespaces"]?.bool
     vocabulary.addsBOS = file["tokenizer.ggml.add_bos_token"]?.bool
     vocabulary.addsEOS = file["tokenizer.ggml.add_eos_token"]?.bool
     try self.init(vocabulary: vocabulary)

@@ -1,3 +1,4 @@
+internal import Foundation
 package import Checkpoints
 package import Kernels
 package import Storage
@@ -10,6 +11,8 @@ package struct Model: Sendable {
   package enum Source: Sendable {
     /// A Hugging Face folder.
     case folder(SafetensorsFolder)
+    /// A Hugging Face folder with torch's `.bin` files.
+    case torch(TorchFolder)
     /// One GGUF file.
     case gguf(GGUFFile)
   }
@@ -31,11 +34,12 @@ package struct Model: Sendable {
   package let config: JSON
   package let tensors: TensorStore
 
-  /// Opens a Hugging Face folder or a GGUF file and checks that every tensor the family needs is there, with the
+  /// Opens a Hugging Face folder, a Hub id found in the local cache, or a GGUF file, and checks that every tensor the family needs is there, with the
   /// shape that the configuration implies.
   ///
   /// - Throws: ``ModelError``, `CheckpointError`, `StorageError` or `JSONError`.
   package init(path: String) throws {
+    let path = try HubCache.resolve(path, environment: ProcessInfo.processInfo.environment)
     self.path = path
     let opened = try path.hasSuffix(".gguf") ? Self.openGGUF(path) : Self.openFolder(path)
     source = opened.source
@@ -50,7 +54,7 @@ package struct Model: Sendable {
       guard role.isPerBlock else { return false }
       let name =
         switch source {
-        case .folder: Self.name(role, family, namePrefix)
+        case .folder, .torch: Self.name(role, family, namePrefix)
         case .gguf: family.gguf?.tensorNames[role]
         }
       return name.map { tensors[Self.expand($0, block: 1, part: .weight)] != nil } ?? false
@@ -82,7 +86,8 @@ package struct Model: Sendable {
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
     switch source {
-    case .folder: Self.name(role, family, namePrefix).map { Self.expand($0, block: block, part: part) }
+    case .folder, .torch:
+      Self.name(role, family, namePrefix).map { Self.expand($0, block: block, part: part) }
     case .gguf: family.gguf?.tensorNames[role].map { Self.expand($0, block: block, part: part) }
     }
   }
@@ -125,9 +130,11 @@ package struct Model: Sendable {
     return entry
   }
 
+  private var isGGUF: Bool { if case .gguf = source { true } else { false } }
+
   /// How a role's matrix is stored in this model's files.
   package func layout(of role: WeightRole) -> WeightMatrix.Layout {
-    if case .folder = source, role.isLinear, family.linearLayout == .inputMajor { return .inputMajor }
+    if !isGGUF, role.isLinear, family.linearLayout == .inputMajor { return .inputMajor }
     return .outputMajor
   }
 
@@ -135,7 +142,7 @@ package struct Model: Sendable {
   func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
     let values = try tensors.floats(entry)
     guard case .rms(let offset) = configuration.norm, offset != 0 else { return values }
-    if case .gguf = source, family.gguf?.addsNormOffset == true { return values }
+    if isGGUF, family.gguf?.addsNormOffset == true { return values }
     return values.map { $0 + offset }
   }
 

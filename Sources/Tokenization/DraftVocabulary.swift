@@ -1,15 +1,14 @@
-/// The tokens and merges of a byte-pair model while a file is being read: texts by id, merges by text.
-struct BytePairVocabulary {
+/// The tokens of a model, and the merges of a byte-pair one, while a file is being read.
+struct DraftVocabulary {
   /// The texts in the order of the file.
   private(set) var texts = ByteStrings()
   /// The id of each text.
   private(set) var ids: [Int32] = []
   /// The merges in order of rank.
-  private(set) var merges: [(left: Int32, right: Int32)] = []
-  /// The token that each merge makes.
-  private(set) var merged: [Int32] = []
+  private(set) var merges = BytePairMerges()
 
-  private var table: ByteStringTable
+  /// From each text to the id of the first token that has it.
+  private(set) var table: ByteStringTable
   private let source: String
   private var joined: [UInt8] = []
 
@@ -19,8 +18,8 @@ struct BytePairVocabulary {
     self.source = source
     texts.reserveCapacity(tokenCount)
     ids.reserveCapacity(tokenCount)
-    merges.reserveCapacity(mergeCount)
-    merged.reserveCapacity(mergeCount)
+    merges.pairs.reserveCapacity(mergeCount)
+    merges.merged.reserveCapacity(mergeCount)
   }
 
   /// Adds a token; of two with the same text, merges mean the first.
@@ -48,8 +47,8 @@ struct BytePairVocabulary {
       let (left, right) = (String(decoding: left, as: UTF8.self), String(decoding: right, as: UTF8.self))
       throw error("expected \"\(left)\", \"\(right)\" and the two together to be tokens, found one missing")
     }
-    merges.append((leftID, rightID))
-    merged.append(mergedID)
+    merges.pairs.append((leftID, rightID))
+    merges.merged.append(mergedID)
   }
 
   /// Adds a merge written as its two tokens with a space between them.
@@ -66,7 +65,12 @@ struct BytePairVocabulary {
     try addMerge(UnsafeBufferPointer(rebasing: text[..<space]), right)
   }
 
+  /// Adds the merges that the scores of the tokens, whose ids must be their indices, imply.
+  mutating func addMerges(scores: [Float], isMergeable: [Bool]) {
+    merges = BytePairMerges(scores: scores, texts: texts, table, isMergeable: isMergeable)
+  }
+
   private func error(_ reason: String) -> TokenizationError {
-    TokenizationError(source: source, keyPath: "merges[\(merges.count)]", reason: reason)
+    TokenizationError(source: source, keyPath: "merges[\(merges.pairs.count)]", reason: reason)
   }
 }
