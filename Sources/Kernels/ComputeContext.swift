@@ -5,9 +5,9 @@ internal import COneDNN
 ///
 /// Sums, norms, softmax and the residual stream are f32 in both.
 package enum ComputePrecision: String, Sendable, CaseIterable {
-  /// f32 operands through BLAS.
+  /// f32 operands.
   case f32
-  /// bf16 operands, f32 sums, through oneDNN.
+  /// bf16 operands, f32 sums.
   case bf16
 
   /// Whether this processor multiplies bf16 in hardware; without it bf16 is emulated and slow.
@@ -31,13 +31,22 @@ package struct ComputeContext: Sendable {
   ///   - precision: operand precision of matrix products.
   ///   - seed: seed of everything drawn at random.
   package init(threads: Int, precision: ComputePrecision, seed: UInt64 = 0) {
-    self.threads = max(1, threads)
-    self.precision = precision
-    self.seed = seed
+    self.init(unannouncedThreads: max(1, threads), precision: precision, seed: seed)
     #if os(Linux)
       // OpenBLAS and oneDNN both take their team size from OpenMP at each call. OpenBLAS's own setter must stay out of
       // this: it moves buffers from under products that other threads are computing, which then come out wrong.
       omp_set_num_threads(Int32(clamping: self.threads))
     #endif
+  }
+
+  private init(unannouncedThreads threads: Int, precision: ComputePrecision, seed: UInt64) {
+    self.threads = threads
+    self.precision = precision
+    self.seed = seed
+  }
+
+  /// The same on one thread, for work inside a parallel loop of this context's.
+  package var onOneThread: ComputeContext {
+    ComputeContext(unannouncedThreads: 1, precision: precision, seed: seed)
   }
 }

@@ -1,4 +1,4 @@
-// bf16 matrix multiplication through oneDNN, with the differences between its 2.x and 3.x C APIs
+// Matrix multiplication through oneDNN, with the differences between its 2.x and 3.x C APIs
 // kept in shim.c. Where oneDNN is absent (macOS), every call answers PROFS_GEMM_UNAVAILABLE.
 #ifndef PROFS_ONEDNN_SHIM_H
 #define PROFS_ONEDNN_SHIM_H
@@ -12,11 +12,23 @@ int profs_bf16_is_native(void);
 /// The linked oneDNN's version, as major * 10000 + minor * 100 + patch; 0 without oneDNN.
 int profs_onednn_version(void);
 
+/// Type of a product's operands; its result is f32 in both.
+typedef enum { PROFS_F32, PROFS_BF16 } profs_type;
+
 /// C = A · B, or C += A · B where `accumulate` is not 0.
-/// A is [m, k] bf16 with rows `lda` apart; B is [k, n] bf16 with element (i, j) at i * b_row + j * b_column;
-/// C is [m, n] f32 with rows `ldc` apart; all strides in elements. Sums are kept in f32.
+/// A is [m, k] with rows `lda` apart; B is [k, n] with element (i, j) at i * b_row + j * b_column, or, where both
+/// strides are 0, as profs_pack wrote it (then `lda` = k and `ldc` = n, or the product is slow); C is [m, n] f32 with rows
+/// `ldc` apart; all strides in elements. Sums are f32.
 /// Answers 0, a dnnl_status_t, or PROFS_GEMM_UNAVAILABLE.
-int profs_gemm_bf16(int64_t m, int64_t n, int64_t k, const uint16_t *a, int64_t lda, const uint16_t *b,
-                    int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate);
+int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
+               int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate);
+
+/// Bytes that a [k, n] matrix takes as profs_pack writes it; 0 where packing is unavailable or brings nothing.
+int64_t profs_packed_bytes(profs_type type, int64_t n, int64_t k);
+
+/// Writes B, [k, n] with element (i, j) at i * b_row + j * b_column, in the order that products read fastest.
+/// Answers as profs_gemm.
+int profs_pack(profs_type type, int64_t n, int64_t k, const void *b, int64_t b_row, int64_t b_column,
+               void *packed);
 
 #endif

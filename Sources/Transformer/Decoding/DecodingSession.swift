@@ -25,7 +25,7 @@ final class DecodingSession {
     pass = BlockPass(
       configuration: configuration, context: context,
       rotary: model.rotaryTables(positions: (lengths.max() ?? 0) + room),
-      weights: try BlockWeights(model, context),
+      weights: try BlockWeights(model, context, rows: 1),
       scratch: BlockScratch(configuration, context.precision, rows: texts.count))
   }
 

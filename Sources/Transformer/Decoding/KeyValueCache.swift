@@ -9,7 +9,7 @@ final class KeyValueCache {
   private let blocks: Int
   /// First row of each text within a block, and one past the last text's.
   private let firstRows: [Int]
-  private var memory: AlignedBuffer<Float>
+  private let memory: AlignedBuffer<Float>
 
   /// - Parameters:
   ///   - capacities: the most tokens each text will have.
@@ -58,9 +58,10 @@ final class KeyValueCache {
   ) -> R {
     let rowsPerBlock = firstRows.last ?? 0
     let row = (block - 1) * rowsPerBlock + firstRows[text] + position
-    return memory.withUnsafeMutableBufferPointer { memory in
+    // Lent for reading: chunks store their own texts' rows at the same time, and a writer would have to be alone.
+    return memory.withUnsafeBufferPointer { memory in
       guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
-      return body(base + row * 2 * width)
+      return body(UnsafeMutablePointer(mutating: base) + row * 2 * width)
     }
   }
 }

@@ -154,9 +154,7 @@ struct BlockPass {
         return QueryKeyValue(base: base, stride: stride, headStep: 3 * head, keys: head, values: 2 * head)
       }
     } else {
-      try project(.query, normed, rows, into: base, stride)
-      try project(.key, normed, rows, into: base + queryWidth, stride)
-      try project(.value, normed, rows, into: base + queryWidth + keyValueWidth, stride)
+      try project([.query, .key, .value], normed, rows, into: base, stride)
     }
     return QueryKeyValue(
       base: base, stride: stride, headStep: head, keys: queryWidth, values: queryWidth + keyValueWidth)
@@ -184,8 +182,7 @@ struct BlockPass {
       if weights.has(.mlpGateUp) {
         try project(.mlpGateUp, normed, rows, into: inner, 2 * width)
       } else {
-        try project(.mlpGate, normed, rows, into: inner, 2 * width)
-        try project(.mlpUp, normed, rows, into: inner + width, 2 * width)
+        try project([.mlpGate, .mlpUp], normed, rows, into: inner, 2 * width)
       }
       configuration.activation.applyGated(
         context, inner, rows: rows, width: width, to: operand, context.precision)
@@ -211,14 +208,26 @@ struct BlockPass {
     _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, into result: UnsafeMutablePointer<Float>,
     _ stride: Int, accumulate: Bool = false
   ) throws {
-    let shape = configuration.shape(of: role)
-    try weights.withMatrix(role) { matrix in
+    try project([role], operand, rows, into: result, stride, accumulate: accumulate)
+  }
+
+  /// The same for several matrices, whose results stand side by side.
+  private func project(
+    _ roles: [WeightRole], _ operand: UnsafeRawPointer, _ rows: Int,
+    into result: UnsafeMutablePointer<Float>, _ stride: Int, accumulate: Bool = false
+  ) throws {
+    try weights.forEachMatrix(of: roles) { matrix, firstOutput in
       multiply(
-        ActivationMatrix(operand, context.precision, rows: rows, columns: shape[1]), by: matrix, into: result,
-        stride: stride, accumulate: accumulate)
+        ActivationMatrix(operand, context.precision, rows: rows, columns: matrix.inputs), by: matrix,
+        into: result + firstOutput, stride: stride, accumulate: accumulate)
     }
-    if let bias = weights.vector(role, .bias) {
-      addBias(context, bias, to: result, rows: rows, width: shape[0], stride: stride)
+    var firstOutput = 0
+    for role in roles {
+      let outputs = configuration.shape(of: role)[0]
+      if let bias = weights.vector(role, .bias) {
+        addBias(context, bias, to: result + firstOutput, rows: rows, width: outputs, stride: stride)
+      }
+      firstOutput += outputs
     }
   }
 }

@@ -4,13 +4,16 @@ internal import Storage
 
 /// One block's weights, ready to multiply with.
 ///
-/// A matrix whose file holds it in the compute precision is used where it is mapped; any other is widened (or
-/// narrowed) into memory that is reused from block to block, so that never more than one block is held.
+/// For a pass over many tokens, matrices are packed for the product. Otherwise a matrix whose file holds it in the
+/// compute precision is used where it is mapped, and any other is widened or narrowed. What is packed or converted goes
+/// to memory that is reused from block to block, so that never more than one block is held.
 final class BlockWeights {
   private let model: Model
   private let context: ComputeContext
   private let layout: BlockWeightLayout
   private var arena: AlignedBuffer<UInt8>
+  /// Room for one matrix on the way from its file to its packed form.
+  private var unpacked: AlignedBuffer<UInt8>
   private var vectors: [VectorName: [Float]] = [:]
   /// The block that is loaded, from 1; 0 before the first.
   private(set) var block = 0
@@ -21,11 +24,14 @@ final class BlockWeights {
   }
 
   /// Plans and takes the memory; nothing is loaded yet.
-  init(_ model: Model, _ context: ComputeContext) throws {
+  ///
+  /// - Parameter rows: how many tokens will be multiplied with each block.
+  init(_ model: Model, _ context: ComputeContext, rows: Int) throws {
     self.model = model
     self.context = context
-    layout = try BlockWeightLayout(model, context.precision)
-    arena = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)
+    layout = try BlockWeightLayout(model, context.precision, rows: rows)
+    arena = unsafe AlignedBuffer(uninitializedCount: layout.arenaBytes)
+    unpacked = unsafe AlignedBuffer(uninitializedCount: layout.unpackedBytes)
   }
 
   /// Makes `block` (from 1) the one that is lent.
@@ -35,37 +41,78 @@ final class BlockWeights {
       let entry = try model.weight(role, block: block)
       if entry.shape.count == 1 {
         vectors[VectorName(role: role, part: .weight)] = try model.normWeight(entry, role)
-      } else if let offset = layout.offsets[role] {
-        try arena.withUnsafeMutableBufferPointer { arena in
-          guard let base = arena.baseAddress else { return }
-          try model.tensors.convert(
-            entry, rows: 0..<entry.rowCount, to: context.precision,
-            at: UnsafeMutableRawPointer(base + offset), context)
-        }
       }
       vectors[VectorName(role: role, part: .bias)] = try model.entry(role, block: block, part: .bias).map {
         try model.tensors.floats($0)
       }
     }
+    for (group, offset) in layout.offsets {
+      try arena.withUnsafeMutableBufferPointer { arena in
+        guard let base = arena.baseAddress else { return }
+        try fill(UnsafeMutableRawPointer(base + offset), with: group)
+      }
+    }
   }
 
-  /// Lends a matrix of the loaded block.
-  func withMatrix(_ role: WeightRole, _ body: (WeightMatrix) -> Void) throws {
-    let entry = try model.weight(role, block: block)
-    func lend(_ base: UnsafeRawPointer) {
-      let shape = model.configuration.shape(of: role)
-      body(
-        WeightMatrix(
-          base, context.precision, outputs: shape[0], inputs: shape[1], layout: model.layout(of: role)))
+  /// Converts the matrices of `group` to `destination`, one after another, or packs them there as one.
+  private func fill(_ destination: UnsafeMutableRawPointer, with group: [WeightRole]) throws {
+    guard layout.isPacked else { return try convert(group, to: destination) }
+    if group.count == 1, let role = group.first {
+      let entry = try model.weight(role, block: block)
+      if context.precision.isStored(as: entry) {
+        return try model.tensors.withBytes(of: entry) { bytes in
+          guard let base = bytes.baseAddress else { return }
+          pack(matrix(group, at: base, model.layout(of: role)), into: destination)
+        }
+      }
     }
-    if let offset = layout.offsets[role] {
-      arena.withUnsafeBufferPointer { arena in
-        if let base = arena.baseAddress { lend(UnsafeRawPointer(base + offset)) }
+    try unpacked.withUnsafeMutableBufferPointer { unpacked in
+      guard let base = unpacked.baseAddress, let first = group.first else { return }
+      try convert(group, to: UnsafeMutableRawPointer(base))
+      pack(matrix(group, at: base, model.layout(of: first)), into: destination)
+    }
+  }
+
+  private func convert(_ group: [WeightRole], to destination: UnsafeMutableRawPointer) throws {
+    var target = destination
+    for role in group {
+      let entry = try model.weight(role, block: block)
+      try model.tensors.convert(entry, rows: 0..<entry.rowCount, to: context.precision, at: target, context)
+      target += entry.rowCount * entry.rowElements * context.precision.elementBytes
+    }
+  }
+
+  /// The matrices of `group`, stacked along their outputs.
+  private func matrix(
+    _ group: [WeightRole], at base: UnsafeRawPointer, _ layout: WeightMatrix.Layout
+  ) -> WeightMatrix {
+    let shapes = group.map { model.configuration.shape(of: $0) }
+    return WeightMatrix(
+      base, context.precision, outputs: shapes.reduce(0) { $0 + $1[0] }, inputs: shapes.first?[1] ?? 0,
+      layout: layout)
+  }
+
+  /// Lends the matrices that map one input to the outputs of `roles` side by side: all in one where they are packed,
+  /// else one by one.
+  func forEachMatrix(of roles: [WeightRole], _ body: (WeightMatrix, _ firstOutput: Int) -> Void) throws {
+    if layout.isPacked, let offset = layout.offsets[roles] {
+      return arena.withUnsafeBufferPointer { arena in
+        if let base = arena.baseAddress { body(matrix(roles, at: base + offset, .packed), 0) }
       }
-    } else {
-      try model.tensors.withBytes(of: entry) { bytes in
-        if let base = bytes.baseAddress { lend(base) }
+    }
+    var firstOutput = 0
+    for role in roles {
+      let stored = layout.isPacked ? .packed : model.layout(of: role)
+      if let offset = layout.offsets[[role]] {
+        arena.withUnsafeBufferPointer { arena in
+          if let base = arena.baseAddress { body(matrix([role], at: base + offset, stored), firstOutput) }
+        }
+      } else {
+        try model.tensors.withBytes(of: try model.weight(role, block: block)) { bytes in
+          if let base = bytes.baseAddress { body(matrix([role], at: base, stored), firstOutput) }
+        }
       }
+      firstOutput += model.configuration.shape(of: role)[0]
     }
   }
 
@@ -78,22 +125,67 @@ final class BlockWeights {
   }
 }
 
-/// Where a block's converted matrices lie in the memory that holds them.
+/// Where a block's converted or packed matrices lie in the memory that holds them.
 struct BlockWeightLayout: Sendable {
-  /// Byte offset of each role that needs converting; a role that is used where it is mapped has none.
-  private(set) var offsets: [WeightRole: Int] = [:]
-  private(set) var byteCount = 0
+  /// Whether every matrix is packed, those with the same input in one.
+  let isPacked: Bool
+  /// Byte offset of what is packed or converted; a matrix that is used where it is mapped has none.
+  private(set) var offsets: [[WeightRole]: Int] = [:]
+  private(set) var arenaBytes = 0
+  /// Bytes of the largest group that is converted before it is packed.
+  private(set) var unpackedBytes = 0
+
+  /// Rows from which packing, which touches every weight once more, saves more than it costs.
+  private static let rowsWorthPacking = 512
 
   /// Plans for the neediest block: types may differ from block to block (GGUF mixes them).
-  init(_ model: Model, _ precision: ComputePrecision) throws {
-    for role in model.blockRoles {
-      let shape = model.configuration.shape(of: role)
-      guard shape.count == 2 else { continue }
-      let entries = try (1...model.configuration.blocks).map { try model.weight(role, block: $0) }
-      guard entries.contains(where: { !precision.isStored(as: $0) }) else { continue }
-      offsets[role] = byteCount
-      byteCount += (shape[0] * shape[1] * precision.elementBytes + 63) / 64 * 64
+  init(_ model: Model, _ precision: ComputePrecision, rows: Int) throws {
+    let groups = model.inputGroups
+    let shapes = groups.map { $0.map { model.configuration.shape(of: $0) } }
+    let packed = shapes.map { shapes in
+      rows < Self.rowsWorthPacking
+        ? nil
+        : precision.packedByteCount(
+          outputs: shapes.reduce(0) { $0 + $1[0] }, inputs: shapes.first?[1] ?? 0)
     }
+    isPacked = packed.allSatisfy { $0 != nil }
+    for (group, packed) in zip(groups, packed) {
+      let mapped = try group.map { try model.isMapped($0, precision) }
+      let sizes = group.map { model.configuration.shape(of: $0).reduce(precision.elementBytes, *) }
+      if let packed, isPacked {
+        reserve(packed, for: group)
+        if group.count > 1 || mapped == [false] { unpackedBytes = max(unpackedBytes, sizes.reduce(0, +)) }
+      } else {
+        for (index, role) in group.enumerated() where !mapped[index] { reserve(sizes[index], for: [role]) }
+      }
+    }
+  }
+
+  private mutating func reserve(_ bytes: Int, for group: [WeightRole]) {
+    offsets[group] = arenaBytes
+    arenaBytes += (bytes + 63) / 64 * 64
+  }
+
+  /// Bytes held for a block's weights.
+  var byteCount: Int { arenaBytes + unpackedBytes }
+}
+
+extension Model {
+  /// The block's matrices, those that multiply the same input together.
+  fileprivate var inputGroups: [[WeightRole]] {
+    var groups: [[WeightRole]] = [[.query, .key, .value], [.mlpGate, .mlpUp]].filter { group in
+      group.allSatisfy { blockRoles.contains($0) && layout(of: $0) == .outputMajor }
+    }
+    let grouped = Set(groups.joined())
+    for role in blockRoles where configuration.shape(of: role).count == 2 && !grouped.contains(role) {
+      groups.append([role])
+    }
+    return groups
+  }
+
+  /// Whether a role can be multiplied with where it is mapped, in every block.
+  fileprivate func isMapped(_ role: WeightRole, _ precision: ComputePrecision) throws -> Bool {
+    try (1...configuration.blocks).allSatisfy { precision.isStored(as: try weight(role, block: $0)) }
   }
 }
 

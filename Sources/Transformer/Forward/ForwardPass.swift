@@ -1,4 +1,5 @@
 package import Kernels
+internal import Synchronization
 
 /// How far a long computation has come; `completed` runs from 0 to `total`.
 package typealias ProgressHandler = (_ completed: Int, _ total: Int) -> Void
@@ -13,8 +14,14 @@ package struct ForwardPass {
   private let stream: ResidualStream
 
   /// Tokens of a chunk: enough rows for the matrix products to reach their speed, few enough for a chunk's
-  /// activations to stay in the last-level cache.
-  package static let chunkTokens = 1024
+  /// activations to stay in a core's cache.
+  package static let chunkTokens = 256
+
+  /// How many chunks are worked on at a time: one a thread where there are enough of them to keep every thread busy,
+  /// otherwise one by all threads together.
+  static func workers(for forest: TokenForest, _ context: ComputeContext) -> Int {
+    forest.chunks.count >= 3 * context.threads ? context.threads : 1
+  }
 
   /// Looks up the embeddings of every token.
   ///
@@ -54,19 +61,22 @@ package struct ForwardPass {
   ) throws {
     let configuration = model.configuration
     guard !forest.tokens.isEmpty else { return }
-    let pass = BlockPass(
-      configuration: configuration, context: context,
-      rotary: model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1),
-      weights: try BlockWeights(model, context),
-      scratch: BlockScratch(configuration, context.precision, rows: forest.largestChunk))
+    let workers = Self.workers(for: forest, context)
+    let weights = try BlockWeights(model, context, rows: forest.tokens.count)
+    let rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
+    let passes = (0..<workers).map { _ in
+      BlockPass(
+        configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
+        weights: weights, scratch: BlockScratch(configuration, context.precision, rows: forest.largestChunk))
+    }
     let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
     let total = forest.tokens.count * lastBlock
-    var completed = 0
+    let completed = Mutex(0)
     for block in 1...max(1, lastBlock) where block <= lastBlock {
-      try pass.weights.load(block)
-      for plan in plans {
-        try stream.withRows { rows in
-          try forest.positions.withUnsafeBufferPointer { positions in
+      try weights.load(block)
+      try stream.withRows { rows in
+        try forest.positions.withUnsafeBufferPointer { positions in
+          func run(_ plan: ChunkPlan, _ pass: BlockPass) throws {
             try pass(
               rows + plan.tokens.lowerBound * configuration.hidden,
               positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])
@@ -74,16 +84,24 @@ package struct ForwardPass {
               keysAndValues?(block, plan.tokens, qkv)
               return plan.attention(qkv, output, outputStride: configuration.queryWidth)
             }
+            completed.withLock {
+              $0 += plan.tokens.count
+              progress?($0, total)
+            }
+          }
+          if workers > 1 {
+            try context.parallelForEach(
+              plans.count, onWorkers: { item, worker in try run(plans[item], passes[worker]) })
+          } else {
+            for plan in plans { try run(plan, passes[0]) }
           }
         }
-        completed += plan.tokens.count
-        progress?(completed, total)
       }
       try afterBlock(block, stream)
     }
   }
 
-  /// Receives a chunk's queries, keys and values in a block.
+  /// Receives a chunk's queries, keys and values in a block; several chunks may come at once, on different threads.
   typealias KeyValueSink = (_ block: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue) -> Void
 }
 

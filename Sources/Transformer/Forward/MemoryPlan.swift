@@ -28,10 +28,12 @@ package struct MemoryPlan: Sendable {
   package init(_ model: Model, _ context: ComputeContext, _ forest: TokenForest) throws {
     let configuration = model.configuration
     let largest = forest.largestChunk
+    let workers = ForwardPass.workers(for: forest, context)
     let scratch = BlockScratchLayout(configuration, context.precision, rows: largest)
+    let weights = try BlockWeightLayout(model, context.precision, rows: forest.tokens.count)
     items = [
-      Item("one block's weights", try BlockWeightLayout(model, context.precision).byteCount),
-      Item("activations of \(largest) tokens", scratch.byteCount),
+      Item("one block's weights", weights.byteCount),
+      Item("activations of \(workers * largest) tokens", workers * scratch.byteCount),
       Item(
         "residual stream of \(forest.tokens.count) tokens", forest.tokens.count * configuration.hidden * 4),
       Item("matrix libraries", context.threads * Self.libraryBytes(context.precision)),
