@@ -1,6 +1,12 @@
 import Kernels
 package import Storage
 
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
 /// The tensors of a checkpoint, whatever its format: names, shapes and types, over mapped files.
 ///
 /// Nothing is read until a tensor is asked for. Every entry was checked when the store was made: its bytes
@@ -56,6 +62,19 @@ package struct TensorStore: Sendable {
     let range = try byteRange(of: entry, rows: rows)
     if let strides = entry.strides { return try unsafe withGathered(entry, strides, rows: rows, body) }
     return try unsafe files[entry.file].withBytes(range, body)
+  }
+
+  /// Whether `entry` holds the same bytes, of the same type and shape, as `other` of another store.
+  package func holdsSameBytes(_ entry: TensorEntry, as other: TensorEntry, of store: TensorStore) throws
+    -> Bool
+  {
+    guard entry.type == other.type, entry.shape == other.shape else { return false }
+    return try unsafe withBytes(of: entry) { a in
+      try unsafe store.withBytes(of: other) { b in
+        guard let x = a.baseAddress, let y = b.baseAddress else { return true }
+        return unsafe a.count == b.count && memcmp(x, y, a.count) == 0
+      }
+    }
   }
 
   /// Widens some rows of `entry` to floats, `[rows.count, entry.rowElements]`, at `destination`.

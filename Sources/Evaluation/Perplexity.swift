@@ -42,20 +42,56 @@ package struct Perplexity: Sendable, Equatable {
     return windows
   }
 
-  /// Tokens that go through the model in one pass; bounds the residual stream in memory.
-  private static let tokensPerPass = 16_384
+  /// The measure from what was found in each window.
+  package init(_ windows: [WindowScore], weighting: Weighting = .tokens) {
+    negativeLogLikelihood = windows.reduce(0) { $0 + $1.negativeLogLikelihood }
+    tokens = windows.reduce(0) { $0 + $1.tokens }
+    switch weighting {
+    case .tokens: meanLoss = negativeLogLikelihood / Double(max(1, tokens))
+    case .windows:
+      let means = windows.filter { $0.tokens > 0 }.map { $0.negativeLogLikelihood / Double($0.tokens) }
+      meanLoss = means.reduce(0, +) / Double(max(1, means.count))
+    }
+    perplexity = exponential(meanLoss)
+  }
 
-  /// Measures `model` on `tokens`.
-  ///
-  /// - Parameters:
-  ///   - length: tokens of a window; at most the model's positions.
-  ///   - stride: from 1 to `length`.
-  /// - Throws: ``EvaluationError`` for fewer than two tokens or a stride outside its range.
+  /// Measures one model; see ``ModelPanel/windowScores(_:tokens:length:stride:progress:)``.
   package init(
     _ model: Model, _ context: ComputeContext, tokens: [Int32], length: Int, stride: Int,
     weighting: Weighting = .tokens, progress: ProgressHandler? = nil
   ) throws {
-    try model.requireDecoder()
+    let scores = try ModelPanel(base: model).windowScores(
+      context, tokens: tokens, length: length, stride: stride, progress: progress)
+    self.init(scores[0], weighting: weighting)
+  }
+}
+
+/// What a model made of one window of a text.
+package struct WindowScore: Sendable, Equatable {
+  /// Scored tokens.
+  package var tokens: Int
+  /// Σ −ln p over them, in nats.
+  package var negativeLogLikelihood: Double
+  /// Σ KL(base‖model) over them, in nats; 0 for the base itself.
+  package var divergence: Double
+  /// How many of them have the base's most probable token as the model's.
+  package var agreeing: Int
+}
+
+extension ModelPanel {
+  /// Tokens that go through the models in one pass; bounds the residual streams in memory.
+  private static let tokensPerPass = 16_384
+
+  /// What every model makes of `tokens`, window by window; the base's first.
+  ///
+  /// - Parameters:
+  ///   - length: tokens of a window; at most the models' positions.
+  ///   - stride: from 1 to `length`.
+  /// - Throws: ``EvaluationError`` for fewer than two tokens or a stride outside its range.
+  package func windowScores(
+    _ context: ComputeContext, tokens: [Int32], length: Int, stride: Int, progress: ProgressHandler? = nil
+  ) throws -> [[WindowScore]] {
+    try base.requireDecoder()
     guard tokens.count >= 2 else {
       throw EvaluationError("text", "perplexity needs at least 2 tokens, found \(tokens.count)")
     }
@@ -63,44 +99,33 @@ package struct Perplexity: Sendable, Equatable {
       throw EvaluationError(
         "--window \(length) --stride \(stride)", "need 2 ≤ window and 1 ≤ stride ≤ window")
     }
-    let windows = Self.windows(tokens: tokens.count, length: length, stride: stride)
-    let blocks = model.configuration.blocks
-    let total = windows.reduce(0) { $0 + $1.range.count } * (blocks + 1)
-    var completed = 0
-    var losses: [(sum: Double, count: Int)] = []
+    let windows = Perplexity.windows(tokens: tokens.count, length: length, stride: stride)
+    let total = windows.reduce(0) { $0 + $1.range.count }
+    let limit = max(length, Self.tokensPerPass / count)
+    var scores: [[WindowScore]] = Array(repeating: [], count: count)
     var first = 0
+    var completed = 0
     while first < windows.count {
       var end = first
       var size = 0
-      while end < windows.count, end == first || size + windows[end].range.count <= Self.tokensPerPass {
+      while end < windows.count, end == first || size + windows[end].range.count <= limit {
         size += windows[end].range.count
         end += 1
       }
-      let start = completed
-      losses += try Self.losses(model, context, tokens, windows[first..<end]) { done, of in
-        // The head counts as one more block.
-        completed = start + Int(Double(size * (blocks + 1)) * Double(done) / Double(of))
-        progress?(completed, total)
+      let part = try windowScores(context, tokens, windows[first..<end]) {
+        progress?(completed + Int(Double(size) * Double($0) / Double(max(1, $1))), total)
       }
-      completed = start + size * (blocks + 1)
+      for (subject, part) in part.enumerated() { scores[subject] += part }
+      completed += size
       first = end
     }
-    negativeLogLikelihood = losses.reduce(0) { $0 + $1.sum }
-    self.tokens = losses.reduce(0) { $0 + $1.count }
-    switch weighting {
-    case .tokens: meanLoss = negativeLogLikelihood / Double(self.tokens)
-    case .windows:
-      let means = losses.filter { $0.count > 0 }.map { $0.sum / Double($0.count) }
-      meanLoss = means.reduce(0, +) / Double(means.count)
-    }
-    perplexity = exponential(meanLoss)
+    return scores
   }
 
-  /// Sum of losses and number of scored tokens of each window.
-  private static func losses(
-    _ model: Model, _ context: ComputeContext, _ tokens: [Int32], _ windows: ArraySlice<Window>,
-    _ progress: @escaping (_ done: Int, _ of: Int) -> Void
-  ) throws -> [(sum: Double, count: Int)] {
+  private func windowScores(
+    _ context: ComputeContext, _ tokens: [Int32], _ windows: ArraySlice<Perplexity.Window>,
+    _ progress: @escaping ProgressHandler
+  ) throws -> [[WindowScore]] {
     let texts = windows.map { Array(tokens[$0.range]) }
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens, sharing: false)
     var rows: [Int] = []
@@ -114,29 +139,17 @@ package struct Perplexity: Sendable, Equatable {
       targets += texts[text].dropFirst(firstScored)
       counts.append(range.count - firstScored)
     }
-    let blocks = model.configuration.blocks
-    let unit = max(1, forest.tokens.count)
-    let pass = try ForwardPass(model, context, forest)
-    var losses: [(sum: Double, count: Int)] = []
-    try pass.run(
-      throughBlock: blocks,
-      progress: { done, _ in progress(done, unit * (blocks + 1)) },
-      afterBlock: { block, stream in
-        guard block == blocks else { return }
-        let result = try LanguageModelHead(model, context).logSoftmax(stream, rows: rows, targets: targets) {
-          done, of in
-          progress(unit * blocks + Int(Double(unit) * Double(done) / Double(max(1, of))), unit * (blocks + 1))
-        }
-        var row = 0
-        for count in counts {
-          let sum = (row..<row + count).reduce(0.0) { $0 - result.logProbability($1) }
-          losses.append((sum, count))
-          row += count
-        }
-      })
-    guard losses.allSatisfy({ $0.sum.isFinite }) else {
-      throw try model.explainNonFinite(throughBlock: blocks)
+    let scores = try score(context, forest, rows: rows, targets: targets, progress: progress)
+    return scores.map { subject in
+      var row = 0
+      return counts.map { count in
+        let range = row..<row + count
+        row += count
+        return WindowScore(
+          tokens: count, negativeLogLikelihood: range.reduce(0) { $0 - subject.logProbabilities[$1] },
+          divergence: range.reduce(0) { $0 + subject.divergences[$1] },
+          agreeing: range.count { subject.bestTokens[$0] == scores[0].bestTokens[$0] })
+      }
     }
-    return losses
   }
 }

@@ -60,8 +60,11 @@ package struct StreamedLogSoftmax {
 
   /// log p(target) of a row, after every slice has been consumed.
   package func logProbability(_ row: Int) -> Double {
-    Double(targetLogits[row]) - Double(maxima[row]) - log(sums[row])
+    Double(targetLogits[row]) - logNormalizer(row)
   }
+
+  /// ln Σ e^z of a row, after every slice has been consumed.
+  package func logNormalizer(_ row: Int) -> Double { Double(maxima[row]) + log(sums[row]) }
 
   /// The most probable token of a row; the first of equals.
   package func bestToken(_ row: Int) -> Int32 { bestTokens[row] }

@@ -40,6 +40,13 @@ package struct Decoder {
   package func generate(_ prompts: [[Int32]], _ options: Options, progress: ProgressHandler? = nil) throws
     -> [[Int32]]
   {
+    try generate(prompts, options, variants: [], progress: progress)[0]
+  }
+
+  /// The same for the model and variants of it together; answers for each stream, the model's own first.
+  package func generate(
+    _ prompts: [[Int32]], _ options: Options, variants: [ModelVariant], progress: ProgressHandler? = nil
+  ) throws -> [[[Int32]]] {
     try model.requireDecoder()
     for (index, prompt) in prompts.enumerated() {
       if prompt.isEmpty { throw ModelError(model.path, "prompt \(index + 1) has no tokens") }
@@ -51,26 +58,30 @@ package struct Decoder {
             + "\(model.configuration.maximumPositions) positions; use a smaller --max-new-tokens")
       }
     }
-    var results: [[Int32]] = []
+    var results: [[[Int32]]] = Array(repeating: [], count: variants.count + 1)
     let total = prompts.count * options.maximumNewTokens
-    for batch in batches(prompts, options) {
-      results += try generate(prompts[batch], options) { completed in
+    for batch in batches(prompts, options, streams: results.count) {
+      let batchResults = try generate(prompts[batch], options, variants) { completed in
         progress?(batch.lowerBound * options.maximumNewTokens + completed, total)
       }
+      for (stream, texts) in batchResults.enumerated() { results[stream] += texts }
     }
     progress?(total, total)
     return results
   }
 
   /// Cuts the prompts so that each batch's keys and values stay within the budget.
-  private func batches(_ prompts: [[Int32]], _ options: Options) -> [Range<Int>] {
+  private func batches(_ prompts: [[Int32]], _ options: Options, streams: Int) -> [Range<Int>] {
     var batches: [Range<Int>] = []
     var first = 0
     var tokens = 0
     for (index, prompt) in prompts.enumerated() {
       let added = prompt.count + options.maximumNewTokens
-      let bytes = KeyValueCache.byteCount(
-        blocks: model.configuration.blocks, width: model.configuration.keyValueWidth, tokens: tokens + added)
+      let bytes =
+        streams
+        * KeyValueCache.byteCount(
+          blocks: model.configuration.blocks, width: model.configuration.keyValueWidth, tokens: tokens + added
+        )
       if index > first, bytes > Self.cacheBudget || index - first >= Self.largestBatch {
         batches.append(first..<index)
         first = index
@@ -83,31 +94,42 @@ package struct Decoder {
   }
 
   private func generate(
-    _ prompts: ArraySlice<[Int32]>, _ options: Options, progress: (Int) -> Void
-  ) throws -> [[Int32]] {
-    guard options.maximumNewTokens > 0 else { return prompts.map { _ in [] } }
-    var generators = prompts.indices.map { index in
-      var mix = SplitMix64(seed: context.seed &+ UInt64(index))
-      return SplitMix64(seed: mix.next())
-    }
+    _ prompts: ArraySlice<[Int32]>, _ options: Options, _ variants: [ModelVariant], progress: (Int) -> Void
+  ) throws -> [[[Int32]]] {
     let texts = Array(prompts)
-    var results = texts.map { _ in [Int32]() }
-    var active = Array(texts.indices)
-    let session = try DecodingSession(model, context, texts, room: options.maximumNewTokens)
+    let streams = 0...variants.count
+    var results = streams.map { _ in texts.map { _ in [Int32]() } }
+    guard options.maximumNewTokens > 0 else { return results }
+    // Every stream draws the same numbers for the same prompt, so that what differs is the model's doing.
+    var generators = streams.map { _ in
+      prompts.indices.map { index in
+        var mix = SplitMix64(seed: context.seed &+ UInt64(index))
+        return SplitMix64(seed: mix.next())
+      }
+    }
+    var active = streams.map { _ in Array(texts.indices) }
+    let session = try DecodingSession(
+      model, context, variants: variants, texts, room: options.maximumNewTokens)
     var logits = try session.prefill()
+    let vocabulary = model.configuration.vocabulary
     for step in 0..<options.maximumNewTokens {
-      let vocabulary = model.configuration.vocabulary
-      logits.withUnsafeBufferPointer { logits in
-        for (row, text) in active.enumerated() {
-          let range = row * vocabulary..<(row + 1) * vocabulary
-          results[text].append(
-            options.sampling.choose(UnsafeBufferPointer(rebasing: logits[range]), using: &generators[text]))
+      for stream in streams {
+        logits[stream].withUnsafeBufferPointer { logits in
+          for (row, text) in active[stream].enumerated() {
+            let range = row * vocabulary..<(row + 1) * vocabulary
+            results[stream][text].append(
+              options.sampling.choose(
+                UnsafeBufferPointer(rebasing: logits[range]), using: &generators[stream][text]))
+          }
         }
+        active[stream].removeAll { results[stream][$0].last.map(options.stopTokens.contains) ?? true }
       }
       progress((step + 1) * texts.count)
-      active.removeAll { results[$0].last.map(options.stopTokens.contains) ?? true }
-      guard !active.isEmpty, step + 1 < options.maximumNewTokens else { break }
-      logits = try session.step(active.map { (text: $0, token: results[$0].last ?? 0) })
+      guard active.contains(where: { !$0.isEmpty }), step + 1 < options.maximumNewTokens else { break }
+      logits = try session.step(
+        streams.map { stream in
+          active[stream].map { (text: $0, token: results[stream][$0].last ?? 0) }
+        })
     }
     return results
   }

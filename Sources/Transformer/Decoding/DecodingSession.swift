@@ -1,56 +1,84 @@
 internal import Kernels
 
-/// The state of one batch of prompts between steps: the keys and values so far, and the memory a step needs.
+/// The state of one batch of prompts between steps, for a model and its variants: the keys and values so far, and the
+/// memory a step needs.
 final class DecodingSession {
   private let model: Model
   private let context: ComputeContext
+  private let variants: [ModelVariant]
   private let texts: [[Int32]]
-  private let cache: KeyValueCache
+  /// One for each stream: the base's, then the variants'.
+  private let caches: [KeyValueCache]
   private let head: LanguageModelHead
-  private var pass: BlockPass
-  /// Tokens of each text that are in the cache.
-  private var lengths: [Int]
+  private let shelf: BlockShelf
+  private let variantWeights: [VariantWeights]
+  private var passes: [BlockPass]
+  private let rowsPerPass: Int
+  /// Tokens of each stream's texts that are in its cache.
+  private var lengths: [[Int]]
+
+  /// A text that is to go on, and with which token.
+  typealias Step = (text: Int, token: Int32)
 
   /// - Parameter room: the most tokens that are added to each text.
-  init(_ model: Model, _ context: ComputeContext, _ texts: [[Int32]], room: Int) throws {
+  init(
+    _ model: Model, _ context: ComputeContext, variants: [ModelVariant] = [], _ texts: [[Int32]], room: Int
+  ) throws {
     self.model = model
     self.context = context
+    self.variants = variants
     self.texts = texts
     let configuration = model.configuration
-    lengths = texts.map(\.count)
-    cache = KeyValueCache(
-      blocks: configuration.blocks, width: configuration.keyValueWidth,
-      capacities: texts.map { $0.count + room })
+    lengths = Array(repeating: texts.map(\.count), count: variants.count + 1)
+    caches = (0...variants.count).map { _ in
+      KeyValueCache(
+        blocks: configuration.blocks, width: configuration.keyValueWidth,
+        capacities: texts.map { $0.count + room })
+    }
     head = LanguageModelHead(model, context)
-    pass = BlockPass(
-      configuration: configuration, context: context,
-      rotary: model.rotaryTables(positions: (lengths.max() ?? 0) + room),
-      weights: try BlockWeights(model, context, rows: 1),
-      scratch: BlockScratch(configuration, context.precision, rows: texts.count))
+    shelf = try BlockShelf(model, context, rows: texts.count * caches.count)
+    variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
+    // Few rows go faster when all threads share them.
+    rowsPerPass = max(16, (texts.count + context.threads - 1) / context.threads)
+    let rotary = model.rotaryTables(positions: (texts.map(\.count).max() ?? 0) + room)
+    let weights = try shelf.weights(1)
+    let workers = texts.count * caches.count > rowsPerPass ? context.threads : 1
+    passes = (0..<workers).map { [rowsPerPass] _ in
+      BlockPass(
+        configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
+        weights: weights,
+        scratch: BlockScratch(
+          configuration, context.precision, rows: rowsPerPass,
+          projecting: variants.contains(where: \.needsProjection)))
+    }
   }
 
-  /// Runs the prompts; answers the logits after each one's last token, `[texts, vocabulary]`.
-  func prefill() throws -> [Float] {
+  /// Runs the prompts; answers for each stream the logits after each prompt's last token, `[texts, vocabulary]`.
+  func prefill() throws -> [[Float]] {
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens, sharing: false)
     let textOfRow = textStarts(forest)
-    let forward = try ForwardPass(model, context, forest)
-    var logits: [Float] = []
+    let forward = try ForwardPass(model, context, forest, variants: variants)
+    var logits: [[Float]] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
     let last = model.configuration.blocks
-    let head = model.configuration.headDimension
+    let headDimension = model.configuration.headDimension
     try forward.run(
       throughBlock: last,
       progress: nil,
-      keysAndValues: { [cache] block, tokens, rows in
+      keysAndValues: { [caches, variants] block, stream, tokens, rows in
+        // Until a variant begins to differ, the base's keys and values are its own.
+        let sharing =
+          stream > 0 ? [] : variants.indices.filter { block < variants[$0].firstBlock }.map { $0 + 1 }
         for (text, range) in textOfRow where tokens.contains(range.lowerBound) {
-          cache.store(
-            block: block, text: text, position: 0, count: range.count,
-            first: range.lowerBound - tokens.lowerBound,
-            of: rows, headDimension: head)
+          for stream in [stream] + sharing {
+            caches[stream].store(
+              block: block, text: text, position: 0, count: range.count,
+              first: range.lowerBound - tokens.lowerBound, of: rows, headDimension: headDimension)
+          }
         }
       },
-      afterBlock: { block, stream in
-        if block == last { logits = try self.head.logits(stream, rows: lastRows) }
+      afterBlock: { block, streams in
+        if block == last { logits = try streams.map { try self.head.logits($0, rows: lastRows) } }
       })
     return logits
   }
@@ -59,44 +87,69 @@ final class DecodingSession {
     texts.indices.compactMap { text in forest.ranges(ofText: text).first.map { (text, $0) } }
   }
 
-  /// Appends a token to some texts; answers the logits after each, `[tokens, vocabulary]`.
-  func step(_ tokens: [(text: Int, token: Int32)]) throws -> [Float] {
+  /// Appends a token to some texts of each stream; answers for each stream the logits after them, `[tokens,
+  /// vocabulary]`.
+  func step(_ steps: [[Step]]) throws -> [[Float]] {
     let configuration = model.configuration
-    let stream = ResidualStream(rows: tokens.count, width: configuration.hidden)
-    let positions = tokens.map { Int32(lengths[$0.text]) }
+    let streams = steps.map { ResidualStream(rows: $0.count, width: configuration.hidden) }
+    let positions = steps.indices.map { stream in steps[stream].map { Int32(lengths[stream][$0.text]) } }
     if configuration.rotary.dependsOnLength {
-      pass.rotary = model.rotaryTables(positions: Int(positions.max() ?? 0) + 1)
+      let rotary = model.rotaryTables(positions: Int(positions.joined().max() ?? 0) + 1)
+      for index in passes.indices { passes[index].rotary = rotary }
     }
-    try stream.embed(tokens.map(\.token), positions: positions, model, context)
+    for (index, stream) in streams.enumerated() where !steps[index].isEmpty {
+      try stream.embed(steps[index].map(\.token), positions: positions[index], model, context)
+    }
+    let parts = steps.indices.flatMap { stream in
+      stride(from: 0, to: steps[stream].count, by: rowsPerPass).map { first in
+        (stream: stream, rows: first..<min(first + rowsPerPass, steps[stream].count))
+      }
+    }
     for block in 1...configuration.blocks {
-      try pass.weights.load(block)
-      try stream.withRows { rows in
-        try positions.withUnsafeBufferPointer { positions in
-          try pass(rows, positions: positions) { qkv, output in
-            attention(block, tokens.map(\.text), qkv, output)
+      let weights = try shelf.weights(block)
+      for index in passes.indices { passes[index].weights = weights }
+      for weights in variantWeights { try weights.load(block) }
+      try forEach(parts.count) { [passes] item, worker in
+        let (stream, rows) = parts[item]
+        try positions[stream].withUnsafeBufferPointer { positions in
+          try passes[worker](
+            streams[stream].base + rows.lowerBound * configuration.hidden,
+            positions: UnsafeBufferPointer(rebasing: positions[rows]),
+            edits: stream == 0 ? .none : variantWeights[stream - 1].edits
+          ) { qkv, output in
+            attention(block, stream, steps[stream][rows].map(\.text), qkv, output)
           }
         }
       }
     }
-    for (text, _) in tokens { lengths[text] += 1 }
-    return try head.logits(stream, rows: Array(tokens.indices))
+    for (stream, steps) in steps.enumerated() {
+      for (text, _) in steps { lengths[stream][text] += 1 }
+    }
+    return try zip(streams, steps).map { try head.logits($0, rows: Array($1.indices)) }
+  }
+
+  private func forEach(_ count: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void) throws {
+    if passes.count > 1 { return try context.parallelForEach(count, onWorkers: body) }
+    for item in 0..<count { try body(item, 0) }
   }
 
   private func attention(
-    _ block: Int, _ texts: [Int], _ qkv: BlockPass.QueryKeyValue, _ output: UnsafeMutablePointer<Float>
+    _ block: Int, _ stream: Int, _ texts: [Int], _ qkv: BlockPass.QueryKeyValue,
+    _ output: UnsafeMutablePointer<Float>
   ) -> BlockPass.AttentionPlan {
     var plan = BlockPass.AttentionPlan(jobs: [], keyRanges: [])
+    let cache = caches[stream]
     for (row, text) in texts.enumerated() {
       let base = qkv.base + row * qkv.stride
       cache.store(
-        block: block, text: text, position: lengths[text], count: 1, first: row, of: qkv,
+        block: block, text: text, position: lengths[stream][text], count: 1, first: row, of: qkv,
         headDimension: model.configuration.headDimension)
       plan.jobs.append(
         AttentionJob(
           queries: base, queryStride: qkv.stride, headStep: qkv.headStep,
           output: output + row * model.configuration.queryWidth,
           outputStride: model.configuration.queryWidth, count: 1, ranges: row..<row + 1))
-      plan.keyRanges.append(cache.keyRange(block: block, text: text, count: lengths[text] + 1))
+      plan.keyRanges.append(cache.keyRange(block: block, text: text, count: lengths[stream][text] + 1))
     }
     return plan
   }

@@ -9,7 +9,7 @@ struct BlockPass {
   /// Rotary tables of blocks without and with a window; `nil` where positions are learned.
   var rotary: RotaryTables?
   /// The weights of the block that is loaded.
-  let weights: BlockWeights
+  var weights: BlockWeights
   /// Memory for the activations inside the block.
   let scratch: BlockScratch
 
@@ -39,9 +39,11 @@ struct BlockPass {
   ///
   /// - Parameters:
   ///   - positions: each row's position.
+  ///   - edits: what is different about the block in the variant that the rows belong to.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
   func callAsFunction(
     _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>,
+    edits: BlockEdits = .none,
     attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
   ) throws {
     let rows = positions.count
@@ -52,21 +54,22 @@ struct BlockPass {
       case .sequential:
         try input(.attentionNorm, residual, rows, to: normed)
         try attention(normed, positions, base, plan) { operand in
-          try add(.attentionOutput, operand, rows, to: residual, branch, .postAttentionNorm, .attentionNorm)
+          try add(
+            .attentionOutput, operand, rows, edits, to: residual, branch, .postAttentionNorm, .attentionNorm)
         }
         try input(.mlpNorm, residual, rows, to: normed)
         try mlp(normed, rows, base) { operand in
-          try add(.mlpValue, operand, rows, to: residual, branch, .postMLPNorm, .mlpNorm)
+          try add(.mlpValue, operand, rows, edits, to: residual, branch, .postMLPNorm, .mlpNorm)
         }
       case .parallel, .parallelWithSharedNorm:
         try input(.attentionNorm, residual, rows, to: normed)
         // Held back until the MLP has seen the block's input too.
         try attention(normed, positions, base, plan) { operand in
-          try project(.attentionOutput, operand, rows, into: branch, configuration.hidden)
+          try write(.attentionOutput, operand, rows, edits, into: branch)
         }
         if configuration.arrangement == .parallel { try input(.mlpNorm, residual, rows, to: normed) }
         try mlp(normed, rows, base) { operand in
-          try project(.mlpValue, operand, rows, into: residual, configuration.hidden, accumulate: true)
+          try write(.mlpValue, operand, rows, edits, into: residual, accumulate: true)
         }
         Kernels.add(context, branch, to: residual, count: rows * configuration.hidden)
       }
@@ -89,14 +92,15 @@ struct BlockPass {
 
   /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there.
   private func add(
-    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, to residual: UnsafeMutablePointer<Float>,
-    _ branch: UnsafeMutablePointer<Float>, _ branchNorm: WeightRole, _ residualNorm: WeightRole
+    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: BlockEdits,
+    to residual: UnsafeMutablePointer<Float>, _ branch: UnsafeMutablePointer<Float>, _ branchNorm: WeightRole,
+    _ residualNorm: WeightRole
   ) throws {
     let width = configuration.hidden
     if weights.vector(branchNorm) == nil {
-      try project(role, operand, rows, into: residual, width, accumulate: true)
+      try write(role, operand, rows, edits, into: residual, accumulate: true)
     } else {
-      try project(role, operand, rows, into: branch, width)
+      try write(role, operand, rows, edits, into: branch)
       norm(branchNorm, branch, rows, to: branch, .f32)
       Kernels.add(context, branch, to: residual, count: rows * width)
     }
@@ -154,7 +158,7 @@ struct BlockPass {
         return QueryKeyValue(base: base, stride: stride, headStep: 3 * head, keys: head, values: 2 * head)
       }
     } else {
-      try project([.query, .key, .value], normed, rows, into: base, stride)
+      try project([.query, .key, .value], of: weights, normed, rows, into: base, stride)
     }
     return QueryKeyValue(
       base: base, stride: stride, headStep: head, keys: queryWidth, values: queryWidth + keyValueWidth)
@@ -182,7 +186,7 @@ struct BlockPass {
       if weights.has(.mlpGateUp) {
         try project(.mlpGateUp, normed, rows, into: inner, 2 * width)
       } else {
-        try project([.mlpGate, .mlpUp], normed, rows, into: inner, 2 * width)
+        try project([.mlpGate, .mlpUp], of: weights, normed, rows, into: inner, 2 * width)
       }
       configuration.activation.applyGated(
         context, inner, rows: rows, width: width, to: operand, context.precision)
@@ -203,24 +207,64 @@ struct BlockPass {
       precision)
   }
 
+  /// What a matrix writes to the residual stream, edited where the variant says so: result (+)= operand · W′ᵀ + bias.
+  private func write(
+    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: BlockEdits,
+    into result: UnsafeMutablePointer<Float>, accumulate: Bool = false
+  ) throws {
+    let width = configuration.hidden
+    switch edits[role] {
+    case nil: try project(role, operand, rows, into: result, width, accumulate: accumulate)
+    case .weights(let weights):
+      try project([role], of: weights, operand, rows, into: result, width, accumulate: accumulate)
+    case .projection(let projection):
+      try scratch.lend { base in
+        let target = accumulate ? (base + scratch.layout.edited).assumingMemoryBound(to: Float.self) : result
+        try multiplyAll([role], of: weights, operand, rows, into: target, width, accumulate: false)
+        projection.basis.withUnsafeBufferPointer { basis in
+          guard let basis = basis.baseAddress else { return }
+          removeSubspace(
+            from: target, rows: rows, width: width, basis: basis, rank: projection.rank,
+            strength: projection.strength)
+        }
+        if accumulate { Kernels.add(context, target, to: result, count: rows * width) }
+        addBiases([role], of: weights, rows, to: result, width)
+      }
+    }
+  }
+
   /// result (+)= operand · Wᵀ + bias.
   private func project(
     _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, into result: UnsafeMutablePointer<Float>,
     _ stride: Int, accumulate: Bool = false
   ) throws {
-    try project([role], operand, rows, into: result, stride, accumulate: accumulate)
+    try project([role], of: weights, operand, rows, into: result, stride, accumulate: accumulate)
   }
 
   /// The same for several matrices, whose results stand side by side.
   private func project(
-    _ roles: [WeightRole], _ operand: UnsafeRawPointer, _ rows: Int,
+    _ roles: [WeightRole], of weights: BlockWeights, _ operand: UnsafeRawPointer, _ rows: Int,
     into result: UnsafeMutablePointer<Float>, _ stride: Int, accumulate: Bool = false
+  ) throws {
+    try multiplyAll(roles, of: weights, operand, rows, into: result, stride, accumulate: accumulate)
+    addBiases(roles, of: self.weights, rows, to: result, stride)
+  }
+
+  private func multiplyAll(
+    _ roles: [WeightRole], of weights: BlockWeights, _ operand: UnsafeRawPointer, _ rows: Int,
+    into result: UnsafeMutablePointer<Float>, _ stride: Int, accumulate: Bool
   ) throws {
     try weights.forEachMatrix(of: roles) { matrix, firstOutput in
       multiply(
         ActivationMatrix(operand, context.precision, rows: rows, columns: matrix.inputs), by: matrix,
         into: result + firstOutput, stride: stride, accumulate: accumulate)
     }
+  }
+
+  private func addBiases(
+    _ roles: [WeightRole], of weights: BlockWeights, _ rows: Int, to result: UnsafeMutablePointer<Float>,
+    _ stride: Int
+  ) {
     var firstOutput = 0
     for role in roles {
       let outputs = configuration.shape(of: role)[0]

@@ -7,6 +7,8 @@ struct BlockScratchLayout: Sendable {
   let normed: Int
   /// `[rows, hidden]` f32: what a branch adds to the residual stream, where a norm or another branch comes first.
   let branch: Int
+  /// `[rows, hidden]` f32: what a matrix writes before a variant's subspace is removed from it.
+  let edited: Int
   /// `[rows, queries + keys + values]` f32.
   let queryKeyValue: Int
   /// `[rows, queries]` f32: what attention answers.
@@ -19,8 +21,12 @@ struct BlockScratchLayout: Sendable {
   let mlpOperand: Int
   let byteCount: Int
 
-  /// - Parameter rows: the most rows a chunk has.
-  init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
+  /// - Parameters:
+  ///   - rows: the most rows a chunk has.
+  ///   - projecting: whether there are variants that remove a subspace.
+  init(
+    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false
+  ) {
     let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
@@ -30,6 +36,7 @@ struct BlockScratchLayout: Sendable {
     let operand = precision.elementBytes
     normed = region(configuration.hidden, operand)
     branch = needsBranch ? region(configuration.hidden, 4) : size
+    edited = projecting ? region(configuration.hidden, 4) : size
     // Attention is over when the MLP begins, so the two share their memory.
     let shared = size
     queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
@@ -47,18 +54,20 @@ struct BlockScratchLayout: Sendable {
 final class BlockScratch {
   /// Where the regions are.
   let layout: BlockScratchLayout
-  private var memory: AlignedBuffer<UInt8>
+  private let memory: AlignedBuffer<UInt8>
 
   /// Memory for chunks of at most `rows` tokens.
-  init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
-    layout = BlockScratchLayout(configuration, precision, rows: rows)
+  init(
+    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false
+  ) {
+    layout = BlockScratchLayout(configuration, precision, rows: rows, projecting: projecting)
     memory = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)
   }
 
   /// Lends the memory; `body` finds its regions by the layout's offsets.
   func lend<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R? {
-    try memory.withUnsafeMutableBufferPointer { memory in
-      try memory.baseAddress.map { try body(UnsafeMutableRawPointer($0)) }
+    try memory.withUnsafeBufferPointer { memory in
+      try memory.baseAddress.map { try body(UnsafeMutableRawPointer(mutating: $0)) }
     }
   }
 }

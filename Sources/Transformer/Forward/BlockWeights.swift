@@ -11,6 +11,7 @@ final class BlockWeights {
   private let model: Model
   private let context: ComputeContext
   private let layout: BlockWeightLayout
+  private let roles: [WeightRole]
   private var arena: AlignedBuffer<UInt8>
   /// Room for one matrix on the way from its file to its packed form.
   private var unpacked: AlignedBuffer<UInt8>
@@ -25,11 +26,14 @@ final class BlockWeights {
 
   /// Plans and takes the memory; nothing is loaded yet.
   ///
-  /// - Parameter rows: how many tokens will be multiplied with each block.
-  init(_ model: Model, _ context: ComputeContext, rows: Int) throws {
+  /// - Parameters:
+  ///   - rows: how many tokens will be multiplied with each block.
+  ///   - roles: which of the block's weights are needed; all where `nil`.
+  init(_ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil) throws {
     self.model = model
     self.context = context
-    layout = try BlockWeightLayout(model, context.precision, rows: rows)
+    self.roles = roles ?? model.blockRoles
+    layout = try BlockWeightLayout(model, context.precision, rows: rows, roles: self.roles)
     arena = unsafe AlignedBuffer(uninitializedCount: layout.arenaBytes)
     unpacked = unsafe AlignedBuffer(uninitializedCount: layout.unpackedBytes)
   }
@@ -37,7 +41,7 @@ final class BlockWeights {
   /// Makes `block` (from 1) the one that is lent.
   func load(_ block: Int) throws {
     self.block = block
-    for role in model.blockRoles {
+    for role in roles {
       let entry = try model.weight(role, block: block)
       if entry.shape.count == 1 {
         vectors[VectorName(role: role, part: .weight)] = try model.normWeight(entry, role)
@@ -116,8 +120,8 @@ final class BlockWeights {
     }
   }
 
-  /// Whether the family has such a weight in its blocks.
-  func has(_ role: WeightRole) -> Bool { model.blockRoles.contains(role) }
+  /// Whether the blocks have such a weight.
+  func has(_ role: WeightRole) -> Bool { roles.contains(role) }
 
   /// A vector of the loaded block; `nil` where the checkpoint has none.
   func vector(_ role: WeightRole, _ part: Model.Part = .weight) -> [Float]? {
@@ -139,8 +143,8 @@ struct BlockWeightLayout: Sendable {
   private static let rowsWorthPacking = 512
 
   /// Plans for the neediest block: types may differ from block to block (GGUF mixes them).
-  init(_ model: Model, _ precision: ComputePrecision, rows: Int) throws {
-    let groups = model.inputGroups
+  init(_ model: Model, _ precision: ComputePrecision, rows: Int, roles: [WeightRole]? = nil) throws {
+    let groups = model.inputGroups(of: roles ?? model.blockRoles)
     let shapes = groups.map { $0.map { model.configuration.shape(of: $0) } }
     let packed = shapes.map { shapes in
       rows < Self.rowsWorthPacking
@@ -171,13 +175,13 @@ struct BlockWeightLayout: Sendable {
 }
 
 extension Model {
-  /// The block's matrices, those that multiply the same input together.
-  fileprivate var inputGroups: [[WeightRole]] {
+  /// The matrices among `roles`, those that multiply the same input together.
+  fileprivate func inputGroups(of roles: [WeightRole]) -> [[WeightRole]] {
     var groups: [[WeightRole]] = [[.query, .key, .value], [.mlpGate, .mlpUp]].filter { group in
-      group.allSatisfy { blockRoles.contains($0) && layout(of: $0) == .outputMajor }
+      group.allSatisfy { roles.contains($0) && layout(of: $0) == .outputMajor }
     }
     let grouped = Set(groups.joined())
-    for role in blockRoles where configuration.shape(of: role).count == 2 && !grouped.contains(role) {
+    for role in roles where configuration.shape(of: role).count == 2 && !grouped.contains(role) {
       groups.append([role])
     }
     return groups

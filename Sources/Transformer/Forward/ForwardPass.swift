@@ -10,7 +10,8 @@ package struct ForwardPass {
   private let model: Model
   private let context: ComputeContext
   private let forest: TokenForest
-  /// The residual stream, `[tokens, hidden]` f32.
+  private let variants: [ModelVariant]
+  /// The base's residual stream, `[tokens, hidden]` f32.
   private let stream: ResidualStream
 
   /// Tokens of a chunk: enough rows for the matrix products to reach their speed, few enough for a chunk's
@@ -25,11 +26,15 @@ package struct ForwardPass {
 
   /// Looks up the embeddings of every token.
   ///
+  /// - Parameter variants: models to run beside the base; each costs its own arithmetic from its first edited block on.
   /// - Throws: ``ModelError`` where a token is outside the vocabulary or a text is longer than the model's positions.
-  package init(_ model: Model, _ context: ComputeContext, _ forest: TokenForest) throws {
+  package init(
+    _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant] = []
+  ) throws {
     self.model = model
     self.context = context
     self.forest = forest
+    self.variants = variants
     if let longest = forest.positions.max(), Int(longest) >= model.configuration.maximumPositions {
       throw ModelError(
         model.path,
@@ -40,7 +45,7 @@ package struct ForwardPass {
     try stream.embed(forest.tokens, positions: forest.positions, model, context)
   }
 
-  /// Runs blocks 1…`lastBlock`.
+  /// Runs blocks 1…`lastBlock` of the base alone.
   ///
   /// - Parameters:
   ///   - progress: told of tokens done in all blocks.
@@ -49,60 +54,95 @@ package struct ForwardPass {
     throughBlock lastBlock: Int, progress: ProgressHandler? = nil,
     afterBlock: (_ block: Int, ResidualStream) throws -> Void = { _, _ in }
   ) throws {
-    try run(throughBlock: lastBlock, progress: progress, keysAndValues: nil, afterBlock: afterBlock)
+    try run(throughBlock: lastBlock, progress: progress, keysAndValues: nil) { try afterBlock($0, $1[0]) }
   }
 
-  /// The same, with a look at keys and values.
+  /// Runs all blocks of the base and its variants.
   ///
-  /// - Parameter keysAndValues: called for each block and chunk before attention.
+  /// - Parameter progress: told of tokens done in all blocks.
+  /// - Returns: the residual streams after the last block, the base's first.
+  package func finalStreams(progress: ProgressHandler? = nil) throws -> [ResidualStream] {
+    var final = [stream]
+    try run(throughBlock: model.configuration.blocks, progress: progress, keysAndValues: nil) { final = $1 }
+    return final
+  }
+
+  /// Runs blocks 1…`lastBlock`, with a look at keys and values.
+  ///
+  /// - Parameters:
+  ///   - keysAndValues: called for each block, chunk and stream before attention.
+  ///   - afterBlock: called with the block's number and all streams, the base's first; a variant that has not begun to
+  ///     differ shares the base's.
   func run(
     throughBlock lastBlock: Int, progress: ProgressHandler?, keysAndValues: KeyValueSink?,
-    afterBlock: (_ block: Int, ResidualStream) throws -> Void
+    afterBlock: (_ block: Int, [ResidualStream]) throws -> Void
   ) throws {
     let configuration = model.configuration
-    guard !forest.tokens.isEmpty else { return }
+    guard !forest.tokens.isEmpty, lastBlock >= 1 else { return }
     let workers = Self.workers(for: forest, context)
     let weights = try BlockWeights(model, context, rows: forest.tokens.count)
+    let variantWeights = try variants.map { try VariantWeights($0, context, rows: forest.tokens.count) }
     let rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
+    let projecting = variants.contains(where: \.needsProjection)
     let passes = (0..<workers).map { _ in
       BlockPass(
         configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
-        weights: weights, scratch: BlockScratch(configuration, context.precision, rows: forest.largestChunk))
+        weights: weights,
+        scratch: BlockScratch(
+          configuration, context.precision, rows: forest.largestChunk, projecting: projecting))
     }
     let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
-    let total = forest.tokens.count * lastBlock
+    var streams = [stream] + variants.map { _ in stream }
+    let total = forest.tokens.count * work(throughBlock: lastBlock)
     let completed = Mutex(0)
-    for block in 1...max(1, lastBlock) where block <= lastBlock {
+    for block in 1...lastBlock {
       try weights.load(block)
-      try stream.withRows { rows in
-        try forest.positions.withUnsafeBufferPointer { positions in
-          func run(_ plan: ChunkPlan, _ pass: BlockPass) throws {
-            try pass(
-              rows + plan.tokens.lowerBound * configuration.hidden,
-              positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])
-            ) { qkv, output in
-              keysAndValues?(block, plan.tokens, qkv)
-              return plan.attention(qkv, output, outputStride: configuration.queryWidth)
-            }
-            completed.withLock {
-              $0 += plan.tokens.count
-              progress?($0, total)
-            }
+      for (index, variant) in variants.enumerated() {
+        if block == variant.firstBlock { streams[index + 1] = stream.copy() }
+        try variantWeights[index].load(block)
+      }
+      // A variant that has not begun yet goes along with the base.
+      let active = [0] + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + 1 }
+      let rows = streams.map(\.base)
+      try forest.positions.withUnsafeBufferPointer { positions in
+        try forEach(active.count * plans.count, workers) { item, worker in
+          let plan = plans[item % plans.count]
+          let index = active[item / plans.count]
+          try passes[worker](
+            rows[index] + plan.tokens.lowerBound * configuration.hidden,
+            positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
+            edits: index == 0 ? .none : variantWeights[index - 1].edits
+          ) { qkv, output in
+            keysAndValues?(block, index, plan.tokens, qkv)
+            return plan.attention(qkv, output, outputStride: configuration.queryWidth)
           }
-          if workers > 1 {
-            try context.parallelForEach(
-              plans.count, onWorkers: { item, worker in try run(plans[item], passes[worker]) })
-          } else {
-            for plan in plans { try run(plan, passes[0]) }
+          completed.withLock {
+            $0 += plan.tokens.count
+            progress?($0, total)
           }
         }
       }
-      try afterBlock(block, stream)
+      try withExtendedLifetime(streams) { try afterBlock(block, streams) }
     }
   }
 
-  /// Receives a chunk's queries, keys and values in a block; several chunks may come at once, on different threads.
-  typealias KeyValueSink = (_ block: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue) -> Void
+  /// Blocks that are computed for the base and the variants together.
+  private func work(throughBlock lastBlock: Int) -> Int {
+    variants.reduce(lastBlock) { $0 + max(0, lastBlock - $1.firstBlock + 1) }
+  }
+
+  private func forEach(_ count: Int, _ workers: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void)
+    throws
+  {
+    if workers > 1 { return try context.parallelForEach(count, onWorkers: body) }
+    for item in 0..<count { try body(item, 0) }
+  }
+
+  /// Receives a chunk's queries, keys and values in a block of the base (stream 0) or of a variant (from 1); several
+  /// chunks may come at once, on different threads.
+  typealias KeyValueSink = (
+    _ block: Int, _ stream: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue
+  ) -> Void
 }
 
 /// Which rows of a chunk attend to which: the forest's segments as runs of rows, worked out once for all blocks.

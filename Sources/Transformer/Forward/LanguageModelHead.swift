@@ -7,12 +7,10 @@ internal import Storage
 /// The vocabulary is taken in slices, each widened once and multiplied with every row, so neither the whole head nor
 /// a whole row of logits need ever exist.
 package struct LanguageModelHead {
-  private let model: Model
-  private let context: ComputeContext
-
-  /// Vocabulary rows of a slice, and residual rows multiplied with it at a time: 8 MB of logits.
-  private static let sliceTokens = 4096
-  private static let sliceRows = 512
+  /// The model whose head this is.
+  let model: Model
+  /// Threads and precision.
+  let context: ComputeContext
 
   /// The head of `model`; nothing is read yet.
   package init(_ model: Model, _ context: ComputeContext) {
@@ -58,52 +56,23 @@ package struct LanguageModelHead {
     _ body: (UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ tokens: Range<Int>) -> Void
   ) throws {
     guard !rows.isEmpty else { return }
-    let width = model.configuration.embeddingWidth ?? model.configuration.hidden
-    let precision = context.precision
-    let bias = try model.entry(.outputHead, part: .bias).map { try model.tensors.floats($0) }
-    let head = try model.weight(.outputHead)
-    let operands = try normed(stream, rows)
-    let mapped = precision.isStored(as: head)
-    let sliceTokens = min(Self.sliceTokens, head.rowCount)
-    var weights = AlignedBuffer<UInt8>(count: mapped ? 0 : sliceTokens * width * precision.elementBytes)
-    var logits = unsafe AlignedBuffer<Float>(
-      uninitializedCount: min(rows.count, Self.sliceRows) * sliceTokens)
-
-    try operands.withUnsafeBufferPointer { operands in
-      try weights.withUnsafeMutableBufferPointer { weights in
-        try logits.withUnsafeMutableBufferPointer { logits in
-          guard let operands = operands.baseAddress, let weights = weights.baseAddress,
-            let logits = logits.baseAddress
-          else { return }
-          for firstToken in stride(from: 0, to: head.rowCount, by: sliceTokens) {
-            let tokens = firstToken..<min(firstToken + sliceTokens, head.rowCount)
-            if !mapped {
-              try model.tensors.convert(
-                head, rows: tokens, to: precision, at: UnsafeMutableRawPointer(weights), context)
-            }
-            try model.tensors.withBytes(of: head, rows: tokens) { bytes in
-              guard let stored = bytes.baseAddress else { return }
-              let matrix = WeightMatrix(
-                mapped ? stored : UnsafeRawPointer(weights), precision, outputs: tokens.count, inputs: width,
-                layout: .outputMajor)
-              for firstRow in stride(from: 0, to: rows.count, by: Self.sliceRows) {
-                let range = firstRow..<min(firstRow + Self.sliceRows, rows.count)
-                multiply(
-                  ActivationMatrix(
-                    UnsafeRawPointer(operands) + firstRow * width * precision.elementBytes, precision,
-                    rows: range.count, columns: width), by: matrix, into: logits, stride: tokens.count)
-                finish(logits, rows: range.count, tokens, bias)
-                body(logits, range, tokens)
-              }
-            }
-          }
+    let slices = try SlicedHead(self)
+    let operands = try HeadRows(self, stream, rows)
+    var logits = unsafe AlignedBuffer<Float>(uninitializedCount: slices.largestSlice(rows.count))
+    try logits.withUnsafeMutableBufferPointer { logits in
+      guard let logits = logits.baseAddress else { return }
+      for tokens in slices.tokenSlices {
+        try slices.load(tokens)
+        for range in slices.rowSlices(rows.count) {
+          try slices.compute(operands, range, into: logits)
+          body(logits, range, tokens)
         }
       }
     }
   }
 
   /// Adds the head's bias and presses the logits under the model's bound, where it has them.
-  private func finish(
+  func finish(
     _ logits: UnsafeMutablePointer<Float>, rows: Int, _ tokens: Range<Int>, _ bias: [Float]?
   ) {
     if let bias {
@@ -117,7 +86,7 @@ package struct LanguageModelHead {
 
   /// What the head multiplies: chosen rows through the final norm and the projection to the embedding's width, where
   /// the family has them, in the compute precision.
-  private func normed(_ stream: ResidualStream, _ rows: [Int]) throws -> AlignedBuffer<UInt8> {
+  func normed(_ stream: ResidualStream, _ rows: [Int]) throws -> AlignedBuffer<UInt8> {
     let hidden = stream.width
     let configuration = model.configuration
     let width = configuration.embeddingWidth ?? hidden

@@ -8,7 +8,7 @@ package final class ResidualStream {
   package let rows: Int
   /// Elements of a row.
   package let width: Int
-  private var memory: AlignedBuffer<Float>
+  private let memory: AlignedBuffer<Float>
 
   /// Rows with whatever was in the memory: written before they are read.
   package init(rows: Int, width: Int) {
@@ -17,12 +17,24 @@ package final class ResidualStream {
     memory = unsafe AlignedBuffer(uninitializedCount: rows * width)
   }
 
+  /// A stream of its own with the same rows.
+  func copy() -> ResidualStream {
+    let copy = ResidualStream(rows: rows, width: width)
+    copy.base.update(from: base, count: rows * width)
+    return copy
+  }
+
+  /// The first row; valid while the stream lives.
+  var base: UnsafeMutablePointer<Float> {
+    memory.withUnsafeBufferPointer { memory in
+      guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
+      return UnsafeMutablePointer(mutating: base)
+    }
+  }
+
   /// Lends the rows.
   package func withRows<R>(_ body: (UnsafeMutablePointer<Float>) throws -> R) throws -> R {
-    try memory.withUnsafeMutableBufferPointer { memory in
-      guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
-      return try body(base)
-    }
+    try withExtendedLifetime(self) { try body(base) }
   }
 
   /// Writes the embedding of each token to its row: of the token, of its position and segment where the family has
