@@ -59,7 +59,7 @@ let package = Package(
       ], swiftSettings: safe),
     .target(
       name: "Evaluation",
-      dependencies: ["Kernels", "Transformer"],
+      dependencies: ["Kernels", "Storage", "Tokenization", "Transformer"],
       swiftSettings: safe),
     .target(
       name: "PreferenceData", dependencies: ["CZlib", "Storage"],

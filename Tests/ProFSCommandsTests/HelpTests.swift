@@ -6,7 +6,7 @@ import Testing
 /// `PROFS_UPDATE_HELP=1 swift test -c release --filter HelpTests` writes them anew; look at the difference.
 @Suite struct HelpTests {
   static let commands = [
-    "", "edit", "fit", "apply", "verify", "generate", "perplexity", "embed", "tokenize", "inspect",
+    "", "edit", "fit", "apply", "verify", "generate", "perplexity", "tasks", "embed", "tokenize", "inspect",
   ]
 
   @Test("Help is the text in Fixtures/help", arguments: commands)
