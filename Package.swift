@@ -83,7 +83,7 @@ let package = Package(
     .tests(of: "Checkpoints", with: ["Kernels", "Storage"]),
     .tests(of: "Tokenization", with: ["Checkpoints", "Storage"]),
     .tests(of: "Transformer", with: ["Checkpoints", "Kernels", "Storage", "Tokenization"]),
-    .tests(of: "Evaluation", with: ["Kernels", "Storage", "Tokenization", "Transformer"]),
+    .tests(of: "Evaluation", with: ["Kernels", "Storage", "Tokenization", "Transformer", crypto]),
     .tests(of: "SubspaceEditing"),
     .tests(of: "PreferenceData"),
     .tests(
@@ -98,10 +98,10 @@ let package = Package(
 
 extension Target {
   /// The tests of one target, whose fixtures are read from the source tree.
-  static func tests(of target: String, with others: [String] = [], fixtures: Bool = true) -> Target {
+  static func tests(of target: String, with others: [Dependency] = [], fixtures: Bool = true) -> Target {
     .testTarget(
       name: target + "Tests",
-      dependencies: [.init(stringLiteral: target)] + others.map { .init(stringLiteral: $0) },
+      dependencies: [.init(stringLiteral: target)] + others,
       exclude: fixtures ? ["Fixtures"] : [], swiftSettings: safe)
   }
 }

@@ -12,13 +12,13 @@ package struct TaskSet: Sendable {
 
 /// Which of the files in a folder hold the questions of which task.
 ///
-/// The innermost part of a file's path that names a task or tasks says what it is; without one, a form of questions
-/// that only one task has. Of several files for a task the one of the split that the harness scores is taken;
-/// training splits never are.
+/// The innermost part of a file's path that names a task says what it is; without one, a form of questions that only one
+/// task has. Of several files for a task the one of the split that the harness scores is taken; files of a training
+/// split never are, unless one is given by itself.
 package struct TaskFolder: Sendable {
   private let path: String
   /// For each task the files that serve it equally well.
-  private let files: [ZeroShotTask: [TaskFile]]
+  private var files: [ZeroShotTask: [TaskFile]] = [:]
 
   /// How deep folders are searched, and how many files are looked at.
   private static let depthLimit = 4
@@ -29,22 +29,19 @@ package struct TaskFolder: Sendable {
   /// - Throws: ``EvaluationError`` where there is nothing at `path` or there are too many files.
   package init(path: String) throws {
     self.path = path
-    var files: [ZeroShotTask: (rank: Int, files: [TaskFile])] = [:]
-    for (parts, path) in try Self.paths(under: path) {
-      guard let split = Self.split(parts), let file = try TaskFile(path: path) else { continue }
-      let named = Self.tasks(parts)
-      let tasks =
-        named.map(file.layout.tasks.intersection) ?? (file.layout.isGeneric ? [] : file.layout.tasks)
-      guard let task = tasks.first, tasks.count == 1 else { continue }
+    var ranks: [ZeroShotTask: Int] = [:]
+    let names = path.split(separator: "/").map(String.init)
+    for inner in try Self.files(under: path) {
+      guard let split = Self.split(inner),
+        let file = try TaskFile(path: inner.reduce(path, FileSystem.join)),
+        let task = Self.task(of: file, names: names + inner)
+      else { continue }
       let rank = split == task.split ? 0 : split == .unknown ? 1 : 2
-      if let best = files[task], best.rank < rank { continue }
-      if let best = files[task], best.rank == rank {
-        files[task] = (rank, best.files + [file])
-      } else {
-        files[task] = (rank, [file])
-      }
+      if let best = ranks[task], best < rank { continue }
+      if ranks[task] != rank { files[task] = [] }
+      ranks[task] = rank
+      files[task, default: []].append(file)
     }
-    self.files = files.mapValues(\.files)
   }
 
   /// The questions of each task.
@@ -78,61 +75,63 @@ package struct TaskFolder: Sendable {
     }
   }
 
-  /// Every file under `path`: the names that lead to it, from `path`'s own on, and its path.
-  private static func paths(under path: String) throws -> [(parts: [String], path: String)] {
-    var found: [(parts: [String], path: String)] = []
-    func visit(_ parts: [String], _ path: String) throws {
-      switch FileSystem.kind(of: path) {
+  /// The names that lead from `path` to every file under it; none for `path` itself.
+  private static func files(under path: String) throws -> [[String]] {
+    var found: [[String]] = []
+    func visit(_ names: [String]) throws {
+      let place = names.reduce(path, FileSystem.join)
+      switch FileSystem.kind(of: place) {
       case .file:
         guard found.count < fileLimit else {
           throw EvaluationError(
             path, "there are more than \(fileLimit) files; give the folder of the tasks alone")
         }
-        found.append((parts, path))
-      case .folder where parts.count <= depthLimit:
-        for name in try FileSystem.list(path) where !name.hasPrefix(".") {
-          try visit(parts + [name], FileSystem.join(path, name))
-        }
+        found.append(names)
+      case .folder where names.count < depthLimit:
+        for name in try FileSystem.list(place) where !name.hasPrefix(".") { try visit(names + [name]) }
       default: break
       }
     }
     guard FileSystem.kind(of: path) != nil else {
       throw EvaluationError(path, "there is no such folder or file")
     }
-    try visit([FileSystem.lastComponent(of: path)], path)
+    try visit([])
     return found
   }
 
-  /// The tasks that the innermost telling part of a path names; nil if none does.
-  private static func tasks(_ parts: [String]) -> Set<ZeroShotTask>? {
-    for part in parts.reversed() {
-      let words = Self.words(part)
-      let name = words.joined()
-      let named = ZeroShotTask.allCases.filter { task in
+  /// The task of a file, by its form and the innermost of `names` that names a task; nil where they do not settle it.
+  private static func task(of file: TaskFile, names: [String]) -> ZeroShotTask? {
+    let named = names.reversed().lazy.map(tasks(named:)).first { !$0.isEmpty }
+    let possible = file.layout.tasks
+    let tasks = named?.intersection(possible) ?? (file.layout.isGeneric ? [] : possible)
+    return tasks.count == 1 ? tasks.first : nil
+  }
+
+  private static func tasks(named name: String) -> Set<ZeroShotTask> {
+    let words = words(name)
+    let joined = words.joined()
+    return Set(
+      ZeroShotTask.allCases.filter { task in
         switch task {
         // So short that it is inside other words.
         case .rte: words.contains("rte")
-        case .openBookQA: name.contains("openbook")
-        case .lambada: name.contains("lambada")
-        case .boolq, .hellaswag, .winogrande, .arcEasy, .arcChallenge, .piqa:
-          name.contains(Self.words(task.rawValue).joined())
+        case .openBookQA: joined.contains("openbook")
+        case .lambada: joined.contains("lambada")
+        case .piqa: joined.contains("piqa") || joined.contains("physicaliqa")
+        case .boolq, .hellaswag, .winogrande, .arcEasy, .arcChallenge:
+          joined.contains(Self.words(task.rawValue).joined())
         }
-      }
-      if !named.isEmpty { return Set(named) }
-    }
-    return nil
+      })
   }
 
-  /// The split that the innermost telling part of a path names; nil for training.
-  private static func split(_ parts: [String]) -> DataSplit? {
-    for part in parts.reversed() {
-      for word in words(part) {
-        switch word {
-        case "train", "training": return nil
-        case "val", "valid", "validation", "dev": return .validation
-        case "test": return .test
-        default: continue
-        }
+  /// The split that the innermost telling name means; nil for training.
+  private static func split(_ names: [String]) -> DataSplit? {
+    for word in names.reversed().flatMap(words) {
+      switch word {
+      case "train", "training": return nil
+      case "val", "valid", "validation", "dev": return .validation
+      case "test": return .test
+      default: continue
       }
     }
     return .unknown

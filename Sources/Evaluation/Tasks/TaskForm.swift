@@ -153,9 +153,13 @@ enum TaskForm: Sendable, CaseIterable {
 
   private static func winoGrandeItem(_ record: TaskRecord) throws -> TaskItem {
     let sentence = try record.string("sentence")
+    let answer = try record.integer("answer")
+    guard answer == 1 || answer == 2 else {
+      throw record.error("expected 1 or 2 in \"answer\", found \(answer)")
+    }
     let item = TaskItem.winoGrande(
       sentence: sentence, options: [try record.string("option1"), try record.string("option2")],
-      gold: try record.integer("answer") - 1)
+      gold: answer - 1)
     guard let item else { throw record.error("expected a gap, _, in \"sentence\", found \"\(sentence)\"") }
     return item
   }
