@@ -114,4 +114,45 @@ import Testing
     #expect(abs((published["perplexity"]?.double ?? 0) - perplexity) < 1e-6 * perplexity)
     #expect(try Transcript(base + ["--limit", "20"], in: folder).json()["tokens"]?.int == 19)
   }
+
+  @Test(
+    "tasks gives the harness's figures, with every question's log-probabilities; names and a limit choose")
+  func tasks() throws {
+    let folder = try TemporaryFolder()
+    let base = ["tasks", Fixture.model("llama-tied"), "--data", Fixture.tasks]
+    let run = try Transcript(base + ["--json"], in: folder)
+    #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
+    let found = try run.json()["tasks"]?.elements ?? []
+    #expect(found.compactMap { $0["task"]?.string } == ["arc_easy", "openbookqa", "piqa"])
+    let goldens = try JSONDocument(
+      parsing: FileSystem.readFile(Fixture.taskScores, limit: 1 << 20), source: "tiny-scores"
+    ).root.elements.first { $0["model"]?.string == "llama-tied" }
+    for task in found {
+      let golden = try #require(
+        goldens?["tasks"]?.elements.first { $0["file"]?.string == "hub/\(task["task"]?.string ?? "").jsonl" })
+      for metric in ["acc", "acc_norm"] {
+        #expect(task[metric]?.double == golden["metrics"]?[metric]?.double)
+      }
+      let (records, items) = (task["records"]?.elements ?? [], golden["items"]?.elements ?? [])
+      #expect(records.count == items.count && task["items"]?.int == items.count)
+      for (record, item) in zip(records, items) {
+        let (ours, theirs) = (
+          record["log_probabilities"]?.elements ?? [], item["log_probabilities"]?.elements ?? []
+        )
+        #expect(ours.count == theirs.count && ours.count == record["bytes"]?.count)
+        for (a, b) in zip(ours, theirs) {
+          #expect(abs((a.double ?? 0) - (b.double ?? 1)) < 1e-4 * abs(b.double ?? 1))
+        }
+      }
+    }
+    let some = try Transcript(base + ["--task", "piqa,arc_easy", "--limit", "1", "--quiet"], in: folder)
+    #expect(some.errors.isEmpty)
+    let line = /(\w+) +acc [01]\.0000  acc_norm [01]\.0000  \(1 question\)/
+    #expect(
+      some.output.split(separator: "\n").map { try? line.wholeMatch(in: $0)?.1 } == ["piqa", "arc_easy"])
+    let absent = try Transcript(base + ["--task", "rte"], in: folder)
+    #expect(absent.status == 1 && absent.errors.contains("rte") && absent.errors.contains(Fixture.tasks))
+    #expect(try Transcript(base + ["--task", "squad"], in: folder).status == 64)
+    #expect(try Transcript(base + ["--limit", "0"], in: folder).status == 64)
+  }
 }

@@ -61,6 +61,10 @@ enum Fixture {
   static func model(_ name: String) -> String {
     tests.appending(path: "TransformerTests/Fixtures/\(name)").path
   }
+  /// A folder of task files, each with one small task.
+  static let tasks = tests.appending(path: "EvaluationTests/Fixtures/tasks/files/hub").path
+  /// What lm-evaluation-harness makes of them.
+  static let taskScores = tests.appending(path: "EvaluationTests/Fixtures/tasks/tiny-scores.json").path
   static let pairs = tests.appending(path: "EditingTests/Fixtures/paper/pairs.jsonl").path
   /// The package's folder.
   static let root = tests.deletingLastPathComponent().path

@@ -70,6 +70,6 @@ struct TasksCommand: ParsableCommand {
     let figures = result.task.metrics.map { "\($0.rawValue) \(String(format: "%.4f", result.value(of: $0)))" }
     let name = result.task.rawValue
     return name + String(repeating: " ", count: max(1, 16 - name.count)) + figures.joined(separator: "  ")
-      + "  (\(result.items.count) questions)"
+      + "  (\(result.items.count) question\(result.items.count == 1 ? "" : "s"))"
   }
 }
