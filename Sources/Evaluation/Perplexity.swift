@@ -101,30 +101,40 @@ extension ModelPanel {
     }
     let windows = Perplexity.windows(tokens: tokens.count, length: length, stride: stride)
     let total = windows.reduce(0) { $0 + $1.range.count }
-    let limit = max(length, Self.tokensPerPass / count)
     var scores: [[WindowScore]] = Array(repeating: [], count: count)
-    var first = 0
     var completed = 0
-    while first < windows.count {
-      var end = first
-      var size = 0
-      while end < windows.count, end == first || size + windows[end].range.count <= limit {
-        size += windows[end].range.count
-        end += 1
-      }
-      let part = try windowScores(context, tokens, windows[first..<end]) {
+    for batch in batches(of: windows, length: length) {
+      let size = windows[batch].reduce(0) { $0 + $1.range.count }
+      let part = try windowScores(context, tokens: tokens, windows[batch]) {
         progress?(completed + Int(Double(size) * Double($0) / Double(max(1, $1))), total)
       }
       for (subject, part) in part.enumerated() { scores[subject] += part }
       completed += size
-      first = end
     }
     return scores
   }
 
-  private func windowScores(
-    _ context: ComputeContext, _ tokens: [Int32], _ windows: ArraySlice<Perplexity.Window>,
-    _ progress: @escaping ProgressHandler
+  /// The windows of each pass: as many, one after another, as the memory for residual streams allows.
+  package func batches(of windows: [Perplexity.Window], length: Int) -> [Range<Int>] {
+    let limit = max(length, Self.tokensPerPass / count)
+    var batches: [Range<Int>] = []
+    var first = 0
+    var size = 0
+    for (index, window) in windows.enumerated() {
+      if index > first, size + window.range.count > limit {
+        batches.append(first..<index)
+        (first, size) = (index, 0)
+      }
+      size += window.range.count
+    }
+    if first < windows.count { batches.append(first..<windows.count) }
+    return batches
+  }
+
+  /// What every model makes of some windows of `tokens`, in one pass; the base's first.
+  package func windowScores(
+    _ context: ComputeContext, tokens: [Int32], _ windows: ArraySlice<Perplexity.Window>,
+    progress: ProgressHandler? = nil
   ) throws -> [[WindowScore]] {
     let texts = windows.map { Array(tokens[$0.range]) }
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens, sharing: false)

@@ -1,4 +1,3 @@
-package import Kernels
 package import Transformer
 
 /// How probable a continuation is.
@@ -32,13 +31,15 @@ package struct ContinuationBatch: Sendable {
   package static let tokensPerPass = 16_384
 
   /// The groups of each batch: as many, one after another, as make up ``tokensPerPass``, and at least one.
-  package static func ranges(of groups: [[ContinuationRequest]]) -> [Range<Int>] {
+  ///
+  /// - Parameter models: how many models' residual streams are held at a time.
+  package static func ranges(of groups: [[ContinuationRequest]], models: Int = 1) -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     var first = 0
     var size = 0
     for (index, group) in groups.enumerated() {
       let added = tokens(of: group)
-      if index > first, size + added > tokensPerPass {
+      if index > first, size + added > tokensPerPass / models {
         ranges.append(first..<index)
         (first, size) = (index, 0)
       }
@@ -78,16 +79,16 @@ package struct ContinuationBatch: Sendable {
     counts = groups.map { $0.map(\.continuation.count) }
   }
 
-  /// The scores of every group, from the log-softmax of ``rows`` for ``targets``.
-  package func scores(_ logSoftmax: StreamedLogSoftmax) -> [[ContinuationScore]] {
+  /// The scores of every group, from those of ``rows`` for ``targets``.
+  package func scores(_ scores: RowScores) -> [[ContinuationScore]] {
     var row = 0
     return counts.map { group in
       group.map { count in
         let rows = row..<row + count
         row += count
         return ContinuationScore(
-          logProbability: rows.reduce(0.0) { $0 + logSoftmax.logProbability($1) },
-          isGreedy: rows.allSatisfy { logSoftmax.bestToken($0) == targets[$0] })
+          logProbability: rows.reduce(0.0) { $0 + scores.logProbabilities[$1] },
+          isGreedy: rows.allSatisfy { scores.bestTokens[$0] == targets[$0] })
       }
     }
   }

@@ -1,58 +1,48 @@
 package import Kernels
 package import Transformer
 
-/// Scores continuations with one model, batch by batch.
+/// Scores continuations with one or several models, batch by batch.
 package struct ContinuationScorer {
-  private let model: Model
+  private let panel: ModelPanel
   private let context: ComputeContext
 
-  /// - Throws: ``ModelError`` where `model` is no decoder.
-  package init(_ model: Model, _ context: ComputeContext) throws {
-    try model.requireDecoder()
-    self.model = model
+  /// - Throws: ``ModelError`` where the base is no decoder.
+  package init(_ panel: ModelPanel, _ context: ComputeContext) throws {
+    try panel.base.requireDecoder()
+    self.panel = panel
     self.context = context
   }
 
-  /// The scores of every request of every group.
+  /// The same for one model.
+  package init(_ model: Model, _ context: ComputeContext) throws {
+    try self.init(ModelPanel(base: model), context)
+  }
+
+  /// The base's scores of every request of every group.
   package func scores(_ groups: [[ContinuationRequest]], progress: ProgressHandler? = nil) throws
     -> [[ContinuationScore]]
   {
-    let ranges = ContinuationBatch.ranges(of: groups)
+    try panelScores(groups, progress: progress)[0]
+  }
+
+  /// Every model's scores of every request of every group, the base's first.
+  package func panelScores(_ groups: [[ContinuationRequest]], progress: ProgressHandler? = nil) throws
+    -> [[[ContinuationScore]]]
+  {
+    let ranges = ContinuationBatch.ranges(of: groups, models: panel.count)
     let sizes = ranges.map { range in
       groups[range].reduce(0) { $0 + $1.reduce(0) { $0 + $1.input.count } }
     }
-    let steps = model.configuration.blocks + 1
-    let total = sizes.reduce(0, +) * steps
+    let total = sizes.reduce(0, +)
     var completed = 0
-    var scores: [[ContinuationScore]] = []
+    var scores: [[[ContinuationScore]]] = Array(repeating: [], count: panel.count)
     for (range, size) in zip(ranges, sizes) {
-      let start = completed
-      scores += try self.scores(ContinuationBatch(groups[range])) { done, of in
-        progress?(start + Int(Double(size * steps) * Double(done) / Double(of)), total)
+      let batch = ContinuationBatch(groups[range])
+      let part = try panel.score(context, batch.forest, rows: batch.rows, targets: batch.targets) { done, of in
+        progress?(completed + Int(Double(size) * Double(done) / Double(max(1, of))), total)
       }
-      completed = start + size * steps
-      progress?(completed, total)
-    }
-    return scores
-  }
-
-  private func scores(_ batch: ContinuationBatch, _ progress: @escaping ProgressHandler) throws
-    -> [[ContinuationScore]]
-  {
-    let blocks = model.configuration.blocks
-    let unit = max(1, batch.forest.tokens.count)
-    var scores: [[ContinuationScore]] = []
-    // The head counts as one more block.
-    try ForwardPass(model, context, batch.forest).run(
-      throughBlock: blocks, progress: { done, _ in progress(done, unit * (blocks + 1)) },
-      afterBlock: { block, stream in
-        guard block == blocks else { return }
-        let result = try LanguageModelHead(model, context).logSoftmax(
-          stream, rows: batch.rows, targets: batch.targets)
-        scores = batch.scores(result)
-      })
-    guard scores.allSatisfy({ $0.allSatisfy(\.logProbability.isFinite) }) else {
-      throw try model.explainNonFinite(throughBlock: blocks)
+      for (model, rows) in part.enumerated() { scores[model] += batch.scores(rows) }
+      completed += size
     }
     return scores
   }
