@@ -1,4 +1,4 @@
-/// What an MLP applies between its two matrices.
+/// What stands between two matrices.
 package enum Activation: Sendable, Hashable {
   /// x · σ(x), also called swish.
   case silu
@@ -8,6 +8,8 @@ package enum Activation: Sendable, Hashable {
   case geluTangent
   /// max(x, 0).
   case relu
+  /// tanh x.
+  case tangent
 }
 
 extension Activation {
@@ -72,6 +74,7 @@ extension Activation {
         0.5 * $0 * (1 + Lanes.fastTangent(0.797_884_6 * ($0 + 0.044_715 * $0 * $0 * $0)))
       }
     case .relu: unsafe map(x, factor, count, row) { $0.replacing(with: 0, where: $0 .< 0) }
+    case .tangent: unsafe map(x, factor, count, row) { Lanes.fastTangent($0) }
     }
   }
 

@@ -60,6 +60,16 @@ package struct Tokenizer: Sendable {
     }
   }
 
+  /// The ids of `text` with the tokens that the settings put around it, of which the text's last are left out where
+  /// there would be more than `limit`.
+  ///
+  /// - Throws: `TokenizationError` as ``encode(_:addSpecialTokens:)-(String,_)`` does.
+  package func encode(_ text: String, limit: Int) throws(TokenizationError) -> [Int32] {
+    let ids = try encode(text, addSpecialTokens: false)
+    let room = limit - template.before.count - template.after.count
+    return Array((template.before + ids.prefix(max(0, room)) + template.after).prefix(limit))
+  }
+
   /// The ids of the UTF-8 in `bytes`, U+FFFD standing in for what is ill-formed.
   ///
   /// - Throws: `TokenizationError` as ``encode(_:addSpecialTokens:)-(String,_)`` does.

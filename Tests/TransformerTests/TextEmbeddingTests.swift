@@ -62,6 +62,20 @@ struct TextEmbeddingTests {
     }
   }
 
+  @Test("an encoder's texts that begin alike are embedded as each alone")
+  func encoders() throws {
+    let goldens = try #require(FamilyGoldens.all.first { $0.name == "bert" })
+    let model = try Model(path: goldens.folder)
+    let texts: [[Int32]] = [[10, 11, 12, 13], [10, 11, 12, 13, 20, 21], [10, 11, 30], [10, 11, 12, 13]]
+    try TextEmbedding(model, Self.context, texts, pooling: .mean).forEachBlock(in: 1...2) { block, together in
+      for (index, text) in texts.enumerated() {
+        try TextEmbedding(model, Self.context, [text], pooling: .mean).forEachBlock(in: block...block) {
+          #expect(relativeError(together[index * 32..<(index + 1) * 32], $1) < 1e-6)
+        }
+      }
+    }
+  }
+
   @Test("texts that begin alike are embedded as each alone, with fewer tokens computed")
   func sharing() throws {
     let goldens = try #require(FamilyGoldens.all.first { $0.name == "llama-untied" })

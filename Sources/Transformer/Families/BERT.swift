@@ -1,25 +1,33 @@
 internal import Kernels
+internal import Storage
 
 extension ModelFamily {
-  /// BERT and sentence encoders built on it (MiniLM): bidirectional, norms after each sum.
+  /// BERT and sentence encoders built on it (MiniLM): bidirectional, norms after each sum; its classification head is
+  /// the pooler and one more matrix.
   package static let bert = ModelFamily(
     name: "BERT",
     modelTypes: ["bert"],
     architectures: ["BertModel", "BertForSequenceClassification"],
-    tensorNames: encoderTensorNames("bert."),
+    tensorNames: encoderTensorNames("bert.").merging([
+      .classifierDense: "bert.pooler.dense.weight",
+      .classifier: "classifier.weight",
+    ]) { $1 },
     prefix: "bert.",
-    configuration: { try $0.encoder(offset: 0) })
+    configuration: { try $0.bertLike(offset: 0) })
 
-  /// RoBERTa: BERT with positions counted from behind the padding token's id.
+  /// RoBERTa: BERT with positions counted from behind the padding token's id, and a classification head of its own.
   package static let roberta = ModelFamily(
     name: "RoBERTa",
     modelTypes: ["roberta", "xlm-roberta"],
     architectures: [
       "RobertaModel", "RobertaForSequenceClassification", "XLMRobertaForSequenceClassification",
     ],
-    tensorNames: encoderTensorNames("roberta."),
+    tensorNames: encoderTensorNames("roberta.").merging([
+      .classifierDense: "classifier.dense.weight",
+      .classifier: "classifier.out_proj.weight",
+    ]) { $1 },
     prefix: "roberta.",
-    configuration: { try $0.encoder(offset: try $0.index("pad_token_id", default: 1) + 1) })
+    configuration: { try $0.bertLike(offset: try $0.index("pad_token_id", default: 1) + 1) })
 
   private static func encoderTensorNames(_ prefix: String) -> [WeightRole: String] {
     [
@@ -40,13 +48,14 @@ extension ModelFamily {
 }
 
 extension ConfigReader {
-  fileprivate func encoder(offset: Int) throws -> ModelConfiguration {
+  fileprivate func bertLike(offset: Int) throws -> ModelConfiguration {
+    try refuseUnless("position_embedding_type", isOneOf: ["absolute"])
+    guard try !flag("is_decoder", default: false) else {
+      throw ModelError(path, "\"is_decoder\": encoders that are used as decoders are not supported")
+    }
     let hidden = try count("hidden_size")
     let heads = try count("num_attention_heads")
-    if let kind = text("position_embedding_type"), kind != "absolute" {
-      throw ModelError(path, "\"position_embedding_type\" is \"\(kind)\"; supported: absolute")
-    }
-    var configuration = ModelConfiguration(
+    let configuration = ModelConfiguration(
       blocks: try count("num_hidden_layers"),
       hidden: hidden,
       intermediate: try count("intermediate_size"),
@@ -58,11 +67,44 @@ extension ConfigReader {
       activation: try activation("hidden_act", default: .gelu),
       normEpsilon: Float(try number("layer_norm_eps", default: 1e-12)),
       tiedHead: true)
+    return try encoder(configuration, offset: offset, segments: try count("type_vocab_size", default: 2))
+  }
+
+  /// What BERT and its descendants have in common, given their sizes.
+  ///
+  /// - Parameter offset: row of the position embedding that the first token gets.
+  func encoder(
+    _ sizes: ModelConfiguration, offset: Int, segments: Int, classifierActivation: Activation = .tangent
+  ) throws -> ModelConfiguration {
+    var configuration = sizes
     configuration.norm = .layer
     configuration.positions = .learned(offset: offset)
     configuration.normsFollowResidual = true
     configuration.isCausal = false
-    configuration.segments = try count("type_vocab_size", default: 2)
+    configuration.segments = segments
+    configuration.labels = try labels()
+    configuration.classifierActivation = classifierActivation
     return configuration
+  }
+
+  /// The names of a classification head's labels: `id2label`, or as many as `num_labels` says, or two.
+  private func labels() throws -> [String] {
+    guard let names = self["id2label"] else {
+      return (0..<(try count("num_labels", default: 2))).map { "LABEL_\($0)" }
+    }
+    guard names.kind == .object, names.count > 0 else {
+      throw ModelError(
+        path, "\"id2label\" must be an object with a name for every label, found \(names.summary)")
+    }
+    var labels = [String?](repeating: nil, count: names.count)
+    for (key, value) in names.members {
+      guard let id = Int(key), labels.indices.contains(id), labels[id] == nil, let label = value.string else {
+        throw ModelError(
+          path,
+          "\"id2label\" must name the labels 0 to \(names.count - 1), found \"\(key)\": \(value.summary)")
+      }
+      labels[id] = label
+    }
+    return labels.compactMap(\.self)
   }
 }

@@ -90,18 +90,12 @@ package struct LanguageModelHead {
     let hidden = stream.width
     let configuration = model.configuration
     let width = configuration.embeddingWidth ?? hidden
-    let gathered = ResidualStream(rows: rows.count, width: hidden)
-    try stream.withRows { source in
-      try gathered.withRows { gathered in
-        for (index, row) in rows.enumerated() {
-          (gathered + index * hidden).update(from: source + row * hidden, count: hidden)
-        }
-        if let norm = model.entry(.finalNorm) {
-          let bias = try model.entry(.finalNorm, part: .bias).map { try model.tensors.floats($0) }
-          configuration.applyNorm(
-            context, gathered, rows: rows.count, weight: try model.normWeight(norm, .finalNorm), bias: bias,
-            to: gathered, .f32)
-        }
+    let gathered = try stream.gathered(rows)
+    if let norm = model.entry(.finalNorm) {
+      let bias = try model.entry(.finalNorm, part: .bias).map { try model.tensors.floats($0) }
+      let weight = try model.normWeight(norm, .finalNorm)
+      try gathered.withRows {
+        configuration.applyNorm(context, $0, rows: rows.count, weight: weight, bias: bias, to: $0, .f32)
       }
     }
     var result = gathered

@@ -37,6 +37,19 @@ package final class ResidualStream {
     try withExtendedLifetime(self) { try body(base) }
   }
 
+  /// Copies of chosen rows.
+  func gathered(_ indices: [Int]) throws -> ResidualStream {
+    let result = ResidualStream(rows: indices.count, width: width)
+    try withRows { source in
+      try result.withRows { gathered in
+        for (index, row) in indices.enumerated() {
+          (gathered + index * width).update(from: source + row * width, count: width)
+        }
+      }
+    }
+    return result
+  }
+
   /// Writes the embedding of each token to its row: of the token, of its position and segment where the family has
   /// them, scaled, projected and normed as it does.
   ///

@@ -35,8 +35,9 @@ package struct TextEmbedding {
     self.model = model
     self.context = context
     let paddedLength = pooling == .meanPadded ? texts.map(\.count).max() : nil
+    // Where tokens see those behind them, a prefix depends on what follows it.
     forest = TokenForest(
-      texts, chunkTokens: ForwardPass.chunkTokens,
+      texts, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal,
       padding: paddedLength.map { .init(token: padding, length: $0) })
     ranges = texts.indices.map { [forest] text in
       let ranges = forest.ranges(ofText: text)
@@ -79,15 +80,18 @@ package struct TextEmbedding {
 extension Model {
   /// The error for a residual stream that is not finite after `block`: names the weight at fault where there is one.
   ///
-  /// After the last block the weights of the logits are looked at as well.
+  /// After the last block the weights of the heads are looked at as well.
   package func explainNonFinite(throughBlock block: Int) throws -> ModelError {
-    var entries = [try weight(.tokenEmbedding)]
-    for candidate in 1...block {
-      for role in blockRoles {
-        entries += [Part.weight, .bias].compactMap { entry(role, block: candidate, part: $0) }
+    let last: [WeightRole] = [.finalNorm, .outputProjection, .outputHead, .classifierDense, .classifier]
+    let first = WeightRole.allCases.filter { !$0.isPerBlock && !last.contains($0) }
+    func parts(_ roles: [WeightRole], _ block: Int? = nil) -> [TensorEntry] {
+      roles.flatMap { role in
+        [Part.weight, .bias].compactMap { entry(role, block: block, part: $0) }
       }
     }
-    if block == configuration.blocks { entries += [try weight(.finalNorm), try weight(.outputHead)] }
+    var entries = parts(first)
+    for candidate in 1...block { entries += parts(blockRoles, candidate) }
+    if block == configuration.blocks { entries += parts(last) }
     for entry in entries {
       if let row = try tensors.firstNonFiniteRow(of: entry) {
         return ModelError(

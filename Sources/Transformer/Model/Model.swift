@@ -57,7 +57,7 @@ package struct Model: Sendable {
         case .folder, .torch: Self.name(role, family, namePrefix)
         case .gguf: family.gguf?.tensorNames[role]
         }
-      return name.map { tensors[Self.expand($0, block: 1, part: .weight)] != nil } ?? false
+      return name.map { Self.storedName(Self.expand($0, block: 1, part: .weight), tensors).isStored } ?? false
     }
     try check()
   }
@@ -85,11 +85,23 @@ package struct Model: Sendable {
   ///
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
-    switch source {
-    case .folder, .torch:
-      Self.name(role, family, namePrefix).map { Self.expand($0, block: block, part: part) }
-    case .gguf: family.gguf?.tensorNames[role].map { Self.expand($0, block: block, part: part) }
+    let pattern =
+      switch source {
+      case .folder, .torch: Self.name(role, family, namePrefix)
+      case .gguf: family.gguf?.tensorNames[role]
+      }
+    return pattern.map { Self.storedName(Self.expand($0, block: block, part: part), tensors).name }
+  }
+
+  /// The name that a tensor has in these files: BERT's first checkpoints call a norm's weight and bias gamma and beta.
+  private static func storedName(_ name: String, _ tensors: TensorStore) -> (name: String, isStored: Bool) {
+    if tensors[name] != nil { return (name, true) }
+    for (suffix, old) in [("Norm.weight", "Norm.gamma"), ("Norm.bias", "Norm.beta")]
+    where name.hasSuffix(suffix) {
+      let name = String(name.dropLast(suffix.count)) + old
+      if tensors[name] != nil { return (name, true) }
     }
+    return (name, false)
   }
 
   /// What stands before the names in this checkpoint: the family's prefix, none, or that of a larger model around it.

@@ -93,6 +93,10 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var segments = 2
   /// Whether a token sees only those before it.
   package var isCausal = true
+  /// What an encoder's classification head tells apart.
+  package var labels: [String] = []
+  /// What stands between that head's two matrices.
+  package var classifierActivation = Activation.tangent
 
   /// Columns of all query heads side by side.
   package var queryWidth: Int { heads * headDimension }
@@ -120,6 +124,8 @@ package struct ModelConfiguration: Sendable, Hashable {
     case .segmentEmbedding: [segments, hidden]
     case .embeddingProjection: [hidden, embeddingWidth ?? hidden]
     case .outputProjection: [embeddingWidth ?? hidden, hidden]
+    case .classifierDense: [hidden, hidden]
+    case .classifier: [labels.count, hidden]
     case .embeddingNorm, .finalNorm, .attentionNorm, .mlpNorm, .postAttentionNorm, .postMLPNorm: [hidden]
     case .queryKeyValue: [queryWidth + 2 * keyValueWidth, hidden]
     case .query: [queryWidth, hidden]

@@ -52,7 +52,7 @@ package struct ModelFamily: Sendable {
   package static let all: [ModelFamily] = [
     .llama, .mistral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .phi3, .stableLM, .olmo2, .gpt2, .gptJ,
     .gptNeoX, .opt,
-    .bert, .roberta,
+    .bert, .roberta, .distilBERT,
   ]
 }
 

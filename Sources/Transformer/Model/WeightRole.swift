@@ -11,6 +11,10 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   /// From the residual stream's width back to the embedding's.
   case outputProjection
   case outputHead
+  /// The first matrix of a sequence-classification head.
+  case classifierDense
+  /// From there to one logit a label.
+  case classifier
 
   /// The norm of attention: of its input, or, where norms follow the residual sum, of what it was added to.
   case attentionNorm
@@ -39,8 +43,7 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   package var isPerBlock: Bool {
     switch self {
     case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection,
-      .finalNorm,
-      .outputProjection, .outputHead:
+      .finalNorm, .outputProjection, .outputHead, .classifierDense, .classifier:
       false
     default: true
     }
@@ -49,9 +52,8 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   /// Whether it is a linear layer's matrix, which GPT-2's checkpoints store the other way round.
   package var isLinear: Bool {
     switch self {
-    case .embeddingProjection, .outputProjection, .queryKeyValue, .query, .key, .value, .attentionOutput,
-      .mlpGateUp,
-      .mlpGate, .mlpUp, .mlpValue:
+    case .embeddingProjection, .outputProjection, .classifierDense, .classifier, .queryKeyValue, .query, .key,
+      .value, .attentionOutput, .mlpGateUp, .mlpGate, .mlpUp, .mlpValue:
       true
     default: false
     }
@@ -60,7 +62,8 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   /// Whether a model of a family that has the role may do without it.
   var isOptional: Bool {
     switch self {
-    case .embeddingProjection, .outputProjection, .finalNorm, .embeddingNorm: true
+    case .embeddingProjection, .outputProjection, .finalNorm, .embeddingNorm, .classifierDense, .classifier:
+      true
     default: false
     }
   }
