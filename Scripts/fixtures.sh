@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 Scripts/install-dependencies.sh
 Scripts/fixtures/venv.sh
-Scripts/fetch-models.py smollm2
+Scripts/fetch-models.py smollm2 minilm
 # Modules and tools that live beside the generators.
 tools=" smollm2 smollm2_folder compare_edit tokenizer_check precision_angles zeroshot zeroshot_compare "
 for script in Scripts/fixtures/*.py; do

@@ -155,4 +155,39 @@ import Testing
     #expect(try Transcript(base + ["--task", "squad"], in: folder).status == 64)
     #expect(try Transcript(base + ["--limit", "0"], in: folder).status == 64)
   }
+
+  static let sentenceEncoder = Fixture.root + "/.models/all-MiniLM-L6-v2"
+
+  @Test(
+    "embed --normalize of all-MiniLM-L6-v2 is its sentence embedding to 1e-5",
+    .enabled(
+      if: FileManager.default.fileExists(atPath: sentenceEncoder),
+      "the sentence encoder is absent: Scripts/fetch-models.py minilm"))
+  func sentenceEmbeddings() throws {
+    let folder = try TemporaryFolder()
+    let run = try Transcript(
+      [
+        "embed", Self.sentenceEncoder, "--texts", Fixture.sentences + "/texts.jsonl", "--max-tokens", "256",
+        "--normalize", "--compute", "f32", "--out", "e.safetensors", "--json",
+      ], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    func tensor(_ path: String) throws -> (shape: [Int], values: [Float]) {
+      let tensors = try SafetensorsFile(path: path).tensors
+      let entry = try #require(tensors["embeddings"])
+      return (entry.shape, try tensors.floats(entry))
+    }
+    let golden = try tensor(Fixture.sentences + "/embeddings.safetensors")
+    let found = try tensor(folder.url("e.safetensors").path)
+    #expect(found.shape == [6, 9, 384] && golden.shape == [9, 384])
+    let last = found.values.suffix(golden.values.count)
+    let largest = zip(last, golden.values).map { abs($0 - $1) }.max() ?? .infinity
+    print("all-MiniLM-L6-v2: largest difference of an element \(largest)")
+    #expect(largest < 1e-5)
+    for row in stride(from: 0, to: golden.values.count, by: 384) {
+      let distance = zip(last.dropFirst(row), golden.values[row..<row + 384]).reduce(0.0) { sum, pair in
+        sum + Double(pair.0 - pair.1) * Double(pair.0 - pair.1)
+      }
+      #expect(distance.squareRoot() < 1e-5)
+    }
+  }
 }

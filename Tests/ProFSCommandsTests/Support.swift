@@ -66,6 +66,8 @@ enum Fixture {
   /// What lm-evaluation-harness makes of them.
   static let taskScores = tests.appending(path: "EvaluationTests/Fixtures/tasks/tiny-scores.json").path
   static let pairs = tests.appending(path: "EditingTests/Fixtures/paper/pairs.jsonl").path
+  /// Texts and embeddings of the sentence encoder.
+  static let sentences = tests.appending(path: "ProFSCommandsTests/Fixtures/minilm").path
   /// The package's folder.
   static let root = tests.deletingLastPathComponent().path
 }

@@ -15,7 +15,8 @@ struct EmbedCommand: ParsableCommand {
     abstract: "Write the embeddings of texts after every block.",
     discussion: """
       The output holds one tensor, "embeddings", [blocks, texts, hidden] in F32: the residual stream after each block, \
-      before any final norm, pooled over each text's own tokens.
+      before any final norm, pooled over each text's own tokens. For a sentence encoder such as all-MiniLM-L6-v2, the \
+      last block with --normalize is its sentence embedding.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
@@ -29,6 +30,7 @@ struct EmbedCommand: ParsableCommand {
     help: ArgumentHelp("Texts are cut after this many tokens; by default the model's length.", valueName: "n")
   )
   var maxTokens: Int?
+  @Flag(help: "Scale every embedding to length 1.") var normalize = false
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
@@ -43,7 +45,7 @@ struct EmbedCommand: ParsableCommand {
     let configuration = opened.configuration
     let tokenizer = try opened.tokenizer()
     let limit = min(maxTokens ?? configuration.maximumPositions, configuration.maximumPositions)
-    let ids = try TextList(path: texts).texts.map { Array(try tokenizer.encode($0).prefix(limit)) }
+    let ids = try TextList(path: texts).texts.map { try tokenizer.encode($0, limit: limit) }
     let embedding = try TextEmbedding(
       opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling, padding: tokenizer.eosID ?? 0)
     let file = try AtomicFile(out)
@@ -52,9 +54,14 @@ struct EmbedCommand: ParsableCommand {
       tensors: [
         .init(name: "embeddings", type: .f32, shape: [configuration.blocks, ids.count, configuration.hidden])
       ],
-      metadata: [("pooling", pooling.rawValue), ("hook", "residual-stream-after-block")])
+      metadata: [
+        ("pooling", pooling.rawValue), ("hook", "residual-stream-after-block"),
+        ("normalized", normalize ? "true" : "false"),
+      ])
     let (_, seconds) = try ProgressBar.run("embedding texts", quiet: quiet) { progress in
       try embedding.forEachBlock(in: 1...configuration.blocks, progress: progress) { _, values in
+        var values = values
+        if normalize { scaleRows(&values, width: configuration.hidden) }
         try values.withUnsafeBytes { try writer.append($0, to: "embeddings") }
       }
     }
@@ -69,6 +76,15 @@ struct EmbedCommand: ParsableCommand {
     } else {
       Console.result(
         "\(ids.count) texts, \(configuration.blocks) blocks of width \(configuration.hidden): \(out)")
+    }
+  }
+  /// Divides each row by its length, where it has one.
+  private func scaleRows(_ values: inout [Float], width: Int) {
+    for row in stride(from: 0, to: values.count, by: width) {
+      let square = values[row..<row + width].reduce(0.0) { $0 + Double($1) * Double($1) }
+      guard square > 0 else { continue }
+      let scale = 1 / square.squareRoot()
+      for index in row..<row + width { values[index] = Float(Double(values[index]) * scale) }
     }
   }
 }
