@@ -54,6 +54,40 @@ struct ModelOpeningTests {
     Case(
       "scaled rotary, old name", ["rope_scaling": ["type": "axial", "factor": 2]], "\"rope_scaling\"",
       "rope type", "\"axial\""),
+    Case(
+      "scaling by nothing", ["rope_parameters": ["rope_type": "linear", "factor": 0]], "\"factor\"", "found 0"
+    ),
+    Case(
+      "experts of Mixtral", ["model_type": "mixtral", "num_local_experts": 8], "\"num_local_experts\" is 8",
+      "dense"),
+    Case(
+      "experts of Qwen", ["model_type": "qwen2_moe", "num_experts": 60], "\"num_experts\" is 60",
+      "Mixture-of-Experts"),
+    Case(
+      "experts of DeepSeek", ["model_type": "deepseek_v3", "n_routed_experts": 256], "\"n_routed_experts\"",
+      "dense"),
+    Case(
+      "experts of a known family", ["num_local_experts": 4], "\"num_local_experts\" is 4",
+      "Mixture-of-Experts"),
+    Case("experts in a list", ["moe_num_experts": [64, 64]], "\"moe_num_experts\"", "Mixture-of-Experts"),
+    Case("experts by type alone", ["model_type": "qwen3_moe"], "\"qwen3_moe\"", "Mixture-of-Experts"),
+    Case("Mixtral by type alone", ["model_type": "mixtral"], "\"mixtral\"", "Mixture-of-Experts"),
+    Case(
+      "experts by architecture", ["model_type": .null, "architectures": ["Qwen3MoeForCausalLM"]],
+      "\"Qwen3MoeForCausalLM\"", "Mixture-of-Experts"),
+    Case(
+      "quantised with bitsandbytes",
+      ["quantization_config": ["quant_method": "bitsandbytes", "load_in_4bit": true]],
+      "\"quantization_config\"", "bitsandbytes", "original checkpoint"),
+    Case("quantised, older", ["quantization_config": ["load_in_8bit": true]], "bitsandbytes"),
+    Case("quantised with GPTQ", ["quantization_config": ["quant_method": "gptq", "bits": 4]], "gptq"),
+    Case("quantised with AWQ", ["quantization_config": ["quant_method": "awq"]], "awq"),
+    Case("quantised to fp8", ["quantization_config": ["quant_method": "fp8"]], "fp8"),
+    Case("quantised, nameless", ["quantization_config": [:]], "a method without a name"),
+    Case("compressed", ["compression_config": ["quant_method": "compressed-tensors"]], "compressed-tensors"),
+    Case(
+      "biases that are not there", ["attention_bias": true],
+      "\"model.layers.0.self_attn.q_proj.bias\" is missing"),
     Case("no rotary base", ["rope_parameters": .null, "rope_theta": 0], "\"rope_theta\"", "above 1"),
     Case("rotary of the wrong kind", ["rope_parameters": ["rope_theta": "big"]], "\"rope_theta\"", "\"big\""),
   ]
@@ -66,6 +100,84 @@ struct ModelOpeningTests {
     let message = error?.description ?? ""
     #expect(message.hasPrefix(copy.path))
     for word in test.words { #expect(message.contains(word), "\(message)") }
+  }
+
+  @Test(
+    "experts that a configuration counts as none are no Mixture of Experts", arguments: [JSON.int(0), .null])
+  func noExperts(_ count: JSON) throws {
+    let copy = try ModelCopy("llama-tied")
+    try copy.configure(["num_local_experts": count, "quantization_config": .null])
+    #expect(try Model(path: copy.path).family.name == "Llama")
+  }
+
+  @Test("quantisation is also known by the tensors' names")
+  func quantisedNames() throws {
+    for (suffix, method) in [(".qweight", "GPTQ"), (".SCB", "bitsandbytes"), (".weight_scale_inv", "fp8")] {
+      let copy = try ModelCopy("llama-tied")
+      let old = "model.layers.1.mlp.up_proj.weight"
+      let new = String(repeating: "x", count: old.count - suffix.count) + suffix
+      try copy.replaceInHeader(old, by: new)
+      let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+      #expect(error?.reason.contains("tensor \"\(new)\"") ?? false)
+      #expect(error?.reason.contains("quantised with \(method)") ?? false)
+    }
+  }
+
+  @Test("a GGUF's experts and scaled rotary embedding are refused by key")
+  func ggufFeatures() throws {
+    let copy = try ModelCopy("llama-tied")
+    func string(_ text: String) -> Data { integer(UInt64(text.utf8.count)) + Data(text.utf8) }
+    func integer(_ value: some FixedWidthInteger) -> Data {
+      withUnsafeBytes(of: value.littleEndian) { Data($0) }
+    }
+    func refusal(_ architecture: String, _ key: String, _ value: Data) throws -> String {
+      var file = Data("GGUF".utf8) + integer(UInt32(3)) + integer(UInt64(0)) + integer(UInt64(2))
+      file += string("general.architecture") + integer(UInt32(8)) + string(architecture)
+      file += string(key) + value
+      try file.write(to: URL(filePath: copy.path + "/m.gguf"))
+      let error = #expect(throws: ModelError.self) { try Model(path: copy.path + "/m.gguf") }
+      return error?.description ?? ""
+    }
+    for architecture in ["llama", "qwen2moe"] {
+      let message = try refusal(
+        architecture, "\(architecture).expert_count", integer(UInt32(4)) + integer(UInt32(8)))
+      #expect(message.contains("\"\(architecture).expert_count\" is 8: Mixture-of-Experts"), "\(message)")
+    }
+    let scaled = try refusal("llama", "llama.rope.scaling.type", integer(UInt32(8)) + string("yarn"))
+    #expect(scaled.contains("\"llama.rope.scaling.type\" is \"yarn\""), "\(scaled)")
+    let unknown = try refusal("mamba", "mamba.block_count", integer(UInt32(4)) + integer(UInt32(8)))
+    #expect(unknown.contains("\"mamba\" is not supported; supported: llama"), "\(unknown)")
+  }
+
+  @Test("what StableLM's configuration says of its attention is held against the tensors")
+  func stableLM() throws {
+    func refusal(_ name: String, _ config: [String: JSON]) throws -> String {
+      let copy = try ModelCopy(name)
+      try copy.configure(config)
+      let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+      return error?.description ?? ""
+    }
+    #expect(try refusal("stablelm", ["qk_layernorm": true]).contains("\"qk_layernorm\""))
+    #expect(try refusal("stablelm", ["use_qkv_bias": false]).contains("self_attn.q_proj.bias\" is there"))
+    #expect(try refusal("stablelm-parallel", ["use_qkv_bias": true]).contains("q_proj.bias\" is missing"))
+    #expect(
+      try refusal("stablelm-parallel", ["use_parallel_residual": false]).contains(
+        "\"model.layers.0.post_attention_layernorm.weight\" is missing"))
+  }
+
+  @Test("a bias or a norm that one block lacks is named")
+  func unevenBlocks() throws {
+    for (part, place) in [("mlp.up_proj.bias", 1), ("mlp.up_proj.bias", 0), ("input_layernorm.weight", 0)] {
+      let copy = try ModelCopy("llama-biases")
+      try copy.configure(["mlp_bias": .null])
+      let name = "model.layers.\(place).\(part)"
+      try copy.replaceInHeader(name, by: String(name.dropLast(1)) + "_")
+      let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+      // Where the first block's is missing, the others' are too many.
+      let named =
+        part.hasSuffix("bias") && place == 0 ? "model.layers.1.\(part)\" is there" : "\(name)\" is missing"
+      #expect(error?.reason.contains(named) ?? false, "\(error?.reason ?? "")")
+    }
   }
 
   @Test("weights stored as whole numbers are refused by tensor")

@@ -9,7 +9,16 @@ extension ModelFamily {
     modelTypes: ["llama"],
     architectures: ["LlamaForCausalLM"],
     tensorNames: commonTensorNames,
-    configuration: { try $0.llamaLike() },
+    configuration: { config in
+      var configuration = try config.llamaLike()
+      for (key, roles) in [
+        ("attention_bias", [WeightRole.query, .key, .value, .attentionOutput]),
+        ("mlp_bias", [.mlpGate, .mlpUp, .mlpValue]),
+      ] where config[key] != nil {
+        for role in roles { configuration.biases[role] = try config.flag(key, default: false) }
+      }
+      return configuration
+    },
     gguf: GGUFNames(
       architecture: "llama",
       tensorNames: commonGGUFNames,

@@ -13,6 +13,8 @@ extension ModelFamily {
         throw ModelError(
           config.path, "\"qk_layernorm\": StableLM with norms of queries and keys is not supported")
       }
+      let hasBiases = try config.flag("use_qkv_bias", default: false)
+      configuration.biases = [.query: hasBiases, .key: hasBiases, .value: hasBiases]
       configuration.norm = .layer
       configuration.normEpsilon = Float(try config.number("layer_norm_eps", default: 1e-5))
       configuration.arrangement =

@@ -46,6 +46,7 @@ extension ConfigReader {
   /// The scaling that this object describes.
   private func scaling(positions: Int, original: Int) throws -> RotarySettings.Scaling {
     let factor = try number("factor", default: Double(positions) / Double(original))
+    guard factor > 0 else { throw ModelError(path, "\"factor\" must be above 0, found \(factor)") }
     switch text("rope_type") ?? text("type") ?? "default" {
     case "default": return .none
     case "linear": return .linear(factor: factor)

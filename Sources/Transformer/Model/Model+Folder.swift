@@ -17,9 +17,11 @@ extension Model {
     // A text model inside a multimodal one has its configuration under a key of its own.
     let isNested = document.root["text_config"] != nil
     let root = document.root["text_config"] ?? document.root
+    try UnsupportedFeatures.refuseExperts(root, configPath)
     let family = try family(of: root, path: configPath)
-    try refuseQuantized(document.root, configPath)
+    for part in [document.root, root] { try UnsupportedFeatures.refuseQuantised(part, configPath) }
     let (source, tensors) = try weights(path)
+    try UnsupportedFeatures.refuseQuantised(tensors, path)
     let prefix = try namePrefix(of: family, in: tensors, configPath)
     var config = JSON(root)
     if isNested, case .object(var members) = config, let tied = document.root["tie_word_embeddings"] {
@@ -55,15 +57,6 @@ extension Model {
     throw ModelError(
       path,
       "tensor \"\(name)\" is missing, under this or any known prefix; is it a checkpoint of this model_type?")
-  }
-
-  private static func refuseQuantized(_ root: JSONValue, _ path: String) throws {
-    guard let settings = root["quantization_config"], !settings.isNull else { return }
-    let method = settings["quant_method"]?.string ?? "an unnamed method"
-    throw ModelError(
-      path,
-      "the weights are quantised with \(method), which cannot be edited; use the original checkpoint or a GGUF"
-    )
   }
 
   private static func family(of root: JSONValue, path: String) throws -> ModelFamily {

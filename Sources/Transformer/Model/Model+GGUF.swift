@@ -8,6 +8,13 @@ extension Model {
     guard let architecture = file["general.architecture"]?.string else {
       throw ModelError(path, "metadata key \"general.architecture\" is missing; this is not a language model")
     }
+    let experts = "\(architecture).expert_count"
+    if let count = file[experts]?.int, count != 0 {
+      throw ModelError(
+        path,
+        "metadata key \"\(experts)\" is \(count): Mixture-of-Experts models are not supported; give a dense model"
+      )
+    }
     guard let family = ModelFamily.all.first(where: { $0.gguf?.architecture == architecture }),
       let names = family.gguf
     else {
@@ -16,13 +23,13 @@ extension Model {
         "architecture \"\(architecture)\" is not supported; supported: "
           + ModelFamily.all.compactMap(\.gguf?.architecture).joined(separator: ", "))
     }
-    for key in ["rope.scaling.type", "expert_count"] {
-      let name = "\(architecture).\(key)"
-      guard let value = file[name] else { continue }
-      if value.string == "none" || value.int == 0 { continue }
-      throw ModelError(path, "metadata key \"\(name)\" asks for a feature that is not supported")
+    let scaling = "\(architecture).rope.scaling.type"
+    if let type = file[scaling]?.string, type != "none" {
+      throw ModelError(
+        path,
+        "metadata key \"\(scaling)\" is \"\(type.prefix(40))\": scaled rotary embedding is not supported from GGUF; "
+          + "use the Hugging Face folder")
     }
-
     guard file.tensors["rope_freqs.weight"] == nil else {
       throw ModelError(
         path,

@@ -49,15 +49,10 @@ package struct Model: Sendable {
     let document = try JSONDocument(parsing: Array(config.serialized().utf8), source: opened.configPath)
     configuration = try family.configuration(ConfigReader(path: opened.configPath, root: document.root))
     namePrefix = opened.namePrefix
-    // The first block tells which of the family's optional weights this model has; the others must have the same.
-    blockRoles = WeightRole.allCases.filter { [family, source, namePrefix, tensors] role in
-      guard role.isPerBlock else { return false }
-      let name =
-        switch source {
-        case .folder, .torch: Self.name(role, family, namePrefix)
-        case .gguf: family.gguf?.tensorNames[role]
-        }
-      return name.map { Self.storedName(Self.expand($0, block: 1, part: .weight), tensors).isStored } ?? false
+    let names = if case .gguf = source { family.gguf?.tensorNames ?? [:] } else { family.tensorNames }
+    let sharesNorm = configuration.arrangement == .parallelWithSharedNorm
+    blockRoles = WeightRole.allCases.filter {
+      $0.isPerBlock && names[$0] != nil && !(sharesNorm && $0 == .mlpNorm)
     }
     try check()
   }
@@ -78,7 +73,7 @@ package struct Model: Sendable {
     var namePrefix: String
   }
 
-  /// The roles that every block of this model has.
+  /// The roles that every block of this model has: the family's, but for a norm that a shared one makes needless.
   package let blockRoles: [WeightRole]
 
   /// Name of a role's tensor in this model's files, blocks counted from 1.
@@ -90,18 +85,18 @@ package struct Model: Sendable {
       case .folder, .torch: Self.name(role, family, namePrefix)
       case .gguf: family.gguf?.tensorNames[role]
       }
-    return pattern.map { Self.storedName(Self.expand($0, block: block, part: part), tensors).name }
+    return pattern.map { storedName(Self.expand($0, block: block, part: part)) }
   }
 
   /// The name that a tensor has in these files: BERT's first checkpoints call a norm's weight and bias gamma and beta.
-  private static func storedName(_ name: String, _ tensors: TensorStore) -> (name: String, isStored: Bool) {
-    if tensors[name] != nil { return (name, true) }
+  private func storedName(_ name: String) -> String {
+    if tensors[name] != nil { return name }
     for (suffix, old) in [("Norm.weight", "Norm.gamma"), ("Norm.bias", "Norm.beta")]
     where name.hasSuffix(suffix) {
       let name = String(name.dropLast(suffix.count)) + old
-      if tensors[name] != nil { return (name, true) }
+      if tensors[name] != nil { return name }
     }
-    return (name, false)
+    return name
   }
 
   /// What stands before the names in this checkpoint: the family's prefix, none, or that of a larger model around it.
@@ -185,18 +180,32 @@ package struct Model: Sendable {
         "rotary embedding turns pairs of elements, found \(configuration.rotary.dimension ?? configuration.headDimension)"
       )
     }
-    for role in WeightRole.allCases where tensorName(role) != nil {
-      if role.isPerBlock {
-        guard blockRoles.contains(role) else { continue }
-        for block in 1...configuration.blocks { try check(role, block) }
-      } else if role == .outputHead ? !configuration.tiedHead : !role.isOptional || entry(role) != nil {
+    for role in WeightRole.allCases where !role.isPerBlock && tensorName(role) != nil {
+      if role == .outputHead ? !configuration.tiedHead : !role.isOptional || entry(role) != nil {
         try check(role, nil)
       }
     }
-    guard blockRoles.contains(.mlpValue), blockRoles.contains(.attentionOutput) else {
-      throw ModelError(
-        path, "tensor \"\(tensorName(.mlpValue, block: 1) ?? "")\" is missing; is a shard missing?")
+    for role in blockRoles {
+      for block in 1...configuration.blocks {
+        try check(role, block)
+        try checkBias(role, block)
+      }
     }
+  }
+
+  /// Throws where a block's matrix lacks the bias that the configuration, or else the first block, says it has, or has
+  /// one that it should not.
+  private func checkBias(_ role: WeightRole, _ block: Int) throws {
+    let hasBias = entry(role, block: block, part: .bias) != nil
+    let (expected, reason) =
+      configuration.biases[role].map { ($0, "configuration says") }
+      ?? (entry(role, block: 1, part: .bias) != nil, "first block has")
+    guard hasBias != expected else { return }
+    let name = tensorName(role, block: block, part: .bias) ?? role.rawValue
+    throw ModelError(
+      path,
+      "tensor \"\(name)\" is \(hasBias ? "there" : "missing"), but the \(reason) \(expected ? "one" : "none"); "
+        + "is this the model's own configuration, and are all shards there?")
   }
 
   private func check(_ role: WeightRole, _ block: Int?) throws {

@@ -93,6 +93,8 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var segments = 2
   /// Whether a token sees only those before it.
   package var isCausal = true
+  /// Whether a block's matrix has a bias, where the configuration says so; else it has one if the checkpoint does.
+  package var biases: [WeightRole: Bool] = [:]
   /// What an encoder's classification head tells apart.
   package var labels: [String] = []
   /// What stands between that head's two matrices.
