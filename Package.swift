@@ -62,7 +62,7 @@ let package = Package(
       dependencies: ["Kernels", "Storage", "Tokenization", "Transformer"],
       swiftSettings: safe),
     .target(
-      name: "PreferenceData", dependencies: ["CZlib", "Storage"],
+      name: "PreferenceData", dependencies: ["CZlib", "Storage", "Tokenization", "Transformer"],
       swiftSettings: safe),
 
     // Layer 7: the command.
@@ -85,7 +85,7 @@ let package = Package(
     .tests(of: "Transformer", with: ["Checkpoints", "Kernels", "Storage", "Tokenization"]),
     .tests(of: "Evaluation", with: ["Kernels", "Storage", "Tokenization", "Transformer", crypto]),
     .tests(of: "SubspaceEditing"),
-    .tests(of: "PreferenceData"),
+    .tests(of: "PreferenceData", with: ["Tokenization", "Transformer"]),
     .tests(
       of: "Editing",
       with: [

@@ -9,6 +9,11 @@ public struct ChatMessage: Sendable, Hashable {
   public init(role: String, content: String) {
     (self.role, self.content) = (role, content)
   }
+
+  /// Equality by bytes.
+  func isIdentical(to other: ChatMessage) -> Bool {
+    role.utf8.elementsEqual(other.role.utf8) && content.utf8.elementsEqual(other.content.utf8)
+  }
 }
 
 /// A piece of a pair as the data has it.
@@ -36,9 +41,7 @@ public enum Passage: Sendable, Hashable {
     switch (self, other) {
     case (.text(let one), .text(let two)): one.utf8.elementsEqual(two.utf8)
     case (.messages(let one), .messages(let two)):
-      one.elementsEqual(two) {
-        $0.role.utf8.elementsEqual($1.role.utf8) && $0.content.utf8.elementsEqual($1.content.utf8)
-      }
+      one.elementsEqual(two) { $0.isIdentical(to: $1) }
     default: false
     }
   }
@@ -74,9 +77,25 @@ public struct PreferencePair: Sendable, Hashable {
   /// The whole text of a side: the prompt, if there is one, and the side right behind it, nothing between.
   ///
   /// Nil when a part is a conversation: which text that is depends on a model's chat template.
-  public func text(of side: PreferenceSide) -> String? {
-    guard let prompt else { return self[side].text }
-    guard let start = prompt.text, let end = self[side].text else { return nil }
-    return start + end
+  public func text(of side: PreferenceSide) -> String? { passage(of: side).text }
+
+  /// The whole of a side: prompt and side as one text, or as one conversation where either is one.
+  ///
+  /// In a conversation, a prompt that is a text is what the user says, a side that is a text what the assistant answers.
+  /// A side that holds the prompt already is not given it twice.
+  public func passage(of side: PreferenceSide) -> Passage {
+    let end = self[side]
+    switch (prompt, end) {
+    case (nil, _): return end
+    case (.text(let start), .text(let end)): return .text(start + end)
+    case (.text(let start), .messages(let end)):
+      let question = ChatMessage(role: "user", content: start)
+      return .messages(end.contains { $0.isIdentical(to: question) } ? end : [question] + end)
+    case (.messages(let start), .text(let end)):
+      return .messages(start + [ChatMessage(role: "assistant", content: end)])
+    case (.messages(let start), .messages(let end)):
+      let isWhole = end.count >= start.count && zip(start, end).allSatisfy { $0.isIdentical(to: $1) }
+      return .messages(isWhole ? end : start + end)
+    }
   }
 }

@@ -67,6 +67,36 @@ struct PreferenceFileTests {
     #expect(pairs[1].text(of: .rejected) == nil)
   }
 
+  @Test("prompt and side make one conversation where either is one, the prompt never twice")
+  func joinedConversations() {
+    func user(_ text: String) -> ChatMessage { ChatMessage(role: "user", content: text) }
+    func assistant(_ text: String) -> ChatMessage { ChatMessage(role: "assistant", content: text) }
+    let system = ChatMessage(role: "system", content: "Be kind.")
+    let whole: Passage = .messages([user("Hi"), assistant("Hello!")])
+    let cases: [(prompt: Passage?, side: Passage, joined: Passage)] = [
+      (nil, .text("Hello!"), .text("Hello!")), (nil, whole, whole),
+      (.text("Hi"), .text("Hello!"), .text("HiHello!")),
+      (.messages([user("Hi")]), .text("Hello!"), whole),
+      (.messages([user("Hi")]), .messages([assistant("Hello!")]), whole),
+      (.messages([user("Hi")]), whole, whole),
+      (.text("Hi"), .messages([assistant("Hello!")]), whole),
+      (.text("Hi"), whole, whole),
+      (
+        .text("Hi"), .messages([system, user("Hi"), assistant("Hello!")]),
+        .messages([system, user("Hi"), assistant("Hello!")])
+      ),
+      (
+        .messages([system, user("Hi")]), .messages([user("Hi"), assistant("Hello!")]),
+        .messages([system, user("Hi"), user("Hi"), assistant("Hello!")])
+      ),
+    ]
+    for (prompt, side, joined) in cases {
+      let pair = PreferencePair(prompt: prompt, chosen: side, rejected: .text("Go away."))
+      #expect(pair.passage(of: .chosen) == joined)
+      #expect(pair.text(of: .chosen) == joined.text)
+    }
+  }
+
   @Test("columns are read under the names given")
   func namedColumns() throws {
     let columns = try PreferenceColumns(parsing: "rejected=toxic,prompt=context,chosen=neutral1")

@@ -39,6 +39,30 @@ struct TextListTests {
     #expect(try withFile("texts.json", array.utf8) { try TextList(path: $0).texts } == expected)
   }
 
+  @Test("records can be conversations, where these are asked for")
+  func conversations() throws {
+    let lines = #"""
+      {"messages": [{"role": "user", "content": "Hi"}]}
+      {"prompt": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello!"}]}
+      {"text": "one", "messages": []}
+      """#
+    let question = ChatMessage(role: "user", content: "Hi")
+    let expected: [Passage] = [
+      .messages([question]), .messages([question, ChatMessage(role: "assistant", content: "Hello!")]),
+      .text("one"),
+    ]
+    #expect(try withFile("texts.jsonl", lines.utf8) { try TextList.passages(path: $0) } == expected)
+    let error = #expect(throws: PreferenceDataError.self) {
+      try withFile("texts.jsonl", lines.utf8) { try TextList(path: $0) }
+    }
+    #expect(error?.line == 1 && error?.reason.contains("conversation") == true)
+    #expect(throws: PreferenceDataError.self) {
+      try withFile("texts.jsonl", #"{"messages": [{"role": "user"}]}"#.utf8) {
+        try TextList.passages(path: $0)
+      }
+    }
+  }
+
   @Test(
     "records without a text, empty files and other names are refused, with the line",
     arguments: [

@@ -56,6 +56,26 @@ struct SmolLM2Tests {
     }
   }
 
+  @Test("conversations are written and tokenized as transformers does it with the model's own template")
+  func chat() throws {
+    let model = try Model(path: modelPath)
+    let tokenizer = try model.tokenizer()
+    let template = try model.chatTemplate()
+    #expect(template.format == .chatML)
+    let conversations = try Self.json("chat.json")["conversations"]?.elements ?? []
+    #expect(conversations.count == 10)
+    for conversation in conversations {
+      let messages = try (conversation["messages"]?.elements ?? []).map { turn in
+        let parts = turn.elements.compactMap(\.string)
+        return ChatMessage(try #require(ChatMessage.Role(rawValue: parts[0])), parts[1])
+      }
+      let text = try template.render(
+        messages, tokenizer.specialTexts, addsGenerationPrompt: conversation["prompted"]?.bool ?? false)
+      #expect(text == conversation["text"]?.string)
+      #expect(try tokenizer.encode(text, addSpecialTokens: false) == Self.ids(conversation["ids"]))
+    }
+  }
+
   @Test("mean embeddings agree in every block and text", arguments: ComputePrecision.allCases)
   func meanEmbeddings(_ precision: ComputePrecision) throws {
     try checkEmbeddings("embeddings", .mean, precision, blocks: Array(1...30))

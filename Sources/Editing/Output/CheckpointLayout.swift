@@ -170,7 +170,7 @@ struct CheckpointLayout {
     var generation = JSON.Members()
     for key in ["bos_token_id", "eos_token_id", "pad_token_id"] { generation[key] = config[key] }
     let json = tokenizer.huggingFaceJSON(
-      chatTemplate: model.chatTemplate, modelMaxLength: model.configuration.maximumPositions)
+      chatTemplate: model.chatTemplateText?.text, modelMaxLength: model.configuration.maximumPositions)
     return [
       .text(name: "config.json", JSON.object(config).serialized(pretty: true) + "\n"),
       .text(name: "generation_config.json", JSON.object(generation).serialized(pretty: true) + "\n"),

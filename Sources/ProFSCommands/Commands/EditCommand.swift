@@ -42,7 +42,7 @@ struct EditCommand: ParsableCommand {
     let (job, reading) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try FitJob(model, fit, compute)
     }
-    if !quiet { Console.message(job.summary) }
+    if !quiet { job.announce() }
     let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }

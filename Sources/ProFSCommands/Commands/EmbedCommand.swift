@@ -22,8 +22,12 @@ struct EmbedCommand: ParsableCommand {
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
-  @Option(help: ArgumentHelp("Texts: .txt, one a line, or .jsonl with text or prompt.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Texts: .txt, one a line, or .jsonl with text, prompt, or messages of a conversation.",
+      valueName: "file"))
   var texts: String
+  @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Safetensors file to write; must not exist.", valueName: "file")) var out: String
   @Option(help: "Which of a text's tokens are averaged.") var pooling: TextEmbedding.Pooling = .mean
   @Option(
@@ -43,11 +47,12 @@ struct EmbedCommand: ParsableCommand {
     try NewOutput.check(out)
     let opened = try Model(path: model)
     let configuration = opened.configuration
-    let tokenizer = try opened.tokenizer()
+    let tokenizer = try PassageTokenizer(opened, chatFormat: chat.chatFormat)
     let limit = min(maxTokens ?? configuration.maximumPositions, configuration.maximumPositions)
-    let ids = try TextList(path: texts).texts.map { try tokenizer.encode($0, limit: limit) }
+    let ids = try TextList.passages(path: texts).map { try tokenizer.encode($0, limit: limit) }
     let embedding = try TextEmbedding(
-      opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling, padding: tokenizer.eosID ?? 0)
+      opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling,
+      padding: tokenizer.tokenizer.eosID ?? 0)
     let file = try AtomicFile(out)
     var writer = try SafetensorsWriter(
       file.writer,

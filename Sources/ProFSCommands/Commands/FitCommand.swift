@@ -22,7 +22,7 @@ struct FitCommand: ParsableCommand {
     let quiet = output.quiet || output.json
     try NewOutput.check(out)
     let (job, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in try FitJob(model, fit, compute) }
-    if !quiet { Console.message(job.summary) }
+    if !quiet { job.announce() }
     let (subspace, seconds) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }

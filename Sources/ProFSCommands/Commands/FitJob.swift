@@ -12,6 +12,8 @@ struct FitJob {
   let recipe: EditRecipe
   /// Number of pairs.
   let pairs: Int
+  /// What the user should know of the pairs.
+  let notes: [String]
   /// The pairs packed for the pass.
   let fitting: SubspaceFitting
 
@@ -22,13 +24,20 @@ struct FitJob {
     model = try Model(path: path)
     context = compute.context(defaultPrecision: .forFitting)
     recipe = options.editRecipe(model)
-    let (chosen, rejected) = try options.tokenizedPairs(model)
-    pairs = chosen.count
-    fitting = try SubspaceFitting(model, context, recipe, chosen: chosen, rejected: rejected)
+    let sides = try options.tokenizedPairs(model)
+    pairs = sides.chosen.count
+    notes = sides.notes
+    fitting = try SubspaceFitting(model, context, recipe, chosen: sides.chosen, rejected: sides.rejected)
+  }
+
+  /// Says what is going to happen, and what the user should know of the pairs.
+  func announce() {
+    for note in notes { Console.message("note: " + note) }
+    Console.message(summary)
   }
 
   /// One line on what is going to happen.
-  var summary: String {
+  private var summary: String {
     let c = model.configuration
     return
       "\(model.family.name), \(c.blocks) blocks of width \(c.hidden); \(pairs) pairs, \(fitting.tokenCount) tokens; "

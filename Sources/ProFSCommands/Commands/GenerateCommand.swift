@@ -13,10 +13,16 @@ struct GenerateCommand: ParsableCommand {
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
-  @Option(help: ArgumentHelp("Prompts: .txt, one a line, or .jsonl with text or prompt.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Prompts: .txt, one a line, or .jsonl with text, prompt, or messages of a conversation.",
+      valueName: "file"))
   var prompts: String?
   @Option(help: ArgumentHelp("One prompt; may be given several times.", valueName: "text")) var prompt:
     [String] = []
+  @Flag(help: "Take each prompt for what a user says, and let the model answer in its chat format.")
+  var chat = false
+  @OptionGroup var chatOptions: ChatOptions
   @Option(help: ArgumentHelp("A second model to set beside the first.", valueName: "model")) var against:
     String?
   @Option(help: ArgumentHelp("Tokens to add.", valueName: "n")) var maxNewTokens = 20
@@ -41,10 +47,11 @@ struct GenerateCommand: ParsableCommand {
   }
 
   func run() throws {
-    let texts = try (prompts.map { try TextList(path: $0).texts } ?? []) + prompt
+    let passages = try (prompts.map { try TextList.passages(path: $0) } ?? []) + prompt.map { .text($0) }
+    let texts = passages.map(Self.shown)
     let context = compute.context(defaultPrecision: .f32)
-    let first = try continuations(of: texts, model, context)
-    let second = try against.map { try continuations(of: texts, $0, context) }
+    let first = try continuations(of: passages, model, context)
+    let second = try against.map { try continuations(of: passages, $0, context) }
     if output.json {
       var members: [(key: String, value: JSON)] = [("continuations", json(texts, first))]
       if let second { members.append(("against", json(texts, second))) }
@@ -67,12 +74,27 @@ struct GenerateCommand: ParsableCommand {
     let ids: [Int32]
   }
 
-  private func continuations(of texts: [String], _ path: String, _ context: ComputeContext) throws
+  /// What is printed as the prompt: a text itself, or the last message of a conversation.
+  private static func shown(_ passage: Passage) -> String {
+    switch passage {
+    case .text(let text): text
+    case .messages(let messages): messages.last?.content ?? ""
+    }
+  }
+
+  private func continuations(of passages: [Passage], _ path: String, _ context: ComputeContext) throws
     -> [Continuation]
   {
     let model = try Model(path: path)
-    let tokenizer = try model.tokenizer()
-    let ids = try texts.map { try tokenizer.encode($0) }
+    let passageTokenizer = try PassageTokenizer(model, chatFormat: chatOptions.chatFormat)
+    let tokenizer = passageTokenizer.tokenizer
+    let ids = try passages.map { passage in
+      var passage = passage
+      if chat, let text = passage.text {
+        passage = .messages([PreferenceData.ChatMessage(role: "user", content: text)])
+      }
+      return try passageTokenizer.encode(passage, addsGenerationPrompt: true)
+    }
     let options = Decoder.Options(
       maximumNewTokens: maxNewTokens, sampling: Sampling(temperature: temperature, topK: topK, topP: topP),
       stopTokens: model.stopTokens(tokenizer))

@@ -20,6 +20,7 @@ struct InspectCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The pairs the plan is for.", valueName: "file")) var pairs: String?
   @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
+  @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
   @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: Int?
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
@@ -44,17 +45,18 @@ struct InspectCommand: ParsableCommand {
   private func fitting(_ model: Model) throws -> SubspaceFitting {
     let context = compute.context(defaultPrecision: .forFitting)
     var options = FitOptions()
-    (options.columns, options.limit, options.rank) = (columns, limit, rank)
+    (options.columns, options.chat, options.limit, options.rank) = (columns, chat, limit, rank)
     (options.layers, options.maxTokens, options.recipe) = (layers, maxTokens, .paper)
-    let sides: (chosen: [[Int32]], rejected: [[Int32]])
+    var sides = FitOptions.TokenizedPairs()
     if let pairs {
       options.pairs = pairs
       sides = try options.tokenizedPairs(model)
+      if !output.quiet { sides.notes.forEach { Console.message("note: " + $0) } }
     } else {
       // Texts that share nothing, so that none of their tokens are saved.
       let vocabulary = Int32(clamping: model.configuration.vocabulary)
       let texts = (0..<1000).map { text in (0..<16).map { Int32(text * 16 + $0) % vocabulary } }
-      sides = (Array(texts[..<500]), Array(texts[500...]))
+      (sides.chosen, sides.rejected) = (Array(texts[..<500]), Array(texts[500...]))
       _ = try model.tokenizer()
     }
     return try SubspaceFitting(

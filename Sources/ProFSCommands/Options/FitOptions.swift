@@ -11,7 +11,7 @@ extension EditRecipe.Method: ExpressibleByArgument {}
 struct FitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Preference pairs: .jsonl, .json, .csv or .tsv, each also .gz, with prompt/chosen/rejected or chosen/rejected.",
+      "Preference pairs: .jsonl, .json, .csv or .tsv, each also .gz, with prompt/chosen/rejected or chosen/rejected; in JSON they can be lists of chat messages.",
       valueName: "file"))
   var pairs: String
 
@@ -19,6 +19,8 @@ struct FitOptions: ParsableArguments {
     help: ArgumentHelp(
       "Which columns hold the pairs, e.g. chosen=neutral1,rejected=toxic.", valueName: "names"))
   var columns: String?
+
+  @OptionGroup var chat: ChatOptions
 
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
   var limit: Int?
@@ -54,28 +56,49 @@ struct FitOptions: ParsableArguments {
     return recipe
   }
 
+  /// Pairs as tokens.
+  struct TokenizedPairs {
+    /// Each pair's preferred side.
+    var chosen: [[Int32]] = []
+    /// Each pair's other side.
+    var rejected: [[Int32]] = []
+    /// What the user should know of them.
+    var notes: [String] = []
+  }
+
   /// Reads the pairs and turns both sides into tokens.
-  func tokenizedPairs(_ model: Model) throws -> (chosen: [[Int32]], rejected: [[Int32]]) {
+  func tokenizedPairs(_ model: Model) throws -> TokenizedPairs {
+    var result = TokenizedPairs()
     let columns = try columns.map { try PreferenceColumns(parsing: $0) }
     let file = try PreferenceFile(path: pairs, columns: columns)
     if let line = file.identicalPairLines.first {
-      Console.message(
-        "note: \(file.identicalPairLines.count) pairs have two identical sides, the first on line \(line); "
+      result.notes.append(
+        "\(file.identicalPairLines.count) pairs have two identical sides, the first on line \(line); "
           + "they add nothing but to the mean")
     }
-    let tokenizer = try model.tokenizer()
-    var chosen: [[Int32]] = []
-    var rejected: [[Int32]] = []
-    for pair in file.pairs.prefix(limit ?? file.pairs.count) {
-      guard let good = pair.text(of: .chosen), let bad = pair.text(of: .rejected) else {
-        throw ModelError(
-          pairs,
-          "line \(pair.line) is a conversation; give the pairs as text, with the model's chat template applied"
-        )
-      }
-      chosen.append(try tokenizer.encode(good))
-      rejected.append(try tokenizer.encode(bad))
+    let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
+    let used = file.pairs.prefix(limit ?? file.pairs.count)
+    if used.contains(where: { $0.text(of: .chosen) == nil || $0.text(of: .rejected) == nil }) {
+      let format = try tokenizer.chatTemplate().format
+      result.notes.append("the pairs are conversations, written in the chat format \(format.rawValue)")
     }
-    return (chosen, rejected)
+    for pair in used {
+      func tokens(_ side: PreferenceSide) throws -> [Int32] {
+        do {
+          return try tokenizer.encode(pair.passage(of: side), limit: maxTokens)
+        } catch let error as TokenizationError {
+          throw PreferenceDataError(file: pairs, line: pair.line, reason: "\(side.rawValue): \(error)")
+        }
+      }
+      result.chosen.append(try tokens(.chosen))
+      result.rejected.append(try tokens(.rejected))
+    }
+    let same = zip(result.chosen, result.rejected).count { $0 == $1 && $0.count == maxTokens }
+    if same > 0 {
+      result.notes.append(
+        "\(same) pairs have the same \(maxTokens) tokens on both sides, where they are cut; raise --max-tokens"
+      )
+    }
+    return result
   }
 }

@@ -12,21 +12,37 @@ extension Model {
     }
   }
 
-  /// The text of the chat template, where the model has one.
-  package var chatTemplate: String? {
+  /// The text of the chat template and the file it stands in; `nil` where the model has none.
+  package var chatTemplateText: (text: String, source: String)? {
     switch source {
-    case .gguf(let file): return file["tokenizer.chat_template"]?.string
+    case .gguf(let file): return file["tokenizer.chat_template"]?.string.map { ($0, path) }
     case .folder, .torch:
-      func read(_ name: String) -> [UInt8]? {
-        try? FileSystem.readFile(FileSystem.join(path, name), limit: 64 << 20)
-      }
+      let file = FileSystem.join(path, "chat_template.jinja")
+      let config = FileSystem.join(path, "tokenizer_config.json")
+      func read(_ path: String) -> [UInt8]? { try? FileSystem.readFile(path, limit: 64 << 20) }
       // A file of its own comes before the one in the configuration, as in transformers.
-      if let bytes = read("chat_template.jinja") { return String(decoding: bytes, as: UTF8.self) }
-      let config = read("tokenizer_config.json").flatMap {
-        try? JSONDocument(parsing: $0, source: "tokenizer_config.json")
-      }
-      return config?.root["chat_template"]?.string
+      if let bytes = read(file) { return (String(decoding: bytes, as: UTF8.self), file) }
+      let template = read(config).flatMap { try? JSONDocument(parsing: $0, source: config) }?.root[
+        "chat_template"]
+      // Where there are several, each has a name.
+      let chosen = template?.elements.first { $0["name"]?.string == "default" }?["template"] ?? template
+      return chosen?.string.map { ($0, config) }
     }
+  }
+
+  /// How the model writes conversations: as its template does, or in `format` where one is given.
+  ///
+  /// - Throws: ``ModelError`` where it has no template, `TokenizationError` where that is not recognised; both offer the
+  ///   formats there are.
+  package func chatTemplate(_ format: ChatFormat? = nil) throws -> ChatTemplate {
+    if let format { return ChatTemplate(format) }
+    guard let (text, source) = chatTemplateText else {
+      throw ModelError(
+        path,
+        "there is no chat template to write conversations with; name a format with --chat-format: \(ChatFormat.names)"
+      )
+    }
+    return try ChatTemplate(text: text, source: source)
   }
 
   /// The tokens that end a text.

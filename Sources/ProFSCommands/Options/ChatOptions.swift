@@ -1,0 +1,12 @@
+internal import ArgumentParser
+internal import Tokenization
+
+extension ChatFormat: ExpressibleByArgument {}
+
+/// How conversations are written; shared by every command that reads some.
+struct ChatOptions: ParsableArguments {
+  @Option(
+    help: "How conversations are written, where the model has no chat template or one that is not recognised."
+  )
+  var chatFormat: ChatFormat?
+}
