@@ -35,6 +35,18 @@ struct ChatTemplateTests {
     }
   }
 
+  @Test("A template of any size is looked through in little time", .timeLimit(.minutes(1)))
+  func hostile() throws {
+    let start = #"'<|im_start|>system\n"#
+    let many = String(repeating: start, count: (1 << 20) / start.utf8.count - 2)
+    for text in ["<|im_end|>" + many, many + "<|im_end|>", String(many.dropLast(4000)) + "<|im_end|>"] {
+      #expect(try ChatTemplate(text: text, source: "model").format == .chatML)
+    }
+    #expect(throws: TokenizationError.self) {
+      try ChatTemplate(text: many + many + "<|im_end|>", source: "model")
+    }
+  }
+
   @Test(
     "A template that is not recognised, or writes more than is known of its format, offers the formats by name",
     arguments: [

@@ -110,6 +110,14 @@ struct ModelOpeningTests {
     #expect(try Model(path: copy.path).family.name == "Llama")
   }
 
+  @Test("more blocks than any model has are refused before anything is made for each")
+  func countlessBlocks() throws {
+    let copy = try ModelCopy("mistral")
+    try copy.configure(["num_hidden_layers": .int(1 << 28)])
+    let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    #expect(error?.reason.contains("268435456 blocks") ?? false)
+  }
+
   @Test("quantisation is also known by the tensors' names")
   func quantisedNames() throws {
     for (suffix, method) in [(".qweight", "GPTQ"), (".SCB", "bitsandbytes"), (".weight_scale_inv", "fp8")] {

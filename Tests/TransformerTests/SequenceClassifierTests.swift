@@ -113,6 +113,7 @@ struct SequenceClassifierTests {
       (["id2label": ["0": "calm", "1": 7]], ["\"id2label\"", "7"]),
       (["id2label": "calm"], ["\"id2label\"", "\"calm\""]),
       (["id2label": [:]], ["\"id2label\""]),
+      (["id2label": .null, "num_labels": .int(1 << 28)], ["\"num_labels\" is 268435456"]),
       (["problem_type": "guess"], ["\"problem_type\"", "\"guess\"", "multi_label_classification"]),
       (["is_decoder": true], ["\"is_decoder\""]),
       (["position_embedding_type": "relative_key"], ["\"position_embedding_type\"", "absolute"]),

@@ -3,6 +3,9 @@
 /// Chat templates are programs in Jinja. They are not run: format and habits are recognised from the template's text.
 /// Tools are never written, and a date that a template would take from the clock is the one it falls back to.
 package struct ChatTemplate: Sendable {
+  /// Bytes beyond which a text is no template.
+  private static let lengthLimit = 1 << 20
+
   /// The format.
   package let format: ChatFormat
   /// Whether BOS comes first; Llama 2 writes it before every question.
@@ -40,7 +43,7 @@ package struct ChatTemplate: Sendable {
         source: source, keyPath: "chat_template",
         reason: "\(reason); name the closest with --chat-format: \(ChatFormat.names)")
     }
-    guard let format = ChatFormat(writtenBy: template) else {
+    guard text.utf8.count <= Self.lengthLimit, let format = ChatFormat(writtenBy: template) else {
       throw refusal("the chat template is not of a known format")
     }
     for mark in ["<think>", "[SYSTEM_PROMPT]"] where template.contains(mark) {

@@ -1,26 +1,42 @@
 /// The text of a Jinja template, to be searched for what it writes.
 struct TemplateText {
   private let bytes: [UInt8]
+  /// Bytes that a literal has at most, so that the time for a search grows with the template alone.
+  private static let literalLimit = 4096
 
   /// The template in `text`.
   init(_ text: String) { bytes = Array(text.utf8) }
 
   /// Whether `part` occurs.
-  func contains(_ part: String) -> Bool { bytes.firstRange(of: Array(part.utf8)) != nil }
+  func contains(_ part: String) -> Bool { firstIndex(of: Array(part.utf8), from: 0) != nil }
+
+  /// Where `part` first occurs at or behind `start`.
+  private func firstIndex(of part: [UInt8], from start: Int) -> Int? {
+    guard let first = part.first, bytes.count - start >= part.count else { return nil }
+    return (start...bytes.count - part.count).first { index in
+      bytes[index] == first && part.indices.allSatisfy { bytes[index + $0] == part[$0] }
+    }
+  }
 
   /// What stands between the first occurrence of `start` and the next of `end`, where that is all literal text: no
   /// quotation mark closes it and no expression interrupts it.
   ///
   /// Escapes are resolved as in a Jinja string, so `\n` may be written as such.
   func literal(after start: String, until end: String) -> String? {
-    var rest = bytes[...]
-    while let opening = rest.firstRange(of: Array(start.utf8)) {
-      rest = rest[opening.upperBound...]
-      guard let closing = rest.firstRange(of: Array(end.utf8)) else { return nil }
-      let found = rest[..<closing.lowerBound]
-      let quotes = bytes[..<opening.lowerBound].last.flatMap { "'\"".utf8.contains($0) ? $0 : nil }
-      let isLiteral = quotes.map { !found.contains($0) } ?? (found.firstIndex(of: UInt8(ascii: "{")) == nil)
-      if isLiteral, !found.isEmpty { return Self.resolved(found) }
+    let (start, end) = (Array(start.utf8), Array(end.utf8))
+    var (opening, closing) = (firstIndex(of: start, from: 0), 0)
+    while let index = opening {
+      let first = index + start.count
+      if closing < first {
+        guard let next = firstIndex(of: end, from: first) else { return nil }
+        closing = next
+      }
+      if (1...Self.literalLimit).contains(closing - first) {
+        let found = bytes[first..<closing]
+        let quote = bytes[..<index].last.flatMap { "'\"".utf8.contains($0) ? $0 : nil }
+        if !found.contains(quote ?? UInt8(ascii: "{")) { return Self.resolved(found) }
+      }
+      opening = firstIndex(of: start, from: first)
     }
     return nil
   }

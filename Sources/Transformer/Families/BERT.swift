@@ -90,7 +90,11 @@ extension ConfigReader {
   /// The names of a classification head's labels: `id2label`, or as many as `num_labels` says, or two.
   private func labels() throws -> [String] {
     guard let names = self["id2label"] else {
-      return (0..<(try count("num_labels", default: 2))).map { "LABEL_\($0)" }
+      let labels = try count("num_labels", default: 2)
+      guard labels <= 1 << 16 else {
+        throw ModelError(path, "\"num_labels\" is \(labels), more than any classifier has")
+      }
+      return (0..<labels).map { "LABEL_\($0)" }
     }
     guard names.kind == .object, names.count > 0 else {
       throw ModelError(

@@ -106,6 +106,7 @@ package struct ConfigReader {
     -> [Int?]
   {
     guard let window else { return [] }
+    guard blocks <= 1 << 16 else { throw ModelError(path, "\(blocks) blocks are more than any model has") }
     guard let types = self["layer_types"] else { return (1...blocks).map { isSliding($0) ? window : nil } }
     guard types.count == blocks else {
       throw ModelError(path, "\"layer_types\" must name all \(blocks) blocks, found \(types.count)")
