@@ -7,7 +7,7 @@ Scripts/install-dependencies.sh
 Scripts/fixtures/venv.sh
 Scripts/fetch-models.py smollm2 minilm
 # Modules and tools that live beside the generators.
-tools=" smollm2 smollm2_folder compare_edit tokenizer_check precision_angles zeroshot zeroshot_compare "
+tools=" smollm2 smollm2_folder compare_edit compare_gguf tokenizer_check precision_angles zeroshot zeroshot_compare "
 for script in Scripts/fixtures/*.py; do
   name=$(basename "$script" .py)
   [[ $tools == *" $name "* ]] && continue

@@ -1,3 +1,4 @@
+internal import Kernels
 internal import Storage
 internal import Transformer
 
@@ -48,7 +49,10 @@ struct ModelCard {
   }
 
   private var verbatimNote: String {
-    if case .gguf = model.source { return ", converted from GGUF to bf16" }
-    return ", byte for byte"
+    switch model.source {
+    case .folder: ", byte for byte"
+    case .torch: ", element for element, in safetensors"
+    case .gguf: ", converted from GGUF to \(CheckpointLayout.convertedType(model).name)"
+    }
   }
 }

@@ -59,7 +59,8 @@ public struct Verification: Sendable {
       Check(
         claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
         finding: wrong.map { "\"\($0)\" differs" } ?? "\(receipt.tensors.count) tensors"))
-    checks.append(try Self.residualCheck(receipt, edited, subspace))
+    let layout = try Model.family(ofFolder: path).weightLayout
+    checks.append(try Self.residualCheck(receipt, edited, subspace, layout))
     if let base {
       checks += try Self.checks(receipt, subspace, base) { bytes in
         completed += bytes
@@ -96,7 +97,7 @@ public struct Verification: Sendable {
 
   /// ‖V W′‖ / ‖W′‖ is what rounding leaves, for every edited tensor (for full strength).
   private static func residualCheck(
-    _ receipt: Receipt, _ edited: SafetensorsFolder, _ subspace: EditSubspace
+    _ receipt: Receipt, _ edited: SafetensorsFolder, _ subspace: EditSubspace, _ layout: WeightLayout
   ) throws -> Check {
     let claim = "nothing is written into the subspace any more: ‖V W′‖ / ‖W′‖"
     guard receipt.strength == 1 else {
@@ -112,7 +113,7 @@ public struct Verification: Sendable {
         return Check(claim: claim, holds: false, finding: "the subspace has no block \(edit.block)")
       }
       var rest = try WeightCoefficients(
-        directions, shape: WeightShape(entry.shape, writingTo: directions.hidden))
+        directions, shape: WeightShape(entry.shape, layout))
       let values = try edited.tensors.floats(entry)
       try rest.add(values.span, rows: 0..<entry.rowCount)
       largest = max(largest, rest.relativeNorm)

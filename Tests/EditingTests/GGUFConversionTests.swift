@@ -13,7 +13,7 @@ import Transformer
 @Suite struct GGUFConversionTests {
   private static let goldens = PaperGoldens.all[1]
   private static let file = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "Fixtures/llama-untied.gguf").path
+    .deletingLastPathComponent().appending(path: "TransformerTests/Fixtures/gguf/llama-untied.gguf").path
 
   @Test("The folder holds the checkpoint that the file was made of, but for the edited tensors")
   func checkpoint() throws {

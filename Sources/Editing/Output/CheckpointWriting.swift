@@ -32,7 +32,9 @@ extension CheckpointLayout {
             writer, tensors: file.tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) },
             metadata: [("format", "pt")])
         }
-      for tensor in file.tensors {
+      // The file's order, in which wide elements come first where the header is a new one.
+      let byName = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
+      for tensor in output.tensors.compactMap({ byName[$0.name] }) {
         records.append(
           try record(tensor, model, file.name) { bytes in
             try output.append(bytes, to: tensor.name)

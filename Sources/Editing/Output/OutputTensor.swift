@@ -13,6 +13,8 @@ struct OutputTensor {
     let subspace: BlockSubspace
     /// The share of it that is removed.
     let strength: Double
+    /// How the output stores the matrix.
+    let layout: WeightLayout
   }
 
   /// Its name in the output.
@@ -23,8 +25,8 @@ struct OutputTensor {
   let shape: [Int]
   /// Where its values come from.
   let source: TensorEntry
-  /// Size of the heads whose halves the source holds interleaved; `nil` where rows stay where they are.
-  var interleavedHead: Int?
+  /// Where the output's rows stand in the source.
+  var rearrangement = Rearrangement.none
   /// What the source's values have added that the output's do not.
   var sourceOffset: Float = 0
   var edit: Edit?
@@ -60,7 +62,7 @@ struct OutputTensor {
   }
 
   /// Whether the bytes are those of the source.
-  var isVerbatim: Bool { edit == nil && type == source.type && interleavedHead == nil && sourceOffset == 0 }
+  var isVerbatim: Bool { edit == nil && type == source.type && rearrangement == .none && sourceOffset == 0 }
 
   /// Gives the tensor's bytes to `sink`, piece by piece.
   ///
@@ -88,7 +90,7 @@ struct OutputTensor {
   private func emit(
     _ edit: Edit, from store: TensorStore, _ sink: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> EditMeasure {
-    let weight = WeightShape(shape, writingTo: edit.subspace.hidden)
+    let weight = WeightShape(shape, edit.layout)
     var projection = try WeightProjection(removing: edit.subspace, from: weight, strength: edit.strength)
     var before = Digest()
     try forEachPiece(store) { values, rows in
@@ -115,35 +117,36 @@ struct OutputTensor {
       relativeChange: projection.relativeChange)
   }
 
-  /// Lends the source's values in f32, in the output's order of rows.
+  /// Lends the output's values in f32, some rows at a time.
   private func forEachPiece(
     _ store: TensorStore, _ body: (_ values: inout [Float], _ rows: Range<Int>) throws -> Void
   ) throws {
-    let width = source.rowElements
-    // Whole heads, so that reordering stays within a piece.
-    let unit = interleavedHead ?? 1
-    let rowsAtOnce = max(1, Self.pieceElements / max(1, width * unit)) * unit
-    var values = [Float](repeating: 0, count: min(rowsAtOnce, source.rowCount) * width)
-    var reordered = interleavedHead == nil ? [] : values
-    for first in stride(from: 0, to: source.rowCount, by: rowsAtOnce) {
-      let rows = first..<min(first + rowsAtOnce, source.rowCount)
+    let rowCount = shape.first ?? 1
+    let width = shape.dropFirst().reduce(1, *)
+    let rowsAtOnce = max(1, Self.pieceElements / max(1, width))
+    var values = [Float](repeating: 0, count: min(rowsAtOnce, rowCount) * width)
+    // A column is spread over the whole matrix.
+    let columns = rearrangement == .transposed ? try store.floats(source) : []
+    for first in stride(from: 0, to: rowCount, by: rowsAtOnce) {
+      let rows = first..<min(first + rowsAtOnce, rowCount)
       values.removeLast(values.count - rows.count * width)
       try values.withUnsafeMutableBufferPointer { buffer in
-        if let base = buffer.baseAddress { try store.widen(source, rows: rows, to: base) }
+        guard let base = buffer.baseAddress else { return }
+        switch rearrangement {
+        case .none: try store.widen(source, rows: rows, to: base)
+        case .transposed:
+          for (index, row) in rows.enumerated() {
+            for column in 0..<width { base[index * width + column] = columns[column * rowCount + row] }
+          }
+        case .interleavedHalves, .fusedBlocks:
+          for (index, row) in rows.enumerated() {
+            let from = rearrangement.sourceRow(row)
+            try store.widen(source, rows: from..<from + 1, to: base + index * width)
+          }
+        }
         if sourceOffset != 0 { for index in buffer.indices { buffer[index] -= sourceOffset } }
       }
-      if let head = interleavedHead {
-        reordered.removeLast(reordered.count - values.count)
-        for row in rows.indices.map({ $0 - first }) {
-          let (start, index) = (row / head * head, row % head)
-          let from = start + (index < head / 2 ? 2 * index : 2 * (index - head / 2) + 1)
-          reordered.replaceSubrange(
-            row * width..<(row + 1) * width, with: values[from * width..<(from + 1) * width])
-        }
-        try body(&reordered, rows)
-      } else {
-        try body(&values, rows)
-      }
+      try body(&values, rows)
     }
   }
 
@@ -173,13 +176,21 @@ struct OutputTensor {
 }
 
 extension WeightShape {
-  /// The shape of a stored MLP-value matrix, by which of its sides is as wide as the residual stream it writes to;
-  /// `[outputs, inputs]` where both are.
-  init(_ shape: [Int], writingTo hidden: Int) {
-    if shape[0] == hidden {
-      self.init(layout: .outputsByInputs, outputs: shape[0], inputs: shape[1])
-    } else {
-      self.init(layout: .inputsByOutputs, outputs: shape[1], inputs: shape[0])
+  /// The shape of a stored MLP-value matrix.
+  init(_ shape: [Int], _ layout: WeightLayout) {
+    switch layout {
+    case .outputsByInputs: self.init(layout: layout, outputs: shape[0], inputs: shape[1])
+    case .inputsByOutputs: self.init(layout: layout, outputs: shape[1], inputs: shape[0])
+    }
+  }
+}
+
+extension ModelFamily {
+  /// How the family's checkpoints store the matrices that are edited.
+  var weightLayout: WeightLayout {
+    switch linearLayout {
+    case .outputMajor: .outputsByInputs
+    case .inputMajor: .inputsByOutputs
     }
   }
 }

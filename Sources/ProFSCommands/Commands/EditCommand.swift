@@ -16,8 +16,8 @@ struct EditCommand: ParsableCommand {
         profs edit model/ --pairs pairs.jsonl --out edited/
         profs edit model.gguf --pairs p.tsv --columns chosen=neutral1,rejected=toxic --out edited/
 
-      The output has the files of the input, its receipt profs.json, and a model card. A GGUF becomes a Hugging Face \
-      folder in bf16.
+      The output has the files of the input, its receipt profs.json, and a model card. Torch's .bin files become \
+      safetensors. A GGUF becomes a Hugging Face folder: in f16 or f32 where its MLP-value matrices are, else in bf16.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")

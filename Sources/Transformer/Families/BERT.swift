@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Kernels
 internal import Storage
 
@@ -13,7 +14,36 @@ extension ModelFamily {
       .classifier: "classifier.weight",
     ]) { $1 },
     prefix: "bert.",
-    configuration: { try $0.bertLike(offset: 0) })
+    configuration: { try $0.bertLike(offset: 0) },
+    // RoBERTa's files are such ones too, with the first rows of the positions left out.
+    gguf: GGUFNames(
+      architecture: "bert",
+      tensorNames: [
+        .tokenEmbedding: "token_embd.weight",
+        .positionEmbedding: "position_embd.weight",
+        .segmentEmbedding: "token_types.weight",
+        .embeddingNorm: "token_embd_norm.weight",
+        .query: "blk.{}.attn_q.weight",
+        .key: "blk.{}.attn_k.weight",
+        .value: "blk.{}.attn_v.weight",
+        .attentionOutput: "blk.{}.attn_output.weight",
+        .attentionNorm: "blk.{}.attn_output_norm.weight",
+        .mlpUp: "blk.{}.ffn_up.weight",
+        .mlpValue: "blk.{}.ffn_down.weight",
+        .mlpNorm: "blk.{}.layer_output_norm.weight",
+      ],
+      values: [
+        ("hidden_size", "embedding_length"), ("intermediate_size", "feed_forward_length"),
+        ("num_hidden_layers", "block_count"), ("num_attention_heads", "attention.head_count"),
+        ("max_position_embeddings", "context_length"), ("layer_norm_eps", "attention.layer_norm_epsilon"),
+      ],
+      fixedConfig: [("architectures", ["BertModel"]), ("model_type", "bert"), ("hidden_act", "gelu")],
+      isCausal: false,
+      complete: { file, config in
+        if let kinds = file.file.tensors["token_types.weight"]?.shape.first {
+          config["type_vocab_size"] = .int(kinds)
+        }
+      }))
 
   /// RoBERTa: BERT with positions counted from behind the padding token's id, and a classification head of its own.
   package static let roberta = ModelFamily(

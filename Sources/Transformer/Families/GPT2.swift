@@ -58,7 +58,7 @@ extension ModelFamily {
         .mlpUp: "blk.{}.ffn_up.weight",
         .mlpValue: "blk.{}.ffn_down.weight",
       ],
-      numbers: [
+      values: [
         ("n_embd", "embedding_length"), ("n_inner", "feed_forward_length"), ("n_layer", "block_count"),
         ("n_head", "attention.head_count"), ("n_positions", "context_length"),
         ("layer_norm_epsilon", "attention.layer_norm_epsilon"),

@@ -1,4 +1,5 @@
 internal import Kernels
+internal import Storage
 
 extension ModelFamily {
   /// GPT-NeoX and Pythia: attention and MLP side by side behind a norm each, rotary embedding of part of each head, and
@@ -41,5 +42,35 @@ extension ModelFamily {
       configuration.rotary = try config.rotary(
         headDimension: configuration.headDimension, fraction: 0.25, baseKey: "rotary_emb_base")
       return configuration
-    })
+    },
+    gguf: GGUFNames(
+      architecture: "gptneox",
+      tensorNames: [
+        .tokenEmbedding: "token_embd.weight",
+        .finalNorm: "output_norm.weight",
+        .outputHead: "output.weight",
+        .attentionNorm: "blk.{}.attn_norm.weight",
+        .queryKeyValue: "blk.{}.attn_qkv.weight",
+        .attentionOutput: "blk.{}.attn_output.weight",
+        .mlpNorm: "blk.{}.ffn_norm.weight",
+        .mlpUp: "blk.{}.ffn_up.weight",
+        .mlpValue: "blk.{}.ffn_down.weight",
+      ],
+      values: [
+        ("hidden_size", "embedding_length"), ("intermediate_size", "feed_forward_length"),
+        ("num_hidden_layers", "block_count"), ("num_attention_heads", "attention.head_count"),
+        ("max_position_embeddings", "context_length"), ("layer_norm_eps", "attention.layer_norm_epsilon"),
+        ("rotary_emb_base", "rope.freq_base"), ("use_parallel_residual", "use_parallel_residual"),
+        ("vocab_size", "vocab_size"),
+      ],
+      fixedConfig: [
+        ("architectures", ["GPTNeoXForCausalLM"]), ("model_type", "gpt_neox"), ("hidden_act", "gelu"),
+      ],
+      fusedOrder: .blocks,
+      rotaryFractionKey: "rotary_pct",
+      complete: { file, config in
+        // All of a head turns where the file does not say otherwise.
+        config["rotary_pct"] = config["rotary_pct"] ?? 1.0
+        config["attention_bias"] = .bool(file.has("blk.0.attn_qkv.bias"))
+      }))
 }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Kernels
 internal import Storage
 
@@ -10,7 +11,7 @@ extension ModelFamily {
     tensorNames: commonTensorNames,
     configuration: { try $0.gemmaLike(keyValueHeads: 16) },
     gguf: GGUFNames(
-      architecture: "gemma", tensorNames: commonGGUFNames, numbers: commonGGUFNumbers,
+      architecture: "gemma", tensorNames: commonGGUFNames, values: commonGGUFValues,
       fixedConfig: [
         ("architectures", ["GemmaForCausalLM"]), ("model_type", "gemma"), ("hidden_act", "gelu_pytorch_tanh"),
         ("hidden_activation", "gelu_pytorch_tanh"),
@@ -35,16 +36,18 @@ extension ModelFamily {
     },
     gguf: GGUFNames(
       architecture: "gemma2", tensorNames: sandwichGGUFNames,
-      numbers: commonGGUFNumbers + [
+      values: commonGGUFValues + [
         ("sliding_window", "attention.sliding_window"), ("attn_logit_softcapping", "attn_logit_softcapping"),
         ("final_logit_softcapping", "final_logit_softcapping"),
+        ("query_pre_attn_scalar", "attention.key_length"),
       ],
       fixedConfig: [
         ("architectures", ["Gemma2ForCausalLM"]), ("model_type", "gemma2"),
         ("hidden_activation", "gelu_pytorch_tanh"),
         ("hidden_act", "gelu_pytorch_tanh"),
       ],
-      addsNormOffset: true))
+      addsNormOffset: true,
+      complete: { file, config in scaleQueries(ofModelWithBlocks: 46, file, &config) }))
 
   /// Gemma 3: as Gemma 2 without bounds, with a norm of each query and key head, and five blocks with a window and a
   /// smaller rotary base to one without.
@@ -85,15 +88,53 @@ extension ModelFamily {
       tensorNames: sandwichGGUFNames.merging([
         .queryNorm: "blk.{}.attn_q_norm.weight", .keyNorm: "blk.{}.attn_k_norm.weight",
       ]) { $1 },
-      numbers: commonGGUFNumbers + [
+      values: commonGGUFValues + [
         ("sliding_window", "attention.sliding_window"), ("query_pre_attn_scalar", "attention.key_length"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+        ("rope_local_base_freq", "rope.freq_base_swa"),
       ],
       fixedConfig: [
         ("architectures", ["Gemma3ForCausalLM"]), ("model_type", "gemma3_text"),
         ("hidden_activation", "gelu_pytorch_tanh"), ("rope_local_base_freq", 10_000.0),
-        ("sliding_window_pattern", 6),
       ],
-      addsNormOffset: true))
+      addsNormOffset: true,
+      complete: { file, config in
+        scaleQueries(ofModelWithBlocks: 62, file, &config)
+        let blocks = try windowedBlocks(file)
+        config["layer_types"] = .array(blocks.map { $0 ? "sliding_attention" : "full_attention" })
+        if !blocks.contains(true) { config["sliding_window"] = .null }
+      }))
+
+  /// Corrects the scale of the queries of the largest model, which files do not state: llama.cpp knows it by its number
+  /// of blocks.
+  private static func scaleQueries(
+    ofModelWithBlocks blocks: Int, _ file: GGUFDescription, _ config: inout JSON.Members
+  ) {
+    guard file["block_count"]?.int == blocks, let hidden = file["embedding_length"]?.int,
+      let heads = file["attention.head_count"]?.int, heads > 0
+    else { return }
+    config["query_pre_attn_scalar"] = .int(hidden / heads)
+  }
+
+  /// Which blocks have the window: all but every sixth, or every n-th, or those that the file lists.
+  private static func windowedBlocks(_ file: GGUFDescription) throws -> [Bool] {
+    let blocks = max(0, min(file["block_count"]?.int ?? 0, 1 << 16))
+    let key = "attention.sliding_window_pattern"
+    let isWindowed: [Bool]
+    if (file["attention.sliding_window"]?.int ?? 0) == 0 {
+      isWindowed = Array(repeating: false, count: blocks)
+    } else if let array = file[key]?.array {
+      isWindowed = array.bools ?? array.ints?.map { $0 != 0 } ?? []
+    } else {
+      let period = file[key]?.int ?? 6
+      isWindowed = (1...max(1, blocks)).map { period <= 0 || $0 % period != 0 }
+    }
+    guard isWindowed.count == blocks else {
+      throw file.fault(
+        key, "must be a number, or say of each of the \(blocks) blocks whether it has a window")
+    }
+    return isWindowed
+  }
 
   private static let sandwichTensorNames = commonTensorNames.merging([
     .postAttentionNorm: "model.layers.{}.post_attention_layernorm.weight",

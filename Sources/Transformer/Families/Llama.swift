@@ -22,15 +22,18 @@ extension ModelFamily {
     gguf: GGUFNames(
       architecture: "llama",
       tensorNames: commonGGUFNames,
-      numbers: commonGGUFNumbers,
+      values: commonGGUFValues,
       fixedConfig: [
         ("architectures", ["LlamaForCausalLM"]), ("model_type", "llama"), ("hidden_act", "silu"),
-        ("attention_bias", false), ("mlp_bias", false),
       ],
-      interleavedRoles: [.query, .key]))
+      interleavedRoles: [.query, .key],
+      complete: { file, config in
+        config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
+        config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
+      }))
 
-  /// The numbers that GGUF files of pre-norm, RMS-norm, rotary families state.
-  package static let commonGGUFNumbers: [(key: String, gguf: String)] = [
+  /// What GGUF files of pre-norm, RMS-norm, rotary families state of themselves.
+  package static let commonGGUFValues: [(key: String, gguf: String)] = [
     ("hidden_size", "embedding_length"),
     ("intermediate_size", "feed_forward_length"),
     ("num_hidden_layers", "block_count"),

@@ -1,3 +1,5 @@
+internal import Storage
+
 extension ModelFamily {
   /// Mistral 7B and its descendants: Llama with a sliding window in every block, where the file states one.
   package static let mistral = ModelFamily(
@@ -10,5 +12,13 @@ extension ModelFamily {
       let window = config.isNull("sliding_window") ? nil : try config.count("sliding_window", default: 4096)
       configuration.windows = try config.windows(window, blocks: configuration.blocks) { _ in true }
       return configuration
-    })
+    },
+    // Files of Mistral 7B and its like are of Llama's architecture; this one is Mistral Small 3.1's.
+    gguf: GGUFNames(
+      architecture: "mistral3", tensorNames: commonGGUFNames, values: commonGGUFValues,
+      fixedConfig: [
+        ("architectures", ["MistralForCausalLM"]), ("model_type", "mistral"), ("hidden_act", "silu"),
+        ("sliding_window", nil),
+      ],
+      interleavedRoles: [.query, .key]))
 }

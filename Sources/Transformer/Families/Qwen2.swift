@@ -15,7 +15,7 @@ extension ModelFamily {
     gguf: GGUFNames(
       architecture: "qwen2",
       tensorNames: commonGGUFNames,
-      numbers: commonGGUFNumbers,
+      values: commonGGUFValues,
       fixedConfig: [
         ("architectures", ["Qwen2ForCausalLM"]), ("model_type", "qwen2"), ("hidden_act", "silu"),
         ("use_sliding_window", false),
@@ -40,7 +40,7 @@ extension ModelFamily {
       tensorNames: commonGGUFNames.merging([
         .queryNorm: "blk.{}.attn_q_norm.weight", .keyNorm: "blk.{}.attn_k_norm.weight",
       ]) { $1 },
-      numbers: commonGGUFNumbers,
+      values: commonGGUFValues,
       fixedConfig: [
         ("architectures", ["Qwen3ForCausalLM"]), ("model_type", "qwen3"), ("hidden_act", "silu"),
         ("use_sliding_window", false),

@@ -4,19 +4,9 @@ internal import Storage
 extension Model {
   /// Opens a Hugging Face folder: `config.json` and safetensors, single or sharded.
   static func openFolder(_ path: String) throws -> Opened {
-    let configPath = path + "/config.json"
-    let bytes: [UInt8]
-    do {
-      bytes = try FileSystem.readFile(configPath, limit: 16 << 20)
-    } catch {
-      throw ModelError(
-        path,
-        "this is not a model: give a folder with config.json and safetensors, or a .gguf file (\(error))")
-    }
-    let document = try JSONDocument(parsing: bytes, source: configPath)
-    // A text model inside a multimodal one has its configuration under a key of its own.
-    let isNested = document.root["text_config"] != nil
-    let root = document.root["text_config"] ?? document.root
+    let configPath = configPath(path)
+    let document = try readConfig(path)
+    let root = textConfig(document)
     try UnsupportedFeatures.refuseExperts(root, configPath)
     let family = try family(of: root, path: configPath)
     for part in [document.root, root] { try UnsupportedFeatures.refuseQuantised(part, configPath) }
@@ -24,13 +14,40 @@ extension Model {
     try UnsupportedFeatures.refuseQuantised(tensors, path)
     let prefix = try namePrefix(of: family, in: tensors, configPath)
     var config = JSON(root)
-    if isNested, case .object(var members) = config, let tied = document.root["tie_word_embeddings"] {
+    if document.root["text_config"] != nil, case .object(var members) = config,
+      let tied = document.root["tie_word_embeddings"]
+    {
       members["tie_word_embeddings"] = members["tie_word_embeddings"] ?? JSON(tied)
       config = .object(members)
     }
     return Opened(
       source: source, family: family, config: config, configPath: configPath, tensors: tensors,
       namePrefix: prefix)
+  }
+
+  /// The family that the `config.json` of a folder names; nothing else is looked at.
+  package static func family(ofFolder path: String) throws -> ModelFamily {
+    try family(of: textConfig(try readConfig(path)), path: configPath(path))
+  }
+
+  private static func configPath(_ folder: String) -> String { FileSystem.join(folder, "config.json") }
+
+  private static func readConfig(_ folder: String) throws -> JSONDocument {
+    let path = configPath(folder)
+    let bytes: [UInt8]
+    do {
+      bytes = try FileSystem.readFile(path, limit: 16 << 20)
+    } catch {
+      throw ModelError(
+        folder,
+        "this is not a model: give a folder with config.json and safetensors, or a .gguf file (\(error))")
+    }
+    return try JSONDocument(parsing: bytes, source: path)
+  }
+
+  /// A text model inside a multimodal one has its configuration under a key of its own.
+  private static func textConfig(_ document: JSONDocument) -> JSONValue {
+    document.root["text_config"] ?? document.root
   }
 
   /// Opens the weights: safetensors, or torch's files where there are only those.

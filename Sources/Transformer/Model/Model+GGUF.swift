@@ -23,41 +23,24 @@ extension Model {
         "architecture \"\(architecture)\" is not supported; supported: "
           + ModelFamily.all.compactMap(\.gguf?.architecture).joined(separator: ", "))
     }
-    let scaling = "\(architecture).rope.scaling.type"
-    if let type = file[scaling]?.string, type != "none" {
-      throw ModelError(
-        path,
-        "metadata key \"\(scaling)\" is \"\(type.prefix(40))\": scaled rotary embedding is not supported from GGUF; "
-          + "use the Hugging Face folder")
-    }
-    guard file.tensors["rope_freqs.weight"] == nil else {
-      throw ModelError(
-        path,
-        "tensor \"rope_freqs.weight\" scales the rotary frequencies, which is not supported from GGUF; "
-          + "use the Hugging Face folder")
-    }
+    let description = GGUFDescription(file: file, path: path, architecture: architecture)
+    try description.refuseUnsupported(names)
 
-    var members = names.fixedConfig
-    for (key, gguf) in names.numbers {
-      guard let value = file["\(architecture).\(gguf)"] else { continue }
-      if let number = value.int {
-        members.append((key, .int(number)))
-      } else if let number = value.double {
-        members.append((key, .double(number)))
-      } else {
-        throw ModelError(path, "metadata key \"\(architecture).\(gguf)\" must be one number")
-      }
+    var members = JSON.Members(names.fixedConfig)
+    for (key, gguf) in names.values {
+      if let member = try description.member(gguf) { members[key] = member }
     }
     // The vocabulary's size is stated or follows from the embedding.
     let embedding = names.tensorNames[.tokenEmbedding].flatMap { file.tensors[$0] }
-    if !members.contains(where: { $0.key == "vocab_size" }), let rows = embedding?.shape.first {
-      members.append(("vocab_size", .int(rows)))
-    }
+    if members["vocab_size"] == nil, let rows = embedding?.shape.first { members["vocab_size"] = .int(rows) }
     for (key, gguf) in [("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")] {
-      if let id = file["tokenizer.ggml.\(gguf)_token_id"]?.int { members.append((key, .int(id))) }
+      if let id = file["tokenizer.ggml.\(gguf)_token_id"]?.int { members[key] = .int(id) }
     }
-    let tied = names.tensorNames[.outputHead].map { file.tensors[$0] == nil } ?? false
-    members.append(("tie_word_embeddings", .bool(tied)))
+    members["rope_scaling"] = try description.ropeScaling()
+    members[names.rotaryFractionKey] = description.rotaryFraction.map(JSON.double)
+    members["tie_word_embeddings"] = .bool(
+      names.tensorNames[.outputHead].map { !description.has($0) } ?? false)
+    try names.complete(description, &members)
     return Opened(
       source: .gguf(file), family: family, config: .object(members), configPath: path, tensors: file.tensors,
       namePrefix: "")

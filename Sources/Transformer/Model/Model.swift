@@ -47,7 +47,9 @@ package struct Model: Sendable {
     config = opened.config
     tensors = opened.tensors
     let document = try JSONDocument(parsing: Array(config.serialized().utf8), source: opened.configPath)
-    configuration = try family.configuration(ConfigReader(path: opened.configPath, root: document.root))
+    var configuration = try family.configuration(ConfigReader(path: opened.configPath, root: document.root))
+    if case .gguf = source, let order = family.gguf?.fusedOrder { configuration.fusedOrder = order }
+    self.configuration = configuration
     namePrefix = opened.namePrefix
     let names = if case .gguf = source { family.gguf?.tensorNames ?? [:] } else { family.tensorNames }
     let sharesNorm = configuration.arrangement == .parallelWithSharedNorm

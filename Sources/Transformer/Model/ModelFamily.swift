@@ -38,14 +38,22 @@ package struct ModelFamily: Sendable {
     package var architecture: String
     /// Tensor name of each role.
     package var tensorNames: [WeightRole: String]
-    /// Numbers of `config.json` that the file also states, as (key, GGUF key after the architecture's prefix).
-    package var numbers: [(key: String, gguf: String)]
+    /// Numbers and flags of `config.json` that the file also states, as (key, GGUF key after the architecture's prefix).
+    package var values: [(key: String, gguf: String)]
     /// Members of `config.json` that are the same for every model of the family.
     package var fixedConfig: [(key: String, value: JSON)]
     /// Roles whose rows are held with the two halves of each head interleaved.
     package var interleavedRoles: Set<WeightRole> = []
     /// Whether norm weights are held with Gemma's offset of 1 added.
     package var addsNormOffset = false
+    /// How the file orders the outputs of a fused matrix, where that is not the checkpoint's order.
+    package var fusedOrder: ModelConfiguration.FusedOrder?
+    /// Key of `config.json` for the share of a head that turns.
+    package var rotaryFractionKey = "partial_rotary_factor"
+    /// Whether a token sees only those before it.
+    package var isCausal = true
+    /// Sets the members of `config.json` that follow from the file in other ways.
+    package var complete: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = { _, _ in }
   }
 
   /// Every supported family.

@@ -1,0 +1,75 @@
+internal import Checkpoints
+internal import Kernels
+internal import Storage
+internal import Tokenization
+internal import Transformer
+
+/// A GGUF file as a Hugging Face folder.
+extension CheckpointLayout {
+  /// The weights under the names and in the order of the family's checkpoints.
+  static func converted(_ model: Model, _ edits: [String: OutputTensor.Edit]) -> [OutputTensor] {
+    let configuration = model.configuration
+    let names = model.family.gguf
+    let type = convertedType(model)
+    var tensors: [OutputTensor] = []
+    func add(_ role: WeightRole, _ block: Int?) {
+      for part in [Model.Part.weight, .bias] {
+        guard let entry = model.entry(role, block: block, part: part),
+          let pattern = model.family.tensorNames[role]
+        else { continue }
+        var rearrangement = Rearrangement.none
+        var shape = entry.shape
+        if names?.interleavedRoles.contains(role) == true {
+          rearrangement = .interleavedHalves(head: configuration.headDimension)
+        } else if role == .queryKeyValue, names?.fusedOrder == .blocks {
+          rearrangement = .fusedBlocks(heads: configuration.heads, head: configuration.headDimension)
+        } else if role.isLinear, part == .weight, model.family.linearLayout == .inputMajor {
+          rearrangement = .transposed
+          shape.reverse()
+        }
+        tensors.append(
+          OutputTensor(
+            name: Model.expand(pattern, block: block, part: part), type: type, shape: shape, source: entry,
+            rearrangement: rearrangement,
+            sourceOffset: names?.addsNormOffset == true && entry.shape.count == 1 && part == .weight ? 1 : 0,
+            edit: edits[entry.name]))
+      }
+    }
+    for role in WeightRole.allCases where !role.isPerBlock {
+      if role != .outputHead || !configuration.tiedHead { add(role, nil) }
+    }
+    for block in 1...configuration.blocks {
+      for role in model.blockRoles { add(role, block) }
+    }
+    return tensors
+  }
+
+  /// The type that the folder is written in: that of the matrices to be edited, bf16 where they are quantised or differ.
+  ///
+  /// One type for all tensors, as loaders make of a checkpoint; files hold norms and biases in f32 whatever they had.
+  static func convertedType(_ model: Model) -> ElementType {
+    let types = Set((1...model.configuration.blocks).map { model.entry(.mlpValue, block: $0)?.type })
+    return [.f32, .f16].first { types == [$0] } ?? .bf16
+  }
+
+  /// Configuration and tokenizer of the file.
+  static func sideFiles(forGGUF model: Model) throws -> [SideFile] {
+    let tokenizer = try model.tokenizer()
+    guard case .object(var config) = model.config else { return [] }
+    switch convertedType(model) {
+    case .f32: config["torch_dtype"] = "float32"
+    case .f16: config["torch_dtype"] = "float16"
+    default: config["torch_dtype"] = "bfloat16"
+    }
+    var generation = JSON.Members()
+    for key in ["bos_token_id", "eos_token_id", "pad_token_id"] { generation[key] = config[key] }
+    let json = tokenizer.huggingFaceJSON(
+      chatTemplate: model.chatTemplateText?.text, modelMaxLength: model.configuration.maximumPositions)
+    return [
+      .text(name: "config.json", JSON.object(config).serialized(pretty: true) + "\n"),
+      .text(name: "generation_config.json", JSON.object(generation).serialized(pretty: true) + "\n"),
+      .text(name: "tokenizer.json", json.tokenizer.serialized(pretty: true) + "\n"),
+      .text(name: "tokenizer_config.json", json.config.serialized(pretty: true) + "\n"),
+    ]
+  }
+}
