@@ -7,14 +7,18 @@ Scripts/install-dependencies.sh
 Scripts/fixtures/venv.sh
 Scripts/fetch-models.py smollm2 minilm
 # Modules and tools that live beside the generators.
-tools=" smollm2 smollm2_folder compare_edit compare_gguf tokenizer_check precision_angles zeroshot zeroshot_compare "
+tools=" smollm2 smollm2_folder compare_edit compare_gguf edit_every_family tokenizer_check precision_angles zeroshot
+  zeroshot_compare "
+derived=" edited_goldens paper_reference tiny_gguf tiny_torch "
 for script in Scripts/fixtures/*.py; do
   name=$(basename "$script" .py)
   [[ $tools == *" $name "* ]] && continue
-  # These two read the tiny checkpoints, so those come first.
-  [[ $name == paper_reference || $name == tiny_gguf ]] && continue
+  # These read the tiny checkpoints, so those come first.
+  [[ $derived == *" $name "* ]] && continue
   echo "== $name" >&2
   .venv/bin/python "$script"
 done
-.venv/bin/python Scripts/fixtures/paper_reference.py
-.venv/bin/python Scripts/fixtures/tiny_gguf.py
+for name in $derived; do
+  echo "== $name" >&2
+  .venv/bin/python "Scripts/fixtures/$name.py"
+done

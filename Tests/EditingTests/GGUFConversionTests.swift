@@ -66,12 +66,7 @@ import Transformer
     let reference = try Self.goldens.fit()
     #expect(fitted.provenance == reference.provenance)
     for (a, b) in zip(fitted.blocks, reference.blocks) {
-      #expect(relativeDifference(a.subspace.directions.values, b.subspace.directions.values) < 1e-4)
+      #expect(relativeError(a.subspace.directions.values, b.subspace.directions.values) < 1e-4)
     }
-  }
-
-  private func relativeDifference(_ a: [Float], _ b: [Float]) -> Double {
-    let square = { (values: [Float]) in values.reduce(0) { $0 + Double($1) * Double($1) } }
-    return (square(zip(a, b).map { $0 - $1 }) / square(b)).squareRoot()
   }
 }

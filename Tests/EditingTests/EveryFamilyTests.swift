@@ -1,0 +1,150 @@
+import Checkpoints
+import Editing
+import Foundation
+import Kernels
+import Storage
+import SubspaceEditing
+import Testing
+import Transformer
+
+/// An edit of every family and from every format, against what transformers computes with the projection in its forward
+/// pass (`Scripts/fixtures/edited_goldens.py`).
+@Suite struct EveryFamilyTests {
+  @Test("The fixtures are of every family and format")
+  func complete() throws {
+    let families = Set(try EditedGoldens.all.map { try Model(path: $0.folder).family.name })
+    #expect(families == Set(ModelFamily.all.map(\.name)))
+    #expect(
+      EditedGoldens.withGGUF.count == 18 && EditedGoldens.withTorch.map(\.name) == ["gpt2-bare", "qwen2"])
+  }
+
+  @Test(
+    "The edited tensors change as they must, no other byte does, and the folder computes what it should",
+    arguments: EditedGoldens.all)
+  func folder(_ goldens: EditedGoldens) throws {
+    let scratch = try TemporaryFolder()
+    let out = scratch.path("out")
+    let model = try Model(path: goldens.folder)
+    let edited = try goldens.edit(model, to: out)
+    let base = try SafetensorsFolder(path: goldens.folder)
+    let written = try SafetensorsFolder(path: out)
+    #expect(written.indexName == base.indexName && written.shards.map(\.name) == base.shards.map(\.name))
+    for shard in base.shards {
+      var source = try bytes(goldens.folder + "/" + shard.name)
+      var target = try bytes(out + "/" + shard.name)
+      try #require(source.count == target.count)
+      for entry in shard.header.entries {
+        guard let block = edited[entry.name] else { continue }
+        #expect(source[entry.bytes] != target[entry.bytes])
+        for index in entry.bytes { (source[index], target[index]) = (0, 0) }
+        let expected = try goldens.reference(base.tensors.floats(entry), model.family, block: block)
+        let found = try written.tensors.floats(try #require(written.tensors[entry.name]))
+        #expect(relativeError(found, expected) < goldens.rounding(entry.type), "\(entry.name)")
+      }
+      #expect(source == target, "\(shard.name)")
+    }
+    try goldens.checkOutput(of: out)
+  }
+
+  @Test(
+    "From a GGUF comes the checkpoint that the file was made of, edited", arguments: EditedGoldens.withGGUF)
+  func gguf(_ goldens: EditedGoldens) throws {
+    let scratch = try TemporaryFolder()
+    let out = scratch.path("out")
+    let original = try Model(path: goldens.folder)
+    _ = try goldens.edit(try Model(path: goldens.gguf), to: out)
+    let written = try Model(path: out)
+    #expect(written.family.name == original.family.name)
+    let edited = goldens.editedTensors(written)
+    for entry in written.tensors.entries {
+      let source = try #require(original.tensors[goldens.originalName(entry.name, original)], "\(entry.name)")
+      #expect(entry.type == source.type && entry.shape == source.shape, "\(entry.name)")
+      // The script moves the scale of Gemma's queries, which files do not state.
+      let isScaled = goldens.name.hasPrefix("gemma") && entry.name.contains(/q_proj|q_norm/)
+      guard edited[entry.name] == nil, !isScaled else { continue }
+      let (found, expected) = (try written.tensors.floats(entry), try original.tensors.floats(source))
+      // One was added to a norm of Gemma's and is taken away again.
+      #expect(relativeError(found, expected) <= (goldens.name.hasPrefix("gemma") ? 1e-6 : 0), "\(entry.name)")
+    }
+    #expect(Set(edited.keys).isSubset(of: written.tensors.entries.map(\.name)))
+    try goldens.checkOutput(of: out)
+  }
+
+  @Test(
+    "Torch's files become safetensors, shard by shard, with their index", arguments: EditedGoldens.withTorch)
+  func torch(_ goldens: EditedGoldens) throws {
+    let scratch = try TemporaryFolder()
+    let (base, out) = (scratch.path("base"), scratch.path("out"))
+    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
+    }
+    let model = try Model(path: base)
+    guard case .torch(let source) = model.source else { throw CocoaError(.fileReadUnknown) }
+    let edited = try goldens.edit(model, to: out)
+    let written = try SafetensorsFolder(path: out)
+    #expect(written.shards.count == source.shards.count)
+    #expect(Set(written.tensors.entries.map(\.name)) == Set(source.tensors.entries.map(\.name)))
+    for entry in source.tensors.entries {
+      let target = try #require(written.tensors[entry.name])
+      #expect(target.file == entry.file && target.type == entry.type && target.shape == entry.shape)
+      let before = try source.tensors.withBytes(of: entry) { Array($0) }
+      let after = try written.tensors.withBytes(of: target) { Array($0) }
+      #expect((before == after) == (edited[entry.name] == nil), "\(entry.name)")
+    }
+    if let name = written.indexName {
+      let index = try JSONDocument(parsing: try bytes(out + "/" + name), source: name).root
+      #expect(
+        index["metadata"]?["total_size"]?.int
+          == written.tensors.entries.reduce(0) { $0 + $1.bytes.count })
+    }
+    #expect(try !scratch.contents().contains { $0.hasPrefix("out/") && $0.contains(".bin") })
+    try goldens.checkOutput(of: out)
+  }
+
+  @Test(
+    "A square matrix is projected on the side that its family writes to", arguments: ["gpt2-bare", "opt"])
+  func square(_ name: String) throws {
+    // A model as wide as its MLP, all in one tensor file written here.
+    let scratch = try TemporaryFolder()
+    let goldens = try #require(EditedGoldens.all.first { $0.name == name })
+    let original = try Model(path: goldens.folder)
+    let width = original.configuration.hidden
+    let base = scratch.path("base")
+    try FileManager.default.copyItem(atPath: goldens.folder, toPath: base)
+    let config = try JSONDocument(parsing: try bytes(base + "/config.json"), source: "config.json")
+    guard case .object(var members) = JSON(config.root) else { return }
+    members[name == "opt" ? "ffn_dim" : "n_inner"] = .int(width)
+    try write(Array(JSON.object(members).serialized().utf8), base + "/config.json")
+    let folder = try SafetensorsFolder(path: goldens.folder)
+    let inner = original.configuration.intermediate
+    let output = try AtomicFile(base + "/model.safetensors", replacing: true)
+    var writer = try SafetensorsWriter(
+      output.writer,
+      tensors: folder.tensors.entries.map { entry in
+        .init(name: entry.name, type: entry.type, shape: entry.shape.map { $0 == inner ? width : $0 })
+      })
+    for tensor in writer.tensors {
+      let entry = try #require(folder.tensors[tensor.name])
+      let count = tensor.shape.reduce(1, *)
+      try folder.tensors.floats(entry).prefix(count).withUnsafeBytes {
+        try writer.append($0, to: tensor.name)
+      }
+    }
+    try writer.finish()
+    try output.commit()
+
+    let model = try Model(path: base)
+    let edited = try goldens.edit(model, to: scratch.path("out"))
+    let written = try SafetensorsFolder(path: scratch.path("out"))
+    for (name, block) in edited {
+      let entry = try #require(written.tensors[name])
+      #expect(entry.shape == [width, width])
+      let expected = try goldens.reference(
+        model.tensors.floats(try #require(model.tensors[name])), model.family, block: block)
+      #expect(relativeError(try written.tensors.floats(entry), expected) < 1e-6)
+    }
+    #expect(try Verification(of: scratch.path("out"), base: nil).holds)
+    #expect(try Verification(of: scratch.path("out"), base: model).holds)
+  }
+}
