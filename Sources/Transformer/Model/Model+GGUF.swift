@@ -33,6 +33,8 @@ extension Model {
     // The vocabulary's size is stated or follows from the embedding.
     let embedding = names.tensorNames[.tokenEmbedding].flatMap { file.tensors[$0] }
     if members["vocab_size"] == nil, let rows = embedding?.shape.first { members["vocab_size"] = .int(rows) }
+    // Where a file names no padding, a configuration must not fall back on one of a larger vocabulary.
+    members["pad_token_id"] = .null
     for (key, gguf) in [("bos_token_id", "bos"), ("eos_token_id", "eos"), ("pad_token_id", "padding")] {
       if let id = file["tokenizer.ggml.\(gguf)_token_id"]?.int { members[key] = .int(id) }
     }
