@@ -15,8 +15,9 @@ demo: ## Edit a real language model and show what changed.
 test: ## Run all tests.
 	Scripts/test.sh
 
-bench: build ## Time `profs edit` against the same edit in PyTorch.
+bench: build ## Time `profs edit` against PyTorch, and tokenizers against Python's.
 	Scripts/bench.sh
+	Scripts/bench-tokenizers.sh
 
 fixtures: ## Write the test fixtures anew with the field's own Python libraries.
 	Scripts/fixtures.sh

@@ -16,12 +16,7 @@ if [[ ! -f $paradetox ]]; then
 fi
 swift build -c release --product profs
 Scripts/fixtures/venv.sh
-if [[ ! -d $model ]]; then
-  Scripts/fetch-models.py smollm2
-  rm -rf "$model.partial"
-  .venv/bin/python Scripts/fixtures/smollm2_folder.py "$model.partial" 2>/dev/null
-  mv "$model.partial" "$model"
-fi
+Scripts/fixtures/smollm2_folder.sh "$model"
 python3 Benchmarks/paradetox_pairs.py "$paradetox" 500 >"$pairs"
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/profs-bench.XXXXXX")

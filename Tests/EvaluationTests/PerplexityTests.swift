@@ -13,6 +13,7 @@ struct PerplexityTests {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
   static let smolLM2 = root.appending(path: ".models/SmolLM2-135M-Instruct.Q4_1.gguf").path
+  static let gemma = root.appending(path: ".models/gemma-3-270m-q4_k_m.gguf").path
 
   static func json(_ path: String) throws -> JSONValue {
     try JSONDocument(
@@ -141,5 +142,26 @@ struct PerplexityTests {
     print("SmolLM2 perplexity, \(precision): \(found.perplexity), relative error of the loss \(error)")
     #expect(found.tokens == text["tokens"]?.int)
     #expect(error < (precision == .f32 ? 5e-4 : 2e-3))
+  }
+
+  @Test(
+    "Gemma 3 270M on the neutral text: ids and loss are transformers', the loss to 0.02 %",
+    .enabled(
+      if: FileManager.default.fileExists(atPath: gemma), "Gemma is absent: Scripts/fetch-models.py gemma"))
+  func gemmaAgrees() throws {
+    let golden = try Self.json("EvaluationTests/Fixtures/gemma-perplexity.json")
+    let text = try FileSystem.readFile(
+      Self.root.appending(path: try #require(golden["text"]?.string)).path, limit: 1 << 20)
+    let model = try Model(path: Self.gemma)
+    let ids = (golden["ids"]?.elements ?? []).compactMap { $0.int.map(Int32.init) }
+    let tokens = Array(try model.tokenizer().encode(String(decoding: text, as: UTF8.self)).prefix(ids.count))
+    #expect(tokens == ids)
+    let found = try Perplexity(
+      model, Self.context, tokens: tokens, length: try #require(golden["window"]?.int),
+      stride: try #require(golden["stride"]?.int))
+    let expected = try #require(golden["perplexity"]?.double)
+    print("Gemma 3 270M perplexity: \(found.perplexity), transformers \(expected)")
+    #expect(found.tokens == golden["tokens"]?.int)
+    #expect(abs(found.meanLoss / log(expected) - 1) < 2e-4)
   }
 }

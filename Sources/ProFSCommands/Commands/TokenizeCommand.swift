@@ -23,11 +23,18 @@ struct TokenizeCommand: ParsableCommand {
   }
 
   func run() throws {
-    let tokenizer = try Tokenizer(path: model)
+    let (tokenizer, loading) = try ProgressBar.run("loading the tokenizer", quiet: true) { _ in
+      try Tokenizer(path: model)
+    }
     let all = try (texts.map { try TextList(path: $0).texts } ?? []) + text
-    let ids = try all.map { try tokenizer.encode($0) }
+    let (ids, encoding) = try ProgressBar.run("encoding", quiet: true) { _ in
+      try all.map { try tokenizer.encode($0) }
+    }
     if output.json {
-      Console.json(["texts": .array(ids.map { ["ids": .array($0.map { .int(Int($0)) })] })])
+      Console.json([
+        "texts": .array(ids.map { ["ids": .array($0.map { .int(Int($0)) })] }),
+        "seconds": ["loading": .double(loading), "encoding": .double(encoding)],
+      ])
     } else {
       for text in ids { Console.result(text.map(String.init).joined(separator: " ")) }
     }
