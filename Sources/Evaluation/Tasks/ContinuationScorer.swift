@@ -38,7 +38,8 @@ package struct ContinuationScorer {
     var scores: [[[ContinuationScore]]] = Array(repeating: [], count: panel.count)
     for (range, size) in zip(ranges, sizes) {
       let batch = ContinuationBatch(groups[range])
-      let part = try panel.score(context, batch.forest, rows: batch.rows, targets: batch.targets) { done, of in
+      let part = try panel.score(context, batch.forest, rows: batch.rows, targets: batch.targets) {
+        done, of in
         progress?(completed + Int(Double(size) * Double(done) / Double(max(1, of))), total)
       }
       for (model, rows) in part.enumerated() { scores[model] += batch.scores(rows) }
