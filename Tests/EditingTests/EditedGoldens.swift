@@ -78,7 +78,11 @@ struct EditedGoldens: CustomTestStringConvertible, Sendable {
   func originalName(_ name: String, _ original: Model) -> String {
     if original.tensors[name] != nil { return name }
     let stem = name.drop { $0 != "." }.dropFirst()
-    return [String(stem), "model.language_model.\(stem)"].first { original.tensors[$0] != nil } ?? name
+    // BERT's first files call a norm's weight and bias gamma and beta.
+    let old = stem.replacing("LayerNorm.weight", with: "LayerNorm.gamma")
+      .replacing("LayerNorm.bias", with: "LayerNorm.beta")
+    return [String(stem), String(old), "model.language_model.\(stem)"].first { original.tensors[$0] != nil }
+      ?? name
   }
 
   /// W′ by plain loops in float64.
