@@ -93,6 +93,13 @@ let package = Package(
         "Transformer",
       ]),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
+    // Every reader of files against damaged ones.
+    .testTarget(
+      name: "HostileInputTests",
+      dependencies: [
+        "Checkpoints", "Editing", "Kernels", "PreferenceData", "Storage", "SubspaceEditing", "Tokenization",
+        "Transformer",
+      ], swiftSettings: safe),
   ]
 )
 

@@ -36,6 +36,7 @@ struct ModelOpeningTests {
     Case("more blocks than tensors", ["num_hidden_layers": 4], "\"model.layers.3.", "missing"),
     Case(
       "far more blocks than tensors", ["num_hidden_layers": .int(1 << 28)], "\"model.layers.3.", "missing"),
+    Case("a negative share of a head", ["partial_rotary_factor": -0.5], "share of a head", "found -0.5"),
     Case("another width", ["hidden_size": 96], "\"model.embed_tokens.weight\"", "[97, 48]", "[97, 96]"),
     Case("another vocabulary", ["vocab_size": 98], "\"model.embed_tokens.weight\"", "[97, 48]", "[98, 48]"),
     Case("another head size", ["head_dim": 16], "self_attn.q_proj.weight\"", "[48, 48]", "[96, 48]"),
@@ -186,6 +187,13 @@ struct ModelOpeningTests {
         part.hasSuffix("bias") && place == 0 ? "model.layers.1.\(part)\" is there" : "\(name)\" is missing"
       #expect(error?.reason.contains(named) ?? false, "\(error?.reason ?? "")")
     }
+  }
+
+  @Test("a stretch to any length leaves a length that can be counted")
+  func enormousStretch() throws {
+    let copy = try ModelCopy("llama-tied")
+    try copy.configure(["rope_parameters": ["rope_type": "dynamic", "factor": 1e300]])
+    #expect(try Model(path: copy.path).configuration.maximumPositions == 128 << 16)
   }
 
   @Test("weights stored as whole numbers are refused by tensor")

@@ -75,7 +75,8 @@ extension ConfigReader {
     configuration.rotary = try rotary(headDimension: head)
     if case .dynamic(let factor, _) = configuration.rotary.scaling {
       // It stretches to any length; beyond this nobody has tried it.
-      configuration.maximumPositions = positions * Int(max(4, 2 * factor.rounded(.up)))
+      let stretch = min(max(4, 2 * factor.rounded(.up)), 0x1p16)
+      configuration.maximumPositions = positions * Int(stretch)
     }
     return configuration
   }

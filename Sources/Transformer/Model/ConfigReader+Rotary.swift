@@ -33,6 +33,9 @@ extension ConfigReader {
     guard settings.base > 1 else {
       throw ModelError(path, "\"rope_theta\" must be above 1, found \(settings.base)")
     }
+    guard fraction > 0 else {
+      throw ModelError(path, "the share of a head that turns must be above 0, found \(fraction)")
+    }
     if fraction < 1 { settings.dimension = Int(Double(headDimension) * fraction) }
     if case .longRope(let short, let long, _, _) = settings.scaling {
       let pairs = (settings.dimension ?? headDimension) / 2

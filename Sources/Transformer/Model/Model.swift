@@ -174,13 +174,15 @@ package struct Model: Sendable {
         path,
         "\(configuration.heads) attention heads cannot share \(configuration.keyValueHeads) key-value heads")
     }
-    if configuration.positions == .rotary,
-      (configuration.rotary.dimension ?? configuration.headDimension) % 2 != 0
-    {
-      throw ModelError(
-        path,
-        "rotary embedding turns pairs of elements, found \(configuration.rotary.dimension ?? configuration.headDimension)"
-      )
+    for rotary in [configuration.rotary, configuration.windowedRotary]
+    where configuration.positions == .rotary {
+      let turning = rotary?.dimension ?? configuration.headDimension
+      guard turning % 2 == 0, turning >= 2, turning <= configuration.headDimension else {
+        throw ModelError(
+          path,
+          "rotary embedding turns pairs of elements of heads of \(configuration.headDimension), found \(turning)"
+        )
+      }
     }
     for role in WeightRole.allCases where !role.isPerBlock && tensorName(role) != nil {
       if role == .outputHead ? !configuration.tiedHead : !role.isOptional || entry(role) != nil {

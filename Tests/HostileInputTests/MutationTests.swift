@@ -1,0 +1,39 @@
+import Foundation
+import Testing
+
+/// Every reader of files against files that were altered at random, for `PROFS_FUZZ_SECONDS` each (1 without it).
+///
+/// `PROFS_FUZZ_SEED` sets where the random numbers begin. The altered file is written before it is read, so what ends the
+/// process is left in the temporary folder, in a folder named `mutation-READER`. A limit on the address space
+/// (`ulimit -v`) makes allocations that a file does not justify end it too.
+@Suite struct MutationTests {
+  private static let environment = ProcessInfo.processInfo.environment
+
+  @Test("Altered files are read or refused, for as long as asked", arguments: Reader.all)
+  func altered(reader: Reader) throws {
+    let seconds = Self.environment["PROFS_FUZZ_SECONDS"].flatMap(Double.init) ?? 1
+    var mutator = Mutator(seed: Self.environment["PROFS_FUZZ_SEED"].flatMap(UInt64.init) ?? 20_240_529)
+    let scratch = try Scratch("mutation-\(reader.name)")
+    let samples = try reader.samples(scratch)
+    for sample in samples {
+      let isSound = try reader.isSound(sample, sample.bytes, scratch)
+      #expect(isSound || sample.isRefused, "\(sample.name)")
+    }
+    let clock = ContinuousClock()
+    let end = clock.now + .seconds(seconds)
+    var (rounds, sound, slowest) = (0, 0, Duration.zero)
+    // On a busy machine a second may be over before anything was done.
+    while clock.now < end || rounds < 100 {
+      let (sample, bytes) = mutator.mutated(samples)
+      let start = clock.now
+      if try reader.isSound(sample, bytes, scratch) { sound += 1 }
+      slowest = max(slowest, clock.now - start)
+      rounds += 1
+    }
+    // Both happen, or the alterations say nothing.
+    #expect(sound > 0 && sound < rounds)
+    // Files of some kilobytes; the machine may be busy.
+    #expect(slowest < .seconds(10))
+    print("\(reader.name): \(rounds) files, \(sound) sound, slowest \(slowest)")
+  }
+}
