@@ -244,6 +244,18 @@ struct TaskFileTests {
     }
   }
 
+  @Test("a folder that leads to itself ends the search")
+  func endless() throws {
+    try TaskFixture.withFolder { folder in
+      for name in 0..<12 {
+        try FileManager.default.createSymbolicLink(
+          at: folder.appending(path: "\(name)"), withDestinationURL: folder)
+      }
+      let error = try #require(throws: EvaluationError.self) { try TaskFolder(path: folder.path) }
+      #expect(error.description.contains("10000"))
+    }
+  }
+
   @Test("what is not there is said")
   func absent() throws {
     #expect(throws: EvaluationError.self) { try TaskFolder(path: "/no/such/folder") }

@@ -20,13 +20,13 @@ package struct TaskFolder: Sendable {
   /// For each task the files that serve it equally well.
   private var files: [ZeroShotTask: [TaskFile]] = [:]
 
-  /// How deep folders are searched, and how many files are looked at.
+  /// How deep folders are searched, and how many files and folders are looked at.
   private static let depthLimit = 4
-  private static let fileLimit = 10_000
+  private static let entryLimit = 10_000
 
   /// Looks through the folder at `path`, or at that one file.
   ///
-  /// - Throws: ``EvaluationError`` where there is nothing at `path` or there are too many files.
+  /// - Throws: ``EvaluationError`` where there is nothing at `path`, or too much.
   package init(path: String) throws {
     self.path = path
     var ranks: [ZeroShotTask: Int] = [:]
@@ -78,15 +78,16 @@ package struct TaskFolder: Sendable {
   /// The names that lead from `path` to every file under it; none for `path` itself.
   private static func files(under path: String) throws -> [[String]] {
     var found: [[String]] = []
+    var entries = 0
     func visit(_ names: [String]) throws {
+      entries += 1
+      guard entries <= entryLimit else {
+        throw EvaluationError(
+          path, "there are more than \(entryLimit) files and folders; give the folder of the tasks alone")
+      }
       let place = names.reduce(path, FileSystem.join)
       switch FileSystem.kind(of: place) {
-      case .file:
-        guard found.count < fileLimit else {
-          throw EvaluationError(
-            path, "there are more than \(fileLimit) files; give the folder of the tasks alone")
-        }
-        found.append(names)
+      case .file: found.append(names)
       case .folder where names.count < depthLimit:
         for name in try FileSystem.list(place) where !name.hasPrefix(".") { try visit(names + [name]) }
       default: break
