@@ -132,7 +132,7 @@ struct ModelOpeningTests {
     }
   }
 
-  @Test("a GGUF's experts and scaled rotary embedding are refused by key")
+  @Test("a GGUF's experts and unknown rotary scaling are refused by key")
   func ggufFeatures() throws {
     let copy = try ModelCopy("llama-tied")
     func string(_ text: String) -> Data { integer(UInt64(text.utf8.count)) + Data(text.utf8) }
@@ -152,8 +152,8 @@ struct ModelOpeningTests {
         architecture, "\(architecture).expert_count", integer(UInt32(4)) + integer(UInt32(8)))
       #expect(message.contains("\"\(architecture).expert_count\" is 8: Mixture-of-Experts"), "\(message)")
     }
-    let scaled = try refusal("llama", "llama.rope.scaling.type", integer(UInt32(8)) + string("yarn"))
-    #expect(scaled.contains("\"llama.rope.scaling.type\" is \"yarn\""), "\(scaled)")
+    let scaled = try refusal("llama", "llama.rope.scaling.type", integer(UInt32(8)) + string("spiral"))
+    #expect(scaled.contains("\"llama.rope.scaling.type\" is \"spiral\""), "\(scaled)")
     let unknown = try refusal("mamba", "mamba.block_count", integer(UInt32(4)) + integer(UInt32(8)))
     #expect(unknown.contains("\"mamba\" is not supported; supported: llama"), "\(unknown)")
   }
