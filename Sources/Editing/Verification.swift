@@ -112,8 +112,12 @@ public struct Verification: Sendable {
       guard let directions = subspace[edit.block] else {
         return Check(claim: claim, holds: false, finding: "the subspace has no block \(edit.block)")
       }
-      var rest = try WeightCoefficients(
-        directions, shape: WeightShape(entry.shape, layout))
+      let shape = WeightShape(entry.shape, layout)
+      guard shape.outputs == directions.hidden else {
+        wrong = wrong ?? tensor.name
+        continue
+      }
+      var rest = try WeightCoefficients(directions, shape: shape)
       let values = try edited.tensors.floats(entry)
       try rest.add(values.span, rows: 0..<entry.rowCount)
       largest = max(largest, rest.relativeNorm)

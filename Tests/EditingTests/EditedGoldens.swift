@@ -74,17 +74,6 @@ struct EditedGoldens: CustomTestStringConvertible, Sendable {
     return names
   }
 
-  /// What a tensor of the folder written from a GGUF is called in the checkpoint.
-  func originalName(_ name: String, _ original: Model) -> String {
-    if original.tensors[name] != nil { return name }
-    let stem = name.drop { $0 != "." }.dropFirst()
-    // BERT's first files call a norm's weight and bias gamma and beta.
-    let old = stem.replacing("LayerNorm.weight", with: "LayerNorm.gamma")
-      .replacing("LayerNorm.bias", with: "LayerNorm.beta")
-    return [String(stem), String(old), "model.language_model.\(stem)"].first { original.tensors[$0] != nil }
-      ?? name
-  }
-
   /// W′ by plain loops in float64.
   func reference(_ weight: [Float], _ family: ModelFamily, block: Int) throws -> [Float] {
     let file = try SafetensorsFile(path: folder + "/edited.safetensors")
