@@ -1,0 +1,43 @@
+internal import Foundation
+
+/// The number of successes in independent trials of equal probability.
+struct BinomialDistribution {
+  /// Trials.
+  let trials: Int
+  /// Probability of success in each.
+  let probability: Double
+
+  /// P(X ≤ k).
+  func cumulative(_ k: Int) -> Double {
+    guard k >= 0 else { return 0 }
+    guard k < trials else { return 1 }
+    if probability <= 0 { return 1 }
+    if probability >= 1 { return 0 }
+    let logChoose = lgamma(Double(trials + 1))
+    let (logSuccess, logFailure) = (log(probability), log1p(-probability))
+    return (0...k).reduce(0) { sum, i in
+      let logTerm =
+        logChoose - lgamma(Double(i + 1)) - lgamma(Double(trials - i + 1))
+        + Double(i) * logSuccess + Double(trials - i) * logFailure
+      return sum + exp(logTerm)
+    }
+  }
+
+  /// Clopper and Pearson's exact interval of the probability, given `successes` in `trials`.
+  static func interval(successes: Int, trials: Int, confidence: Double) -> (lower: Double, upper: Double) {
+    let tail = (1 - confidence) / 2
+    let lower =
+      successes == 0
+      ? 0
+      : bisection(in: 0...1) {
+        1 - BinomialDistribution(trials: trials, probability: $0).cumulative(successes - 1) < tail
+      }
+    let upper =
+      successes == trials
+      ? 1
+      : bisection(in: 0...1) {
+        BinomialDistribution(trials: trials, probability: $0).cumulative(successes) > tail
+      }
+    return (lower, upper)
+  }
+}

@@ -1,0 +1,45 @@
+package import Storage
+
+/// A figure with its confidence interval.
+package struct Estimate: Sendable, Equatable {
+  /// The figure itself.
+  package var value: Double
+  /// Ends of the interval; NaN where it is not defined, as for a single unit.
+  package var lower: Double
+  package var upper: Double
+  /// Units that it was taken over: prompts, items, windows.
+  package var count: Int
+
+  /// A figure with the ends of its interval.
+  package init(value: Double, lower: Double, upper: Double, count: Int) {
+    (self.value, self.lower, self.upper, self.count) = (value, lower, upper, count)
+  }
+
+  /// The same figure on another scale: `transform` must be increasing.
+  package func mapped(_ transform: (Double) -> Double) -> Estimate {
+    Estimate(value: transform(value), lower: transform(lower), upper: transform(upper), count: count)
+  }
+
+  /// Where the interval lies with respect to no change.
+  package var verdict: Verdict { Verdict(lower: lower, upper: upper) }
+
+  /// `{"value", "lower", "upper", "n"}`, `null` where a number is not defined.
+  package var json: JSON {
+    ["value": .double(value), "lower": .double(lower), "upper": .double(upper), "n": .int(count)]
+  }
+}
+
+/// What a comparison of edited with base allows to be said.
+package enum Verdict: String, Sendable {
+  /// Edited is lower: the whole interval of the difference is below zero.
+  case lower
+  /// Edited is higher: the whole interval of the difference is above zero.
+  case higher
+  /// The interval holds zero, or is not defined.
+  case indistinguishable
+
+  /// The verdict on a difference whose interval ends at `lower` and `upper`.
+  package init(lower: Double, upper: Double) {
+    self = upper < 0 ? .lower : lower > 0 ? .higher : .indistinguishable
+  }
+}
