@@ -35,6 +35,7 @@ let package = Package(
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
+    .target(name: "CScorerWeights", exclude: ["recipe.json", "scorer.safetensors"]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
     // Layers 1 and 2: bytes, then arithmetic.
@@ -59,7 +60,9 @@ let package = Package(
       ], swiftSettings: safe),
     .target(
       name: "Evaluation",
-      dependencies: ["Kernels", "Storage", "Tokenization", "Transformer"],
+      dependencies: [
+        "CScorerWeights", "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", crypto,
+      ],
       swiftSettings: safe),
     .target(
       name: "PreferenceData", dependencies: ["CZlib", "Storage", "Tokenization", "Transformer"],
@@ -77,6 +80,14 @@ let package = Package(
       dependencies: ["SubspaceEditing", "Editing", "Evaluation", "PreferenceData"],
       swiftSettings: safe),
     .executableTarget(name: "profs", dependencies: ["ProFSCommands"], swiftSettings: safe),
+
+    // For developers: makes the weights of the built-in scorer.
+    .executableTarget(
+      name: "train-scorer",
+      dependencies: [
+        "Storage", "Kernels", "Checkpoints", "Transformer", "Evaluation", "PreferenceData", argumentParser,
+        crypto,
+      ], swiftSettings: safe),
 
     .tests(of: "Storage", fixtures: false),
     .tests(of: "Kernels", with: ["Storage"]),

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Imports go strictly downward.
 private let layers = [
-  "CBLAS": 0, "COneDNN": 0, "CPCRE2": 0, "CUtf8proc": 0, "CZlib": 0,
+  "CBLAS": 0, "COneDNN": 0, "CPCRE2": 0, "CScorerWeights": 0, "CUtf8proc": 0, "CZlib": 0,
   "Storage": 1,
   "Kernels": 2,
   "Checkpoints": 3, "Tokenization": 3,
@@ -12,14 +12,15 @@ private let layers = [
   "Editing": 5, "Evaluation": 5, "PreferenceData": 5, "Training": 5,
   "Studies": 6, "Reporting": 6,
   "ProFSCommands": 7, "ProFS": 7,
-  "profs": 8,
+  "profs": 8, "train-scorer": 8,
 ]
 
 /// Layers a target may import from, where that is less than every lower one.
 private let narrower: [String: Set<Int>] = [
   "Storage": [], "Kernels": [0, 1], "Checkpoints": [1, 2], "Tokenization": [0, 1],
   "Transformer": [1, 2, 3], "SubspaceEditing": [2],
-  "Editing": [1, 2, 3, 4], "Evaluation": [1, 2, 3, 4], "Training": [1, 2, 3, 4], "Reporting": [1],
+  "Editing": [1, 2, 3, 4], "Training": [1, 2, 3, 4], "Reporting": [1],
+  "Evaluation": [0, 1, 2, 3, 4],  // layer 0: the weights of its own scorer
   "PreferenceData": [0, 1, 3, 4],  // layer 0: zlib, for pairs that come compressed
 ]
 

@@ -32,6 +32,13 @@ package struct SafetensorsHeader: Sendable {
     text = try CheckpointError.wrapping { try unsafe file.withBytes { try unsafe parser.text($0) } }
     (metadata, entries) = try parser.parse(text)
   }
+
+  /// Reads the header of a whole file that is in memory; `path` names it in errors.
+  package init(_ bytes: UnsafeRawBufferPointer, path: String) throws(CheckpointError) {
+    let parser = SafetensorsHeaderParser(path: path, byteCount: bytes.count, file: 0)
+    text = try CheckpointError.wrapping { try unsafe parser.text(bytes) }
+    (metadata, entries) = try parser.parse(text)
+  }
 }
 
 /// Reads the parts of one header; the fields are what its errors and checks need.

@@ -1,56 +1,69 @@
-/// The features of a word: hashes of the word itself, of the n-grams of its letters, and of it with the word before.
+/// The features of words: hashes of the word itself, of it with the word before, and of the n-grams of its letters.
 ///
 /// A feature is a row of the scorer's table; features that collide share it. The n-grams, of 3 to 5 bytes, are taken
 /// with a mark at both ends of the word.
 package struct NGramFeatures: Sendable, Hashable {
   /// The table has 2 to this power rows.
-  package var bits: Int
+  package let bits: Int
 
-  /// Features into a table of `1 << bits` rows.
+  /// Version of the features, the division into words included: weights are of use with their own version only.
+  package static let version = 1
+
+  /// Features into a table of `1 << bits` rows, `bits` from 1 to 30.
   package init(bits: Int) {
     precondition((1...30).contains(bits))
     self.bits = bits
   }
 
-  /// Lengths of the n-grams of letters.
-  package static let lengths = 3...5
+  /// The rows of a text's features.
+  package struct Rows: Sendable {
+    /// Rows of all words, one word after the other; rows of a word may repeat.
+    package internal(set) var rows: [Int32] = []
+    /// Where each word ends in `rows`.
+    package internal(set) var ends: [Int32] = []
 
-  private static let offset: UInt64 = 0xCBF2_9CE4_8422_2325
-  private static let pairOffset: UInt64 = 0x9AE1_6A3B_2F90_404F
+    /// The rows of a text without words.
+    package init() {}
+  }
+
+  private static let lengths = 3...5
+  // FNV-1a's offset and prime; the other offset keeps n-grams and pairs apart from words.
+  private static let wordOffset: UInt64 = 0xCBF2_9CE4_8422_2325
+  private static let otherOffset: UInt64 = 0x9AE1_6A3B_2F90_404F
   private static let prime: UInt64 = 0x100_0000_01B3
 
-  /// Calls `body` with the rows of every word's features, one word after the other.
-  ///
-  /// - Parameter body: the number of the word, and a row; rows of a word may repeat.
-  @inline(__always)
-  package func forEach(_ words: ScoredWords, _ body: (_ word: Int, _ row: Int) -> Void) {
-    let bytes = words.bytes.span
-    var previous = Self.offset
-    for word in 0..<words.count {
-      let range = words.range(word)
-      var whole = Self.offset
-      for index in range { whole = (whole ^ UInt64(bytes[index])) &* Self.prime }
-      body(word, row(whole))
-      body(word, row((previous &* Self.prime ^ whole) &+ Self.pairOffset))
-      previous = whole
-      // Position −1 and `count` are the marks.
-      for start in -1..<max(-1, range.count + 2 - Self.lengths.lowerBound) {
-        var hash = Self.pairOffset
-        let longest = min(Self.lengths.upperBound, range.count + 1 - start)
-        for length in 1...longest {
-          let position = start + length - 1
-          let byte =
-            position < 0 || position == range.count
-            ? UInt8(ascii: " ") : bytes[range.lowerBound + position]
-          hash = (hash ^ UInt64(byte)) &* Self.prime
-          if length >= Self.lengths.lowerBound { body(word, row(hash)) }
-        }
+  /// Replaces the contents of `result` by the features of the first `limit` of `words`.
+  package func rows(of words: ScoredWords, limit: Int = .max, into result: inout Rows) {
+    result.rows.removeAll(keepingCapacity: true)
+    result.ends.removeAll(keepingCapacity: true)
+    var previous = Self.wordOffset
+    words.bytes.withUnsafeBufferPointer { bytes in
+      for word in 0..<min(limit, words.count) {
+        let letters = UnsafeBufferPointer(rebasing: bytes[words.range(word)])
+        let whole = letters.reduce(Self.wordOffset) { ($0 ^ UInt64($1)) &* Self.prime }
+        result.rows.append(row(whole))
+        result.rows.append(row((previous &* Self.prime ^ whole) &+ Self.otherOffset))
+        previous = whole
+        appendNGrams(of: letters, to: &result.rows)
+        result.ends.append(Int32(result.rows.count))
+      }
+    }
+  }
+
+  private func appendNGrams(of letters: UnsafeBufferPointer<UInt8>, to rows: inout [Int32]) {
+    // Positions −1 and `count` are the marks.
+    for start in -1...max(-1, letters.count + 1 - Self.lengths.lowerBound) {
+      var hash = Self.otherOffset
+      for position in start..<min(start + Self.lengths.upperBound, letters.count + 1) {
+        let isMark = position < 0 || position == letters.count
+        hash = (hash ^ UInt64(isMark ? UInt8(ascii: " ") : letters[position])) &* Self.prime
+        if position - start + 1 >= Self.lengths.lowerBound { rows.append(row(hash)) }
       }
     }
   }
 
   /// The row of a hash: its upper bits after mixing.
-  private func row(_ hash: UInt64) -> Int {
-    Int(truncatingIfNeeded: ((hash ^ (hash >> 29)) &* 0xBF58_476D_1CE4_E5B9) >> UInt64(64 - bits))
+  private func row(_ hash: UInt64) -> Int32 {
+    Int32(truncatingIfNeeded: ((hash ^ (hash >> 29)) &* 0xBF58_476D_1CE4_E5B9) >> UInt64(64 - bits))
   }
 }

@@ -1,4 +1,4 @@
-package import Tokenization
+internal import Tokenization
 
 /// The words of a text as the n-gram scorer sees them: in lower case, without accents and punctuation, with common
 /// disguises undone.

@@ -13,14 +13,13 @@ struct BinomialDistribution {
     guard k < trials else { return 1 }
     if probability <= 0 { return 1 }
     if probability >= 1 { return 0 }
-    let logChoose = lgamma(Double(trials + 1))
-    let (logSuccess, logFailure) = (log(probability), log1p(-probability))
-    return (0...k).reduce(0) { sum, i in
-      let logTerm =
-        logChoose - lgamma(Double(i + 1)) - lgamma(Double(trials - i + 1))
-        + Double(i) * logSuccess + Double(trials - i) * logFailure
-      return sum + exp(logTerm)
+    var logTerm = Double(trials) * log1p(-probability)
+    var sum = exp(logTerm)
+    for i in 0..<k {
+      logTerm += log(Double(trials - i) / Double(i + 1)) + log(probability) - log1p(-probability)
+      sum += exp(logTerm)
     }
+    return min(1, sum)
   }
 
   /// Clopper and Pearson's exact interval of the probability, given `successes` in `trials`.

@@ -1,5 +1,5 @@
 internal import Foundation
-package import Transformer
+internal import Transformer
 
 /// Confidence intervals by resampling units (prompts, items, windows of text) with replacement.
 ///

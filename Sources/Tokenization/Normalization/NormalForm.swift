@@ -23,11 +23,33 @@ enum NormalForm: String, Sendable, CaseIterable {
   /// ASCII is in every normal form, and so nothing is done to it.
   func normalize(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     guard text.contains(where: { $0 >= 0x80 }) else { return Array(text) }
-    var mapped: UnsafeMutablePointer<UInt8>?
-    let count = utf8proc_map(text.baseAddress, text.count, &mapped, options)
-    defer { free(mapped) }
-    // Well-formed text fails only where there is no memory left.
-    guard count >= 0, let mapped else { return Array(text) }
-    return Array(UnsafeBufferPointer(start: mapped, count: count))
+    return utf8procMapped(text, options)
   }
+}
+
+/// Text with its differences of case, accents and compatibility variants removed, for comparing words.
+package enum TextFolding {
+  /// `text`, which is well-formed UTF-8, in lower case, decomposed for compatibility, without marks and characters that
+  /// are not seen.
+  package static func fold(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    guard text.contains(where: { $0 >= 0x80 }) else {
+      return text.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 }
+    }
+    let options =
+      UTF8PROC_DECOMPOSE.rawValue | UTF8PROC_COMPAT.rawValue | UTF8PROC_CASEFOLD.rawValue
+      | UTF8PROC_STRIPMARK.rawValue | UTF8PROC_IGNORE.rawValue | UTF8PROC_STABLE.rawValue
+    return utf8procMapped(text, utf8proc_option_t(options))
+  }
+}
+
+/// What utf8proc makes of well-formed text.
+private func utf8procMapped(
+  _ text: UnsafeBufferPointer<UInt8>, _ options: utf8proc_option_t
+) -> [UInt8] {
+  var mapped: UnsafeMutablePointer<UInt8>?
+  let count = utf8proc_map(text.baseAddress, text.count, &mapped, options)
+  defer { free(mapped) }
+  // Well-formed text fails only where there is no memory left.
+  guard count >= 0, let mapped else { return Array(text) }
+  return Array(UnsafeBufferPointer(start: mapped, count: count))
 }
