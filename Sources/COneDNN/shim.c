@@ -177,7 +177,8 @@ end:
   if (attributes) dnnl_primitive_attr_destroy(attributes);
   if (ops) dnnl_post_ops_destroy(ops);
   release(&a_desc), release(&b_desc), release(&c_desc);
-  return (int)status;
+  // x86-64 without AVX-512 has no product of bf16.
+  return status == dnnl_unimplemented ? PROFS_GEMM_UNAVAILABLE : (int)status;
 }
 
 int64_t profs_packed_bytes(profs_type type, int64_t n, int64_t k) {

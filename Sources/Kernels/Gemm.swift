@@ -89,6 +89,7 @@ package func pack(_ weights: WeightMatrix, into destination: UnsafeMutableRawPoi
 /// `result = activations · weightsᵀ` (or `+=`), the one matrix product of the forward pass.
 ///
 /// Goes through oneDNN, with sums in f32, on every thread of the context; where there is no oneDNN, f32 goes through BLAS.
+/// Where the processor or its oneDNN has no product of bf16, the operands are widened and multiplied in f32.
 /// - Parameters:
 ///   - activations: `[rows, inputs]`.
 ///   - weights: maps inputs to outputs; same precision as the activations.
@@ -115,6 +116,10 @@ package func multiply(
       weights.base.assumingMemoryBound(to: Float.self), Int32(transpose ? weights.inputs : weights.outputs),
       accumulate ? 1 : 0, result, Int32(stride))
     return
+  }
+  if status == PROFS_GEMM_UNAVAILABLE, weights.precision == .bf16, weights.layout != .packed {
+    return unsafe multiplyWidened(
+      activations, by: weights, into: result, stride: stride, accumulate: accumulate)
   }
   // Shapes and strides are ours, so a refusal is a programming error or memory exhausted inside oneDNN.
   precondition(status == 0, "oneDNN refused a matrix product (status \(status))")
