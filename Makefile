@@ -15,8 +15,9 @@ demo: ## Edit a real language model and show what changed.
 test: ## Run all tests.
 	Scripts/test.sh
 
-bench: build ## Time `profs edit` against PyTorch, and tokenizers against Python's.
+bench: build ## Time editing, evaluation and tokenizers against the Python libraries.
 	Scripts/bench.sh
+	Scripts/bench-evaluation.sh
 	Scripts/bench-tokenizers.sh
 
 fixtures: ## Write the test fixtures anew with the field's own Python libraries.

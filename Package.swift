@@ -68,12 +68,19 @@ let package = Package(
       name: "PreferenceData", dependencies: ["CZlib", "Storage", "Tokenization", "Transformer"],
       swiftSettings: safe),
 
+    // Layer 6: jobs of many runs.
+    .target(
+      name: "Studies",
+      dependencies: [
+        "Storage", "Kernels", "Tokenization", "Transformer", "Evaluation", "PreferenceData",
+      ], swiftSettings: safe),
+
     // Layer 7: the command.
     .target(
       name: "ProFSCommands",
       dependencies: [
         "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", "Editing",
-        "Evaluation", "PreferenceData", argumentParser,
+        "Evaluation", "PreferenceData", "Studies", argumentParser,
       ], resources: [.embedInCode("Resources/masked-stems.txt")], swiftSettings: safe),
     .target(
       name: "ProFS",
@@ -103,6 +110,7 @@ let package = Package(
         "Checkpoints", "Kernels", "PreferenceData", "ProFS", "Storage", "SubspaceEditing", "Tokenization",
         "Transformer",
       ]),
+    .tests(of: "Studies", with: ["PreferenceData"], fixtures: false),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
     // Every reader of files against damaged ones.
     .testTarget(

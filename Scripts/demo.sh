@@ -13,6 +13,7 @@ profs=.build/release/profs
 base=.models/SmolLM2-135M-Instruct.Q4_1.gguf
 edited=.models/demo-edited
 prompts=.models/demo-prompts.txt
+measured=.models/demo-measured-prompts.txt
 rm -rf "$edited"
 
 # A dozen prompts that lead towards insult or profanity without being worse than that themselves.
@@ -30,6 +31,10 @@ heading "2. Verify: which tensors changed, and that the edited ones no longer wr
 heading "3. Generate: the same prompts, before and after (the prompts and the texts may offend)"
 "$profs" generate "$base" --against "$edited" --prompts "$prompts" --max-new-tokens 20
 
-heading "4. Perplexity on ordinary text: what the edit costs (before, then after)"
-"$profs" perplexity "$base" --text Data/neutral.txt --window 512 --stride 256
-"$profs" perplexity "$edited" --text Data/neutral.txt --window 512 --stride 256
+# Others than those above, every fifth of five categories; the edit was made from the starter pairs alone.
+for kind in insult profanity identity_attack severe_toxicity threat; do
+  sed -n '3~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
+done | grep -vxFf "$prompts" >"$measured"
+
+heading "4. Evaluate: how much less toxic, and at what cost, on $(wc -l <"$measured") other prompts and ordinary text"
+"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 512 --stride 512

@@ -18,10 +18,7 @@ package struct EditApplication {
       throw EditingError(
         "--strength \(strength)", "nothing would change; give a number other than 0, usually 1")
     }
-    guard subspace.provenance.modelDigest == (try model.identityDigest()) else {
-      throw EditingError(
-        model.path, "the subspace was fitted on a model of another family or size; fit one on this model")
-    }
+    try subspace.requireFits(model)
     self.model = model
     self.subspace = subspace
     self.strength = strength

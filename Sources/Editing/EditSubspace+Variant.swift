@@ -2,6 +2,14 @@ internal import SubspaceEditing
 package import Transformer
 
 extension EditSubspace {
+  /// - Throws: ``EditingError`` where the subspace was fitted on a model of another family or size than `model`.
+  package func requireFits(_ model: Model) throws {
+    guard provenance.modelDigest == (try model.identityDigest()) else {
+      throw EditingError(
+        model.path, "the subspace was fitted on a model of another family or size; fit one on this model")
+    }
+  }
+
   /// The edit as a model to run beside its base, without writing weights.
   ///
   /// - Parameter strength: share of the subspace that is removed; 1 for all of it.

@@ -8,7 +8,7 @@ public struct EvaluationError: Error, CustomStringConvertible, Sendable {
   public let reason: String
 
   /// An error about a file, text or option.
-  init(_ subject: String, _ reason: String) {
+  package init(_ subject: String, _ reason: String) {
     self.subject = subject
     self.reason = reason
   }

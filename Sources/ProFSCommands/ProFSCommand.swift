@@ -20,6 +20,7 @@ public struct ProFSCommand: ParsableCommand {
         profs edit MODEL --pairs pairs.jsonl --out EDITED      edit a model
         profs verify EDITED --base MODEL                       prove the edit from its files
         profs generate MODEL --against EDITED --prompts p.txt  see what it does
+        profs eval MODEL EDITED --prompts p.txt --text t.txt   measure what it does
 
       MODEL is a folder in Hugging Face layout or a .gguf file. Blocks are counted from 1. Every command takes --json
       for one JSON document on standard output; progress and messages go to standard error.
@@ -27,8 +28,11 @@ public struct ProFSCommand: ParsableCommand {
       """,
     version: profsVersion,
     subcommands: [
-      EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, GenerateCommand.self,
-      PerplexityCommand.self, TasksCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
+      PairsCommand.self, EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self,
+      GenerateCommand.self,
+      ChatCommand.self,
+      EvalCommand.self, PerplexityCommand.self, TasksCommand.self, EmbedCommand.self, TokenizeCommand.self,
+      InspectCommand.self,
     ])
 
   /// Required by the parser, which fills in nothing: the command has no options of its own.

@@ -76,16 +76,33 @@ struct PerplexityTests {
   }
 
   @Test(
-    "windows score each token once, and the last ends with the text", arguments: 1...40,
+    "windows score each token once, and the last ends with the text", arguments: 2...40,
     [(8, 8), (8, 3), (9, 1)])
-  func windows(tokens: Int, shape: (length: Int, stride: Int)) {
-    let windows = Perplexity.windows(tokens: tokens, length: shape.length, stride: shape.stride)
+  func windows(tokens: Int, shape: (length: Int, stride: Int)) throws {
+    let text = try TextWindows(
+      [Array(repeating: 5, count: tokens)], length: shape.length, stride: shape.stride)
+    let windows = text.windows
     #expect(windows.reduce(0) { $0 + $1.scored } == tokens)
     #expect(windows.last?.range.upperBound == tokens)
     for (index, window) in windows.enumerated() {
       #expect(window.range.lowerBound == index * shape.stride)
       #expect(window.range.count <= shape.length && window.scored >= 1 && window.scored <= window.range.count)
     }
+  }
+
+  @Test("several texts are scored each by itself, and those of one token left out")
+  func severalTexts() throws {
+    let test = try #require(try Self.cases().first)
+    let model = try Self.model(test.model)
+    let text = try model.tokenizer().encode(test.text)
+    let parts = [Array(text[..<40]), [5], Array(text[40..<51])]
+    let together = try Perplexity(model, Self.context, TextWindows(parts, length: 16, stride: 8))
+    let alone = try [parts[0], parts[2]].map {
+      try Perplexity(model, Self.context, tokens: $0, length: 16, stride: 8)
+    }
+    #expect(together.tokens == 39 + 10)
+    let sum = alone.reduce(0) { $0 + $1.negativeLogLikelihood }
+    #expect(abs(together.negativeLogLikelihood / sum - 1) < 1e-6)
   }
 
   @Test("progress rises to its total")
@@ -163,5 +180,16 @@ struct PerplexityTests {
     print("Gemma 3 270M perplexity: \(found.perplexity), transformers \(expected)")
     #expect(found.tokens == golden["tokens"]?.int)
     #expect(abs(found.meanLoss / log(expected) - 1) < 2e-4)
+  }
+}
+
+extension Perplexity {
+  /// Of one text.
+  fileprivate init(
+    _ model: Model, _ context: ComputeContext, tokens: [Int32], length: Int, stride: Int,
+    weighting: Weighting = .tokens, progress: ProgressHandler? = nil
+  ) throws {
+    let text = try TextWindows([tokens], length: length, stride: stride)
+    try self.init(model, context, text, weighting: weighting, progress: progress)
   }
 }

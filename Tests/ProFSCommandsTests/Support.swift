@@ -34,8 +34,11 @@ struct Transcript {
   }
 
   /// Starts `profs`, its output going to files, which unlike pipes never fill up.
-  static func launch(_ arguments: [String], in folder: TemporaryFolder) throws -> Process {
+  static func launch(_ arguments: [String], in folder: TemporaryFolder, input: FileHandle? = nil) throws
+    -> Process
+  {
     let process = Process()
+    if let input { process.standardInput = input }
     process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder.path)

@@ -8,14 +8,8 @@ internal import Transformer
 
 /// `profs perplexity`: how well a model predicts a text.
 struct PerplexityCommand: ParsableCommand {
-  /// A published way of measuring.
-  enum Recipe: String, ExpressibleByArgument, CaseIterable {
-    case detoxEdit = "detox-edit"
-  }
-
   static let configuration = CommandConfiguration(
-    commandName: "perplexity",
-    abstract: "Perplexity of a model on a text.",
+    commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
       The text is read through overlapping windows; each scores the tokens that none before it did, and every scored \
       token counts the same. The recipe detox-edit is the paper's code: windows of the model's length, stride 512, and \
@@ -25,34 +19,22 @@ struct PerplexityCommand: ParsableCommand {
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
-  @Option(help: ArgumentHelp("A text file, taken as one text.", valueName: "file")) var text: String
-  @Option(help: ArgumentHelp("Tokens of a window; by default 1024, or the model's length.", valueName: "n"))
-  var window: Int?
-  @Option(help: ArgumentHelp("Tokens from one window to the next; by default half a window.", valueName: "n"))
-  var stride: Int?
+  @Option(
+    help: ArgumentHelp(
+      "A text file, taken as one text, or a .jsonl of texts, each read by itself.", valueName: "file"))
+  var text: String
   @Option(help: ArgumentHelp("Use the first n tokens only.", valueName: "n")) var limit: Int?
-  @Option(help: "A published protocol instead of --window and --stride.") var recipe: Recipe?
+  @OptionGroup var windows: WindowOptions
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
-  func validate() throws {
-    if recipe != nil, window != nil || stride != nil {
-      throw ValidationError("--recipe sets window and stride itself.")
-    }
-  }
-
   func run() throws {
     let opened = try Model(path: model)
-    let tokenizer = try opened.tokenizer()
-    var tokens = try tokenizer.encode(try FileSystem.readFile(text, limit: 1 << 30))
-    if let limit { tokens.removeLast(max(0, tokens.count - limit)) }
-    let positions = opened.configuration.maximumPositions
-    let length = recipe == .detoxEdit ? positions : window ?? min(1024, positions)
+    let windows = try windows.windows(text, opened, try opened.tokenizer(), limit: limit)
     let (result, seconds) = try ProgressBar.run("measuring perplexity", quiet: output.quiet || output.json) {
       try Perplexity(
-        opened, compute.context(defaultPrecision: .f32), tokens: tokens, length: length,
-        stride: recipe == .detoxEdit ? min(512, length) : stride ?? max(1, length / 2),
-        weighting: recipe == .detoxEdit ? .windows : .tokens, progress: $0)
+        opened, compute.context(defaultPrecision: .f32), windows, weighting: self.windows.weighting,
+        progress: $0)
     }
     if output.json {
       Console.json([

@@ -6,8 +6,13 @@ enum Console {
   /// Whether standard error is a terminal, on which a progress bar can be redrawn.
   static let isTerminal = isatty(STDERR_FILENO) == 1
 
-  /// Prints a line of a result to standard output.
-  static func result(_ line: String = "") { write(line + "\n", to: STDOUT_FILENO) }
+  /// Prints a line of a result to standard output, or a part of one.
+  static func result(_ line: String = "", terminator: String = "\n") {
+    write(line + terminator, to: STDOUT_FILENO)
+  }
+
+  /// Asks for a line, which is then typed behind it.
+  static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
 
   /// Prints a message.
   static func message(_ line: String) { write(line + "\n", to: STDERR_FILENO) }

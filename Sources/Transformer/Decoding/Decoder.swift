@@ -43,9 +43,13 @@ package struct Decoder {
     try generate(prompts, options, variants: [], progress: progress)[0]
   }
 
+  /// Told of each new token as it is chosen: the stream and prompt it belongs to, and its id.
+  package typealias TokenHandler = (_ stream: Int, _ prompt: Int, _ token: Int32) -> Void
+
   /// The same for the model and variants of it together; answers for each stream, the model's own first.
   package func generate(
-    _ prompts: [[Int32]], _ options: Options, variants: [ModelVariant], progress: ProgressHandler? = nil
+    _ prompts: [[Int32]], _ options: Options, variants: [ModelVariant], onToken: TokenHandler? = nil,
+    progress: ProgressHandler? = nil
   ) throws -> [[[Int32]]] {
     try model.requireDecoder()
     for (index, prompt) in prompts.enumerated() {
@@ -61,7 +65,7 @@ package struct Decoder {
     var results: [[[Int32]]] = Array(repeating: [], count: variants.count + 1)
     let total = prompts.count * options.maximumNewTokens
     for batch in batches(prompts, options, streams: results.count) {
-      let batchResults = try generate(prompts[batch], options, variants) { completed in
+      let batchResults = try generate(prompts[batch], options, variants, onToken) { completed in
         progress?(batch.lowerBound * options.maximumNewTokens + completed, total)
       }
       for (stream, texts) in batchResults.enumerated() { results[stream] += texts }
@@ -94,7 +98,8 @@ package struct Decoder {
   }
 
   private func generate(
-    _ prompts: ArraySlice<[Int32]>, _ options: Options, _ variants: [ModelVariant], progress: (Int) -> Void
+    _ prompts: ArraySlice<[Int32]>, _ options: Options, _ variants: [ModelVariant], _ onToken: TokenHandler?,
+    progress: (Int) -> Void
   ) throws -> [[[Int32]]] {
     let texts = Array(prompts)
     let streams = 0...variants.count
@@ -117,9 +122,10 @@ package struct Decoder {
         logits[stream].withUnsafeBufferPointer { logits in
           for (row, text) in active[stream].enumerated() {
             let range = row * vocabulary..<(row + 1) * vocabulary
-            results[stream][text].append(
-              options.sampling.choose(
-                UnsafeBufferPointer(rebasing: logits[range]), using: &generators[stream][text]))
+            let token = options.sampling.choose(
+              UnsafeBufferPointer(rebasing: logits[range]), using: &generators[stream][text])
+            results[stream][text].append(token)
+            onToken?(stream, prompts.startIndex + text, token)
           }
         }
         active[stream].removeAll { results[stream][$0].last.map(options.stopTokens.contains) ?? true }

@@ -122,10 +122,9 @@ package struct ModelPanel: Sendable {
     let total = prompts.count * options.maximumNewTokens * groups.count
     var results: [[[Int32]]] = []
     for (index, group) in groups.enumerated() {
-      results += try Decoder(group.model, context).generate(prompts, options, variants: group.variants) {
-        done, _ in
-        progress?(total / groups.count * index + done, total)
-      }
+      results += try Decoder(group.model, context).generate(
+        prompts, options, variants: group.variants,
+        progress: { done, _ in progress?(total / groups.count * index + done, total) })
     }
     return inOrder(results)
   }

@@ -1,0 +1,54 @@
+internal import ArgumentParser
+internal import Evaluation
+internal import PreferenceData
+internal import Storage
+internal import Tokenization
+internal import Transformer
+
+/// How perplexity reads a text; shared by the commands that measure it.
+struct WindowOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Tokens of a window; by default 1024, or the model's length.", valueName: "n"))
+  var window: Int?
+  @Option(help: ArgumentHelp("Tokens from one window to the next; by default half a window.", valueName: "n"))
+  var stride: Int?
+  @Option(help: "A published protocol instead of --window and --stride.") var recipe: PerplexityRecipe?
+
+  func validate() throws {
+    if recipe != nil, window != nil || stride != nil {
+      throw ValidationError("--recipe sets window and stride itself.")
+    }
+  }
+
+  /// How the windows' losses are averaged.
+  var weighting: Perplexity.Weighting { recipe == .detoxEdit ? .windows : .tokens }
+
+  /// The windows over the texts of a file: one text, or each of the texts of a `.jsonl` or `.json` list.
+  ///
+  /// - Parameter limit: tokens that are read, counted over all texts.
+  func windows(_ path: String, _ model: Model, _ tokenizer: Tokenizer, limit: Int?) throws -> TextWindows {
+    let positions = model.configuration.maximumPositions
+    let length = recipe == .detoxEdit ? positions : window ?? min(1024, positions)
+    var left = limit ?? Int.max
+    let texts = try Self.texts(path, tokenizer).map { tokens in
+      let kept = Array(tokens.prefix(left))
+      left -= kept.count
+      return kept
+    }
+    return try TextWindows(
+      texts, length: length,
+      stride: recipe == .detoxEdit ? min(512, length) : stride ?? max(1, length / 2))
+  }
+
+  private static func texts(_ path: String, _ tokenizer: Tokenizer) throws -> [[Int32]] {
+    let name = path.lowercased()
+    let isList = [".jsonl", ".json"].contains { name.hasSuffix($0) || name.hasSuffix($0 + ".gz") }
+    if isList { return try TextList(path: path).texts.map { try tokenizer.encode($0) } }
+    return [try tokenizer.encode(try FileSystem.readFile(path, limit: 1 << 30))]
+  }
+}
+
+/// A published way of measuring perplexity.
+enum PerplexityRecipe: String, ExpressibleByArgument, CaseIterable {
+  /// The paper's code: windows of the model's length, stride 512, unweighted mean of their losses.
+  case detoxEdit = "detox-edit"
+}
