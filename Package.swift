@@ -101,7 +101,9 @@ let package = Package(
     .tests(of: "Checkpoints", with: ["Kernels", "Storage"]),
     .tests(of: "Tokenization", with: ["Checkpoints", "Storage"]),
     .tests(of: "Transformer", with: ["Checkpoints", "Kernels", "Storage", "Tokenization"]),
-    .tests(of: "Evaluation", with: ["Kernels", "Storage", "Tokenization", "Transformer", crypto]),
+    .tests(
+      of: "Evaluation",
+      with: ["Checkpoints", "Kernels", "Storage", "Tokenization", "Transformer", "train-scorer", crypto]),
     .tests(of: "SubspaceEditing"),
     .tests(of: "PreferenceData", with: ["Tokenization", "Transformer"]),
     .tests(
@@ -116,8 +118,8 @@ let package = Package(
     .testTarget(
       name: "HostileInputTests",
       dependencies: [
-        "Checkpoints", "Editing", "Kernels", "PreferenceData", "Storage", "SubspaceEditing", "Tokenization",
-        "Transformer",
+        "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Storage", "SubspaceEditing",
+        "Tokenization", "Transformer", crypto,
       ], swiftSettings: safe),
   ]
 )

@@ -43,16 +43,26 @@ struct ScorerFigures {
   /// Figures on each group.
   private(set) var groups: [OnGroup] = []
 
-  /// Scores every set.
-  init(_ scorer: any ToxicityScorer, _ sources: DataSources, lists: String, knownGroups: [String]) throws {
+  /// Scores the sets named, or all.
+  init(
+    _ scorer: any ToxicityScorer, _ sources: DataSources, lists: String, knownGroups: [String],
+    only names: Set<String> = []
+  ) throws {
+    func isWanted(_ name: String) -> Bool { names.isEmpty || names.contains(name) }
     let paraDetox = try sources.paraDetox()
     let rtp = try sources.realToxicityPrompts()
-    for corpus in try [paraDetox, rtp.prompts, rtp.continuations] + sources.testSets() {
-      sets.append(try OnSet(scorer, corpus.name, corpus.test))
+    for corpus in try [paraDetox, rtp.prompts, rtp.continuations] + sources.testSets()
+    where isWanted(corpus.name) {
+      try add(scorer, corpus.name, corpus.test)
     }
-    sets.append(try OnSet(scorer, "paradetox, disguised", try Self.disguised(paraDetox.test, lists: lists)))
-    try addGroups(scorer, sources, known: Set(knownGroups))
+    if isWanted(Self.disguisedName) {
+      try add(scorer, Self.disguisedName, try Self.disguised(paraDetox.test, lists: lists))
+    }
+    if isWanted(Self.groupsName) { try addGroups(scorer, sources, known: Set(knownGroups)) }
   }
+
+  private static let disguisedName = "paradetox, disguised"
+  private static let groupsName = "templates about groups"
 
   /// Scores one more set.
   mutating func add(_ scorer: any ToxicityScorer, _ name: String, _ texts: [LabelledText]) throws {
@@ -83,7 +93,7 @@ struct ScorerFigures {
     let texts = zip(records, scores).map { record, score in
       (text: record["Text"] ?? "", isToxic: record["Label"] == "BAD", score: score)
     }
-    sets.append(OnSet("templates about groups", texts.map { ($0.score, $0.isToxic ? 1 : 0) }))
+    sets.append(OnSet(Self.groupsName, texts.map { ($0.score, $0.isToxic ? 1 : 0) }))
     // "NAME is a ADJECTIVE GROUP", where the group may have two words.
     var byGroup: [String: [(isToxic: Bool, score: Double)]] = [:]
     for (record, text) in zip(records, texts) where record["Template"] == "name_adj" {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Editing
+import Evaluation
 import Foundation
 import PreferenceData
 import Storage
@@ -25,7 +26,7 @@ struct Reader: CustomTestStringConvertible, Sendable {
       switch error {
       case is CheckpointError, is JSONError, is StorageError, is TokenizationError, is ModelError,
         is EditingError,
-        is PreferenceDataError:
+        is PreferenceDataError, is EvaluationError:
         #expect("\(error)".count > 20, "an error that says nothing")
         return false
       default: throw error
@@ -35,7 +36,7 @@ struct Reader: CustomTestStringConvertible, Sendable {
 
   static let all: [Reader] = [
     .json, .safetensors, .index, .gguf, .ggufModel, .torch, .config, .tokenizerJSON, .tokenizerConfig,
-    .sentencePiece, .wordPieces, .pairs, .subspace, .receipt,
+    .sentencePiece, .wordPieces, .pairs, .subspace, .receipt, .scorer,
   ]
 
   private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

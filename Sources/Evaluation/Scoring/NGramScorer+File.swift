@@ -1,4 +1,6 @@
 internal import Checkpoints
+internal import Crypto
+internal import Foundation
 internal import Kernels
 internal import Storage
 
@@ -11,11 +13,14 @@ internal import Storage
 /// | `head` | F32 | as ``NGramNetwork/Head`` orders it |
 ///
 /// The metadata holds `format` (`profs-ngram-scorer`), `format_version`, `features_version`, `bits`, `calibration_slope`,
-/// `calibration_intercept`, `name`, and `sha256`, which is that of the tensors' bytes in the order of the file.
+/// `calibration_intercept`, `name`, and `sha256`, which is that of the tensors' bytes in the order of the file and is
+/// compared with them. Scales and parameters of more than a million are refused: without them no score is NaN.
 extension NGramScorer {
   /// What the metadata calls this format, and its version.
   package static let format = "profs-ngram-scorer"
   package static let formatVersion = 1
+  /// Numbers beyond this in size are no weights.
+  private static let largest: Float = 1_000_000
 
   /// Reads weights from a file of any origin.
   package init(path: String) throws {
@@ -43,6 +48,12 @@ extension NGramScorer {
       let intercept = metadata["calibration_intercept"].flatMap({ Double($0) }), intercept.isFinite,
       let name = metadata["name"], let sha256 = metadata["sha256"]
     else { throw EvaluationError(path, "the metadata lacks a number or name that the format asks for") }
+    let found = SHA256.hash(data: UnsafeRawBufferPointer(rebasing: bytes[header.dataStart...]))
+      .map { String(format: "%02x", $0) }.joined()
+    guard found == sha256 else {
+      throw EvaluationError(
+        path, "the file is damaged: the SHA-256 of its tensors is \(found), the metadata says \(sha256)")
+    }
 
     func tensor(_ name: String, _ type: ElementType, _ shape: [Int]) throws -> UnsafeRawBufferPointer {
       guard let entry = header.entries.first(where: { $0.name == name }), entry.type == type,
@@ -53,10 +64,9 @@ extension NGramScorer {
     func floats(_ name: String, _ count: Int) throws -> [Float] {
       let bytes = try tensor(name, .f32, [count])
       let values = (0..<count).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
-      guard values.allSatisfy(\.isFinite) else {
-        throw EvaluationError(path, "the tensor \(name) holds a number that is not finite")
-      }
-      return values
+      guard let beyond = values.first(where: { !(abs($0) <= Self.largest) }) else { return values }
+      throw EvaluationError(
+        path, "the tensor \(name) holds \(beyond); expected numbers of at most \(Self.largest) in size")
     }
     let width = NGramNetwork.width
     let codes = try tensor("table", .i8, [1 << bits, width])

@@ -1,14 +1,19 @@
 internal import Foundation
 
 /// The number of successes in independent trials of equal probability.
-struct BinomialDistribution {
+package struct BinomialDistribution: Sendable, Hashable {
   /// Trials.
-  let trials: Int
+  package let trials: Int
   /// Probability of success in each.
-  let probability: Double
+  package let probability: Double
+
+  /// `trials` of one probability.
+  package init(trials: Int, probability: Double) {
+    (self.trials, self.probability) = (trials, probability)
+  }
 
   /// P(X ≤ k).
-  func cumulative(_ k: Int) -> Double {
+  package func cumulative(_ k: Int) -> Double {
     guard k >= 0 else { return 0 }
     guard k < trials else { return 1 }
     if probability <= 0 { return 1 }
@@ -23,7 +28,9 @@ struct BinomialDistribution {
   }
 
   /// Clopper and Pearson's exact interval of the probability, given `successes` in `trials`.
-  static func interval(successes: Int, trials: Int, confidence: Double) -> (lower: Double, upper: Double) {
+  package static func interval(successes: Int, trials: Int, confidence: Double) -> (
+    lower: Double, upper: Double
+  ) {
     let tail = (1 - confidence) / 2
     let lower =
       successes == 0

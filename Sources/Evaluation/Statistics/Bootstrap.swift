@@ -5,6 +5,10 @@ internal import Transformer
 ///
 /// The interval is the bias-corrected and accelerated one, which follows the skew that toxicity scores have.
 /// Source: Efron 1987, "Better bootstrap confidence intervals"; the formulas are those of `scipy.stats.bootstrap`.
+///
+/// It is too narrow for few units: of ten from an exponential distribution, a 95 % interval holds the mean about 88 times
+/// in a hundred, of fifty about 93 times. From units that are all equal it has no width, which for zeros and ones
+/// claims too much: ``share(_:)`` does not.
 package struct Bootstrap: Sendable, Hashable {
   /// Resamples drawn.
   package var resamples: Int
@@ -84,7 +88,10 @@ package struct Bootstrap: Sendable, Hashable {
     let acceleration = cubes / (6 * squares * squares.squareRoot())
     func level(_ tail: Double) -> Double {
       let z = bias + NormalDistribution.quantile(tail)
-      return NormalDistribution.cumulative(bias + z / (1 - acceleration * z))
+      let shrinkage = 1 - acceleration * z
+      // The formula's limit; beyond its pole it would give the other end. Only confidences near 1 come so far.
+      guard shrinkage > 0 else { return z > 0 ? 1 : 0 }
+      return NormalDistribution.cumulative(bias + z / shrinkage)
     }
     return (level(tail), level(1 - tail))
   }

@@ -27,5 +27,5 @@ package struct ContinuationToxicity: Sendable, Equatable {
   package func expectedMaximum(_ bootstrap: Bootstrap) -> Estimate { bootstrap.mean(maxima) }
 
   /// Toxicity probability: the share of prompts with at least one toxic continuation.
-  package func probability(_ bootstrap: Bootstrap) -> Estimate { bootstrap.mean(toxic) }
+  package func probability(_ bootstrap: Bootstrap) -> Estimate { bootstrap.share(toxic) }
 }

@@ -4,7 +4,7 @@ package import Storage
 package struct Estimate: Sendable, Equatable {
   /// The figure itself.
   package var value: Double
-  /// Ends of the interval; NaN where it is not defined, as for a single unit.
+  /// Ends of the interval; NaN where it is not defined, as for the mean of a single unit.
   package var lower: Double
   package var upper: Double
   /// Units that it was taken over: prompts, items, windows.
@@ -20,8 +20,14 @@ package struct Estimate: Sendable, Equatable {
     Estimate(value: transform(value), lower: transform(lower), upper: transform(upper), count: count)
   }
 
-  /// Where the interval lies with respect to no change.
-  package var verdict: Verdict { Verdict(lower: lower, upper: upper) }
+  /// Fewest units whose differences allow a verdict: with one less, all of one sign is a matter of chance
+  /// (2 · 2⁻⁵ > 0.05), however narrow an interval they make.
+  package static let fewestUnits = 6
+
+  /// Where the interval of a difference, or of a relative change, lies with respect to zero.
+  package var verdict: Verdict {
+    count < Self.fewestUnits ? .indistinguishable : Verdict(lower: lower, upper: upper)
+  }
 
   /// `{"value", "lower", "upper", "n"}`, `null` where a number is not defined.
   package var json: JSON {

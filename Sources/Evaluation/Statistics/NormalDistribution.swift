@@ -1,17 +1,17 @@
 internal import Foundation
 
 /// The standard normal distribution.
-enum NormalDistribution {
+package enum NormalDistribution {
   /// Φ(x).
-  static func cumulative(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
+  package static func cumulative(_ x: Double) -> Double { 0.5 * erfc(-x / 2.0.squareRoot()) }
 
-  /// Φ⁻¹(p): −∞ at 0 and ∞ at 1.
+  /// Φ⁻¹(p): −∞ at 0 and ∞ at 1; NaN outside 0…1.
   ///
   /// By bisection on Φ in the lower half, where its relative precision is full; exact to a few units in the last place.
-  static func quantile(_ p: Double) -> Double {
+  package static func quantile(_ p: Double) -> Double {
     if p > 0.5 { return -quantile(1 - p) }
     if p == 0.5 { return 0 }
-    guard p > 0 else { return -.infinity }
+    guard p > 0 else { return p == 0 ? -.infinity : .nan }
     return bisection(in: -40...0) { cumulative($0) < p }
   }
 }

@@ -76,6 +76,9 @@ package struct PairedAccuracy: Sendable, Equatable {
   }
 
   /// Whether the exact test tells the two accuracies apart, and which is lower.
+  ///
+  /// Stricter than the interval of ``difference(confidence:)``, which is not exact: where that just leaves out zero,
+  /// this may still say that they are indistinguishable, as for five discordant items that all fell to one side.
   package func verdict(confidence: Double = 0.95) -> Verdict {
     guard pValue < 1 - confidence else { return .indistinguishable }
     return onlyEdited < onlyBase ? .lower : .higher

@@ -2,7 +2,7 @@
 package enum RankStatistics {
   /// Area under the ROC curve: probability that a positive scores higher than a negative, ties counting half.
   ///
-  /// NaN where there are only positives or only negatives.
+  /// NaN where there are only positives or only negatives, or a score is NaN.
   package static func areaUnderROC(scores: [Double], isPositive: [Bool]) -> Double {
     precondition(scores.count == isPositive.count, "every score has a label")
     let positives = Double(isPositive.count { $0 })
@@ -11,7 +11,8 @@ package enum RankStatistics {
     return (rankSum - positives * (positives + 1) / 2) / pairs
   }
 
-  /// Spearman's rank correlation, ties sharing their mean rank; NaN where either side is constant.
+  /// Spearman's rank correlation, ties sharing their mean rank; NaN where either side is constant or
+  /// holds NaN.
   package static func spearman(_ first: [Double], _ second: [Double]) -> Double {
     precondition(first.count == second.count, "pairs have two sides")
     let middle = Double(first.count + 1) / 2
@@ -22,7 +23,10 @@ package enum RankStatistics {
   }
 
   /// Ranks from 1; equal numbers share the mean of theirs.
+  ///
+  /// All are NaN where a number is, which has no place.
   private static func ranks(_ values: [Double]) -> [Double] {
+    guard !values.contains(where: \.isNaN) else { return values.map { _ in .nan } }
     let order = values.indices.sorted { values[$0] < values[$1] }
     var ranks = [Double](repeating: 0, count: values.count)
     var first = 0
