@@ -116,17 +116,12 @@ package struct Decoder {
     let session = try DecodingSession(
       model, context, variants: variants, texts, room: options.maximumNewTokens)
     var logits = try session.prefill()
-    let vocabulary = model.configuration.vocabulary
     for step in 0..<options.maximumNewTokens {
       for stream in streams {
-        logits[stream].withUnsafeBufferPointer { logits in
-          for (row, text) in active[stream].enumerated() {
-            let range = row * vocabulary..<(row + 1) * vocabulary
-            let token = options.sampling.choose(
-              UnsafeBufferPointer(rebasing: logits[range]), using: &generators[stream][text])
-            results[stream][text].append(token)
-            onToken?(stream, prompts.startIndex + text, token)
-          }
+        let tokens = choose(active[stream], logits[stream], options.sampling, &generators[stream])
+        for (text, token) in zip(active[stream], tokens) {
+          results[stream][text].append(token)
+          onToken?(stream, prompts.startIndex + text, token)
         }
         active[stream].removeAll { results[stream][$0].last.map(options.stopTokens.contains) ?? true }
       }
@@ -138,5 +133,30 @@ package struct Decoder {
         })
     }
     return results
+  }
+
+  /// The next token of each of `texts`, whose logits are `[texts, vocabulary]`; each draws from its own generator.
+  private func choose(
+    _ texts: [Int], _ logits: [Float], _ sampling: Sampling, _ generators: inout [SplitMix64]
+  ) -> [Int32] {
+    let vocabulary = model.configuration.vocabulary
+    return logits.withUnsafeBufferPointer { logits in
+      generators.withUnsafeMutableBufferPointer { generators in
+        Array(unsafeUninitializedCapacity: texts.count) { tokens, count in
+          // Reached from several threads, each at places of its own.
+          nonisolated(unsafe) let (generators, tokens) = (generators, tokens)
+          nonisolated(unsafe) let logits = logits
+          context.parallelRanges(texts.count, grain: 1) { rows in
+            for row in rows {
+              let range = row * vocabulary..<(row + 1) * vocabulary
+              let token = sampling.choose(
+                UnsafeBufferPointer(rebasing: logits[range]), using: &generators[texts[row]])
+              tokens.baseAddress?.advanced(by: row).initialize(to: token)
+            }
+          }
+          count = texts.count
+        }
+      }
+    }
   }
 }

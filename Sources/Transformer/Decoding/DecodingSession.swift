@@ -55,8 +55,8 @@ final class DecodingSession {
 
   /// Runs the prompts; answers for each stream the logits after each prompt's last token, `[texts, vocabulary]`.
   func prefill() throws -> [[Float]] {
-    let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens, sharing: false)
-    let textOfRow = textStarts(forest)
+    let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens)
+    let parts = parts(of: forest)
     let forward = try ForwardPass(model, context, forest, variants: variants)
     var logits: [[Float]] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
@@ -69,10 +69,10 @@ final class DecodingSession {
         // Until a variant begins to differ, the base's keys and values are its own.
         let sharing =
           stream > 0 ? [] : variants.indices.filter { block < variants[$0].firstBlock }.map { $0 + 1 }
-        for (text, range) in textOfRow where tokens.contains(range.lowerBound) {
+        for (text, position, range) in parts where tokens.contains(range.lowerBound) {
           for stream in [stream] + sharing {
             caches[stream].store(
-              block: block, text: text, position: 0, count: range.count,
+              block: block, text: text, position: position, count: range.count,
               first: range.lowerBound - tokens.lowerBound, of: rows, headDimension: headDimension)
           }
         }
@@ -83,8 +83,15 @@ final class DecodingSession {
     return logits
   }
 
-  private func textStarts(_ forest: TokenForest) -> [(text: Int, range: Range<Int>)] {
-    texts.indices.compactMap { text in forest.ranges(ofText: text).first.map { (text, $0) } }
+  /// Where the tokens of each text are: beginnings that texts share are computed once, and belong to all of them.
+  private func parts(of forest: TokenForest) -> [(text: Int, position: Int, range: Range<Int>)] {
+    texts.indices.flatMap { text in
+      var position = 0
+      return forest.ranges(ofText: text).map { range in
+        defer { position += range.count }
+        return (text, position, range)
+      }
+    }
   }
 
   /// Appends a token to some texts of each stream; answers for each stream the logits after them, `[tokens,

@@ -25,16 +25,20 @@ package struct Sampling: Sendable, Hashable {
   package func choose(_ logits: UnsafeBufferPointer<Float>, using generator: inout SplitMix64) -> Int32 {
     guard temperature > 0 else { return greedy(logits) }
     let largest = Double(logits.max() ?? 0)
-    var candidates = logits.indices.map {
-      (token: $0, weight: exp((Double(logits[$0]) - largest) / temperature))
-    }
-    if topK != nil || topP != nil { candidates = filtered(candidates) }
-    var remaining = generator.nextUnit() * candidates.reduce(0) { $0 + $1.weight }
-    for (token, weight) in candidates {
+    let weights = logits.map { exp((Double($0) - largest) / temperature) }
+    guard topK != nil || topP != nil else { return Int32(Self.draw(weights, using: &generator)) }
+    let candidates = filtered(weights.enumerated().map { (token: $0, weight: $1) })
+    return Int32(candidates[Self.draw(candidates.map(\.weight), using: &generator)].token)
+  }
+
+  /// An index, each as probable as its weight is large.
+  private static func draw(_ weights: [Double], using generator: inout SplitMix64) -> Int {
+    var remaining = generator.nextUnit() * weights.reduce(0, +)
+    for (index, weight) in weights.enumerated() {
       remaining -= weight
-      if remaining < 0 { return Int32(token) }
+      if remaining < 0 { return index }
     }
-    return Int32(candidates[candidates.count - 1].token)
+    return weights.count - 1
   }
 
   /// The tokens that top-k and top-p leave, most probable first.
