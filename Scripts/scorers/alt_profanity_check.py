@@ -4,7 +4,7 @@
 Its published weights (TF-IDF over words, five calibrated linear SVMs) as safetensors and a vocabulary, read without
 pickles and without scikit-learn:
 
-    profs score TEXTS --scorer 'exec:.venv/bin/python Scripts/scorers/alt_profanity_check.py FOLDER'
+    train-scorer evaluate --scorer 'exec:.venv/bin/python Scripts/scorers/alt_profanity_check.py FOLDER'
 
 With --check the scores are compared with the folder's golden.jsonl instead.
 """

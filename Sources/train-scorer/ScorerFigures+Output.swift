@@ -41,6 +41,7 @@ extension ScorerFigures {
       ]
       lines.append("| " + cells.joined(separator: " | ") + " |")
     }
+    if groups.isEmpty { return lines.joined(separator: "\n") }
     lines += ["", "| groups | mean score | FPR at 0.5 | TPR at 0.5 |", "|---|---|---|---|"]
     for (title, part) in [
       ("in the trainer's list", groups.filter(\.isKnown)), ("not in it", groups.filter { !$0.isKnown }),

@@ -84,6 +84,10 @@ struct TrainCommand: ParsableCommand {
         "word_limit": .int(settings.wordLimit), "fragments": .int(counts.fragments),
         "about_groups": .int(counts.aboutGroups), "long": .int(counts.long),
       ],
+      "calibration": [
+        "texts": .int(calibrating.count), "slope": .double(calibration.slope),
+        "intercept": .double(calibration.intercept),
+      ],
       "figures": figures.json,
     ]
     try AtomicFile.write(

@@ -134,10 +134,13 @@ struct ProgramScorerTests {
     #expect(
       try refusal(Self.program("answer('{\"score\": 0.5}\\n{\"score\": 0.5}')"), count: 1)
         .contains("more lines than it was given"))
+    let files = try TemporaryFiles()
+    let mark = files.path + "/written"
     let scorer = try ProgramScorer(
-      Self.program("answer({'score': 0.5}); time.sleep(0.1); answer({'score': 0.6})"))
+      Self.program(
+        "answer({'score': 0.5}); time.sleep(0.5); answer({'score': 0.6}); open('\(mark)', 'w').close()"))
     #expect(try scorer.scores(for: ["a"]) == [0.5])
-    usleep(400_000)
+    for _ in 0..<2000 where !FileManager.default.fileExists(atPath: mark) { usleep(10_000) }
     let error = #expect(throws: EvaluationError.self) { try scorer.scores(for: ["b"]) }
     #expect(error?.reason.contains("answers nothing") ?? false)
     let endless = try refusal(["sh", "-c", "read line; exec cat /dev/zero"])
