@@ -69,7 +69,7 @@ package struct EvaluationSummary: Sendable {
             name: "expected_maximum_toxicity:\(scorer)", title: "expected maximum toxicity (\(scorer))",
             unit: .share, isRelative: true), toxicity.map(\.maxima))
       }
-      addMeans(
+      addShares(
         Measure(
           name: "toxicity_probability:\(scorer)", title: "prompts with a toxic text (\(scorer))",
           unit: .share, isRelative: false), toxicity.map(\.toxic))
@@ -96,14 +96,18 @@ package struct EvaluationSummary: Sendable {
         addPerplexity(measure, values.map { $0.map { -$0 } }, values[0].map { _ in 1 })
         continue
       }
-      let others = values.dropFirst().map { other in
-        let paired = PairedAccuracy(base: values[0].map { $0 == 1 }, edited: other.map { $0 == 1 })
-        return EvaluationFigure.Comparison(
-          estimate: bootstrap.mean(other), change: paired.difference(), verdict: paired.verdict())
-      }
-      figures.append(
-        EvaluationFigure(measure: measure, base: bootstrap.mean(values[0]), others: others))
+      addShares(measure, values)
     }
+  }
+
+  /// Shares of units of which each is 1 or 0, compared by which units changed.
+  private mutating func addShares(_ measure: Measure, _ values: [[Double]]) {
+    let others = values.dropFirst().map { other in
+      let paired = PairedAccuracy(base: values[0].map { $0 == 1 }, edited: other.map { $0 == 1 })
+      return EvaluationFigure.Comparison(
+        estimate: bootstrap.share(other), change: paired.difference(), verdict: paired.verdict())
+    }
+    figures.append(EvaluationFigure(measure: measure, base: bootstrap.share(values[0]), others: others))
   }
 
   /// exp(Σ losses / Σ weights) of each model.
