@@ -35,6 +35,7 @@ let package = Package(
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
     .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
+    .target(name: "CNeutralText"),
     .target(name: "CScorerWeights", exclude: ["recipe.json", "scorer.safetensors"]),
     .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
 
@@ -56,7 +57,8 @@ let package = Package(
     .target(
       name: "Editing",
       dependencies: [
-        "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", crypto,
+        "CNeutralText", "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing",
+        crypto,
       ], swiftSettings: safe),
     .target(
       name: "Evaluation",
@@ -92,8 +94,7 @@ let package = Package(
     .executableTarget(
       name: "train-scorer",
       dependencies: [
-        "Storage", "Kernels", "Checkpoints", "Transformer", "Evaluation", "PreferenceData", argumentParser,
-        crypto,
+        "Storage", "Kernels", "Checkpoints", "Evaluation", "PreferenceData", argumentParser, crypto,
       ], swiftSettings: safe),
 
     .tests(of: "Storage", fixtures: false),
@@ -104,7 +105,7 @@ let package = Package(
     .tests(
       of: "Evaluation",
       with: ["Checkpoints", "Kernels", "Storage", "Tokenization", "Transformer", "train-scorer", crypto]),
-    .tests(of: "SubspaceEditing"),
+    .tests(of: "SubspaceEditing", with: ["Kernels"]),
     .tests(of: "PreferenceData", with: ["Tokenization", "Transformer"]),
     .tests(
       of: "Editing",

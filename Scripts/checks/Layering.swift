@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Imports go strictly downward.
 private let layers = [
-  "CBLAS": 0, "COneDNN": 0, "CPCRE2": 0, "CScorerWeights": 0, "CUtf8proc": 0, "CZlib": 0,
+  "CBLAS": 0, "CNeutralText": 0, "COneDNN": 0, "CPCRE2": 0, "CScorerWeights": 0, "CUtf8proc": 0, "CZlib": 0,
   "Storage": 1,
   "Kernels": 2,
   "Checkpoints": 3, "Tokenization": 3,
@@ -19,7 +19,8 @@ private let layers = [
 private let narrower: [String: Set<Int>] = [
   "Storage": [], "Kernels": [0, 1], "Checkpoints": [1, 2], "Tokenization": [0, 1],
   "Transformer": [1, 2, 3], "SubspaceEditing": [2],
-  "Editing": [1, 2, 3, 4], "Training": [1, 2, 3, 4], "Reporting": [1],
+  "Editing": [0, 1, 2, 3, 4],  // layer 0: its own neutral text
+  "Training": [1, 2, 3, 4], "Reporting": [1],
   "Evaluation": [0, 1, 2, 3, 4],  // layer 0: the weights of its own scorer
   "PreferenceData": [0, 1, 3, 4],  // layer 0: zlib, for pairs that come compressed
 ]

@@ -16,6 +16,7 @@ internal import SubspaceEditing
 /// | `sign` | `rejected-minus-chosen`: which way a direction points |
 /// | `block_numbering` | `from-1` |
 /// | `method`, `rank`, `blocks`, `max_tokens`, `pairs`, `pairs_sha256`, `model_sha256`, `compute` | the provenance |
+/// | `protected_directions`, `ranking`, `neutral_sha256` | the rest of it, where `method` is `protected` |
 extension EditSubspace {
   private static let format = "profs-subspace"
 
@@ -54,6 +55,13 @@ extension EditSubspace {
 
   private var metadata: [(key: String, value: String)] {
     let recipe = provenance.recipe
+    let protection: [(key: String, value: String)] =
+      provenance.neutralDigest.map {
+        [
+          ("protected_directions", "\(recipe.protectedDirections)"), ("ranking", recipe.ranking.rawValue),
+          ("neutral_sha256", $0),
+        ]
+      } ?? []
     return [
       ("format", Self.format), ("version", "1"), ("operation", "project"), ("role", "mlpValue"),
       ("hook", "residual-stream-after-block"), ("sign", "rejected-minus-chosen"),
@@ -63,7 +71,7 @@ extension EditSubspace {
       ("max_tokens", "\(recipe.maximumTokens)"),
       ("pairs", "\(provenance.pairs)"), ("pairs_sha256", provenance.pairsDigest),
       ("model_sha256", provenance.modelDigest), ("compute", provenance.compute),
-    ]
+    ] + protection
   }
 
   /// Reads a subspace file.
@@ -99,6 +107,16 @@ extension EditSubspace {
     guard bounds.count == 2, bounds[0] >= 1, bounds[0] <= bounds[1],
       let method = EditRecipe.Method(rawValue: try value("method"))
     else { throw EditingError(path, "metadata \"blocks\" or \"method\" cannot be read") }
+    var recipe = EditRecipe(
+      method: method, rank: try number("rank"), blocks: bounds[0]...bounds[1],
+      maximumTokens: try number("max_tokens"))
+    if method == .protected {
+      recipe.protectedDirections = try number("protected_directions")
+      guard let ranking = DirectionRanking(rawValue: try value("ranking")) else {
+        throw EditingError(path, "metadata \"ranking\" cannot be read")
+      }
+      recipe.ranking = ranking
+    }
 
     let blocks = try file.tensors.entries.filter { $0.name.hasSuffix(".directions") }
       .map { try Self.block($0, in: file.tensors, path) }
@@ -108,10 +126,8 @@ extension EditSubspace {
     self.init(
       blocks: blocks,
       provenance: Provenance(
-        recipe: EditRecipe(
-          method: method, rank: try number("rank"), blocks: bounds[0]...bounds[1],
-          maximumTokens: try number("max_tokens")),
-        pairs: try number("pairs"), pairsDigest: try value("pairs_sha256"),
+        recipe: recipe, pairs: try number("pairs"), pairsDigest: try value("pairs_sha256"),
+        neutralDigest: method == .protected ? try value("neutral_sha256") : nil,
         modelDigest: try value("model_sha256"),
         compute: try value("compute")))
   }

@@ -24,16 +24,22 @@ public struct EditSubspace: Sendable {
     public var pairs: Int
     /// SHA-256 of the pairs as they were used: token ids of both sides.
     public var pairsDigest: String
+    /// SHA-256 of the token ids of the neutral text that was protected; `nil` where the recipe protects none.
+    public var neutralDigest: String?
     /// The family, sizes and embedding of the model, as one digest: which models the directions are for.
     public var modelDigest: String
     /// `f32` or `bf16`.
     public var compute: String
 
     /// An origin from its parts.
-    public init(recipe: EditRecipe, pairs: Int, pairsDigest: String, modelDigest: String, compute: String) {
+    public init(
+      recipe: EditRecipe, pairs: Int, pairsDigest: String, neutralDigest: String? = nil, modelDigest: String,
+      compute: String
+    ) {
       self.recipe = recipe
       self.pairs = pairs
       self.pairsDigest = pairsDigest
+      self.neutralDigest = neutralDigest
       self.modelDigest = modelDigest
       self.compute = compute
     }

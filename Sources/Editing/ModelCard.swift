@@ -28,7 +28,7 @@ struct ModelCard {
       # \(receipt.baseName), edited with ProFS
 
       From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) the \(recipe.rank) \
-      directions in which rejected texts differ most from chosen ones were projected out (recipe \
+      directions in which rejected texts differ most from chosen ones were projected out\(protectionNote) (recipe \
       `\(recipe.method.rawValue)`, strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, \
       arXiv 2405.13967). No gradient step was taken. The most any matrix changed is \(percent) % of its norm; every \
       other tensor is as it was\(verbatimNote).
@@ -46,6 +46,15 @@ struct ModelCard {
         deserve a look of their own.
 
       """
+  }
+
+  private var protectionNote: String {
+    let recipe = receipt.provenance.recipe
+    switch recipe.method {
+    case .paper: return ""
+    case .protected:
+      return ", the \(recipe.protectedDirections) directions that matter most to ordinary text left alone"
+    }
   }
 
   private var verbatimNote: String {

@@ -38,7 +38,7 @@ public struct ModelEditor: Sendable {
   /// Number of the model's blocks.
   public var blocks: Int { model.configuration.blocks }
 
-  /// The recipe that ``fit(chosen:rejected:recipe:)`` uses where none is given.
+  /// The recipe that ``fit(chosen:rejected:recipe:neutral:)`` uses where none is given.
   public var standardRecipe: EditRecipe {
     EditRecipe.standard(blocks: model.configuration.blocks, hidden: model.configuration.hidden)
   }
@@ -48,16 +48,22 @@ public struct ModelEditor: Sendable {
   /// - Parameters:
   ///   - chosen: the preferred text of each pair, its prompt included.
   ///   - rejected: the other text of each pair, as many.
+  ///   - neutral: the text whose directions the recipe ``EditRecipe/Method/protected`` leaves alone; not used otherwise.
   /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, or the recipe does not fit the model.
-  public func fit(chosen: [String], rejected: [String], recipe: EditRecipe? = nil) throws -> EditSubspace {
+  public func fit(
+    chosen: [String], rejected: [String], recipe: EditRecipe? = nil, neutral: NeutralText = .builtin
+  ) throws -> EditSubspace {
     guard chosen.count == rejected.count else {
       throw EditingError(
         "pairs", "\(chosen.count) chosen texts cannot be paired with \(rejected.count) rejected ones")
     }
     let tokenizer = try model.tokenizer()
+    let recipe = recipe ?? standardRecipe
+    let passages = recipe.method == .protected ? neutral.passages : []
     let fitting = try SubspaceFitting(
-      model, context, recipe ?? standardRecipe, chosen: try chosen.map { try tokenizer.encode($0) },
-      rejected: try rejected.map { try tokenizer.encode($0) })
+      model, context, recipe, chosen: try chosen.map { try tokenizer.encode($0) },
+      rejected: try rejected.map { try tokenizer.encode($0) },
+      neutral: try passages.map { try tokenizer.encode($0) })
     return try fitting.run()
   }
 

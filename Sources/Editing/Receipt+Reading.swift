@@ -1,4 +1,5 @@
 internal import Storage
+internal import SubspaceEditing
 
 extension Receipt {
   /// Reads the receipt of an edited checkpoint.
@@ -23,6 +24,13 @@ extension Receipt {
       let method = EditRecipe.Method(rawValue: try recipe.text("method")),
       let seed = UInt64(try recipe.text("seed"))
     else { throw EditingError(path, "\"recipe\" cannot be read") }
+    var edit = EditRecipe(
+      method: method, rank: try recipe.number("rank"), blocks: bounds[0]...bounds[1],
+      maximumTokens: try recipe.number("max_tokens"))
+    if method == .protected {
+      edit.protectedDirections = try recipe.number("protected_directions")
+      edit.ranking = try recipe.ranking()
+    }
     self.init(
       version: try root.text("profs"), baseName: try base.text("name"),
       baseFiles: try base.list("files").map {
@@ -32,10 +40,8 @@ extension Receipt {
       strength: try recipe.real("strength"), seed: seed,
       subspaceDigest: try root.object("subspace").text("sha256"),
       provenance: EditSubspace.Provenance(
-        recipe: EditRecipe(
-          method: method, rank: try recipe.number("rank"), blocks: bounds[0]...bounds[1],
-          maximumTokens: try recipe.number("max_tokens")),
-        pairs: try pairs.number("count"), pairsDigest: try pairs.text("sha256"),
+        recipe: edit, pairs: try pairs.number("count"), pairsDigest: try pairs.text("sha256"),
+        neutralDigest: method == .protected ? try recipe.text("neutral_sha256") : nil,
         modelDigest: try base.text("model_sha256"), compute: try recipe.text("compute")),
       tensors: try root.list("tensors").map { value in
         let fields = Fields(path: path, value: value)
@@ -60,6 +66,10 @@ extension Receipt {
     func text(_ key: String) throws -> String { try require(key, "a string", value[key]?.string) }
     func number(_ key: String) throws -> Int { try require(key, "an integer", value[key]?.int) }
     func real(_ key: String) throws -> Double { try require(key, "a number", value[key]?.double) }
+    func ranking() throws -> DirectionRanking {
+      try require(
+        "ranking", "a way of ranking directions", value["ranking"]?.string.flatMap(DirectionRanking.init))
+    }
     func object(_ key: String) throws -> Fields {
       Fields(path: path, value: try require(key, "an object", value[key]))
     }

@@ -1,4 +1,5 @@
 internal import Storage
+internal import SubspaceEditing
 
 /// `profs.json`: what an edited checkpoint was made from and what each of its tensors must be.
 ///
@@ -72,6 +73,21 @@ public struct Receipt: Sendable, Equatable {
   /// The text of `profs.json`.
   func serialized() -> String {
     let recipe = provenance.recipe
+    var recipeMembers: [(key: String, value: JSON)] = [
+      ("method", .string(recipe.method.rawValue)),
+      ("rank", .int(recipe.rank)),
+      ("blocks", [.int(recipe.blocks.lowerBound), .int(recipe.blocks.upperBound)]),
+      ("max_tokens", .int(recipe.maximumTokens)),
+      ("strength", .double(strength)),
+      ("compute", .string(provenance.compute)),
+      ("seed", .string(String(seed))),
+    ]
+    if let digest = provenance.neutralDigest {
+      recipeMembers += [
+        ("protected_directions", .int(recipe.protectedDirections)),
+        ("ranking", .string(recipe.ranking.rawValue)), ("neutral_sha256", .string(digest)),
+      ]
+    }
     let json: JSON = [
       "format": .string(Self.format),
       "version": 1,
@@ -81,15 +97,7 @@ public struct Receipt: Sendable, Equatable {
         "files": .array(baseFiles.map { ["name": .string($0.name), "sha256": .string($0.digest)] }),
         "model_sha256": .string(provenance.modelDigest),
       ],
-      "recipe": [
-        "method": .string(recipe.method.rawValue),
-        "rank": .int(recipe.rank),
-        "blocks": [.int(recipe.blocks.lowerBound), .int(recipe.blocks.upperBound)],
-        "max_tokens": .int(recipe.maximumTokens),
-        "strength": .double(strength),
-        "compute": .string(provenance.compute),
-        "seed": .string(String(seed)),
-      ],
+      "recipe": .object(recipeMembers),
       "pairs": ["count": .int(provenance.pairs), "sha256": .string(provenance.pairsDigest)],
       "subspace": ["file": .string(Self.subspaceFileName), "sha256": .string(subspaceDigest)],
       "tensors": .array(

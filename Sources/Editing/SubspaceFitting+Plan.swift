@@ -10,6 +10,10 @@ extension SubspaceFitting {
     // tridiagonal form.
     let embeddings = 2 * pairs * hidden * 4 + 3 * pairs * hidden * 8
     plan.add(.init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * side * side * 8))
+    if recipe.method == .protected {
+      // The sum, and its copy in tridiagonal form.
+      plan.add(.init("second moment of neutral text", 2 * hidden * hidden * 8))
+    }
     return plan
   }
 

@@ -3,7 +3,8 @@ internal import Storage
 internal import SubspaceEditing
 package import Transformer
 
-/// Finds the subspace of a model: one layer-major pass over the pairs, one decomposition a block.
+/// Finds the subspace of a model: one layer-major pass over the pairs, and over the neutral text where the recipe protects
+/// any; one decomposition a block.
 package struct SubspaceFitting {
   /// The model that is looked at.
   let model: Model
@@ -13,7 +14,8 @@ package struct SubspaceFitting {
   /// Number of pairs.
   let pairs: Int
   private let pairsDigest: String
-  /// The packed texts, rejected ones first.
+  private let neutralDigest: String?
+  /// The packed texts, rejected ones first, neutral ones last.
   let embedding: TextEmbedding
 
   /// Packs the pairs.
@@ -21,9 +23,12 @@ package struct SubspaceFitting {
   /// - Parameters:
   ///   - chosen: token ids of each pair's preferred text, prompt included; cut to the recipe's length.
   ///   - rejected: token ids of each pair's other text.
-  /// - Throws: ``EditingError`` where the recipe does not fit the model or the number of pairs.
+  ///   - neutral: token ids of the passages of neutral text, cut to the same length; used by the recipes that protect
+  ///     its directions.
+  /// - Throws: ``EditingError`` where the recipe does not fit the model, the number of pairs or the neutral text.
   package init(
-    _ model: Model, _ context: ComputeContext, _ recipe: EditRecipe, chosen: [[Int32]], rejected: [[Int32]]
+    _ model: Model, _ context: ComputeContext, _ recipe: EditRecipe, chosen: [[Int32]], rejected: [[Int32]],
+    neutral: [[Int32]] = []
   ) throws {
     precondition(chosen.count == rejected.count, "every pair has two sides")
     let limit = min(chosen.count, model.configuration.hidden)
@@ -44,7 +49,22 @@ package struct SubspaceFitting {
     pairs = chosen.count
     let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
     pairsDigest = Self.digest(texts)
-    embedding = try TextEmbedding(model, context, texts, pooling: .mean)
+    switch recipe.method {
+    case .paper:
+      neutralDigest = nil
+      embedding = try TextEmbedding(model, context, texts, pooling: .mean)
+    case .protected:
+      let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
+      neutralDigest = Self.digest(passages)
+      embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, neutral: passages)
+      let most = min(model.configuration.hidden - recipe.rank - 1, embedding.neutralTokenCount)
+      guard recipe.protectedDirections >= 1, recipe.protectedDirections <= most else {
+        throw EditingError(
+          "--protect \(recipe.protectedDirections)",
+          "the neutral text of \(embedding.neutralTokenCount) tokens and rank \(recipe.rank) in a width of "
+            + "\(model.configuration.hidden) leave from 1 to \(max(1, most)) directions to protect")
+      }
+    }
   }
 
   /// Tokens computed for each block, shared prefixes counted once.
@@ -54,13 +74,15 @@ package struct SubspaceFitting {
   package func run(progress: ProgressHandler? = nil) throws -> EditSubspace {
     var blocks: [EditSubspace.Block] = []
     let hidden = model.configuration.hidden
-    try embedding.forEachBlock(in: recipe.blocks, progress: progress) { block, embeddings in
+    try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
+      block, embeddings, neutral in
       do {
         let half = pairs * hidden
         let preference = try PreferenceMatrix(
           rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
-          chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])))
-        let subspace = try BlockSubspace(fitting: preference, rank: recipe.rank)
+          chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
+          protecting: try neutral.map { try protection(by: $0) } ?? .chosenMean)
+        let subspace = try BlockSubspace(fitting: preference, rank: recipe.rank, by: recipe.ranking)
         blocks.append(EditSubspace.Block(block: block, subspace: subspace))
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
@@ -69,8 +91,21 @@ package struct SubspaceFitting {
     return EditSubspace(
       blocks: blocks,
       provenance: EditSubspace.Provenance(
-        recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, modelDigest: try model.identityDigest(),
-        compute: context.precision.rawValue))
+        recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
+        modelDigest: try model.identityDigest(), compute: context.precision.rawValue))
+  }
+
+  /// The first principal directions of the neutral text, and the mean of the chosen side.
+  private func protection(by neutral: SecondMoment) throws -> Protection {
+    let directions = try neutral.principalDirections(recipe.protectedDirections)
+    guard directions.rows == recipe.protectedDirections else {
+      throw EditingError(
+        "--protect \(recipe.protectedDirections)",
+        "the neutral text spans only \(directions.rows) directions; protect fewer, or give more text")
+    }
+    return .directions(
+      try Embeddings(count: directions.rows, hidden: neutral.width, values: directions.narrowed),
+      withChosenMean: true)
   }
 
   private static func digest(_ texts: [[Int32]]) -> String {

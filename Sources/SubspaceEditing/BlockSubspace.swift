@@ -5,7 +5,7 @@ internal import Kernels
 /// Directions are held in single precision, as in a subspace file, so that what is applied after a fit is
 /// bit for bit what is applied from the file; they are orthonormal to about 10⁻⁷.
 public struct BlockSubspace: Sendable, Equatable {
-  /// The basis V, `[rank, hidden]`, by falling singular value.
+  /// The basis V, `[rank, hidden]`, most important direction first, by whatever ranking it was chosen.
   public let directions: Embeddings
   /// All singular values of the matrix the basis was fitted to, largest first; at least `rank` of them.
   public let singularValues: [Double]
@@ -14,13 +14,6 @@ public struct BlockSubspace: Sendable, Equatable {
   public var rank: Int { directions.count }
   /// Width of the residual stream.
   public var hidden: Int { directions.hidden }
-
-  /// The share of ‖T‖²_F that lies in the subspace, Σ_{i≤rank} σᵢ² / Σ σᵢ²; 0 when all are zero.
-  public var energy: Double {
-    let squares = singularValues.map { $0 * $0 }
-    let total = squares.reduce(0, +)
-    return total > 0 ? squares.prefix(rank).reduce(0, +) / total : 0
-  }
 
   /// A subspace from its parts, as read from a file.
   ///

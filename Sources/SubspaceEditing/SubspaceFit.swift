@@ -1,8 +1,8 @@
 internal import Kernels
 
 extension BlockSubspace {
-  /// Fits the subspace of the `rank` directions in which the pairs differ most: the first right singular
-  /// vectors of the preference matrix (arXiv 2405.13967, §4).
+  /// Fits a subspace of `rank` right singular vectors of the preference matrix: the first ones, along which the pairs
+  /// differ most (arXiv 2405.13967, §4), or as `ranking` says.
   ///
   /// The eigenvectors of the smaller Gram matrix, T Tᵀ for fewer pairs than dimensions and TᵀT otherwise,
   /// give the same vectors at a fraction of the price: O(pairs·hidden·min + min³). Forming it squares the
@@ -16,14 +16,21 @@ extension BlockSubspace {
   ///
   /// Throws when `rank` is not between 1 and the number of directions in which T is distinguishable from the
   /// single-precision rounding of its input, σ > 2⁻²⁴ ‖T⁰‖_F.
-  public init(fitting preference: PreferenceMatrix, rank: Int) throws(SubspaceError) {
+  public init(
+    fitting preference: PreferenceMatrix, rank: Int, by ranking: DirectionRanking = .singularValue
+  ) throws(SubspaceError) {
     let matrix = preference.matrix
-    guard (1...min(matrix.rows, matrix.columns)).contains(rank) else {
-      throw SubspaceError(
-        reason: .rankUnavailable(requested: rank, available: min(matrix.rows, matrix.columns)))
+    let possible = min(matrix.rows, matrix.columns)
+    guard (1...possible).contains(rank) else {
+      throw SubspaceError(reason: .rankUnavailable(requested: rank, available: possible))
     }
-    let (values, directions) = try computing { () throws(LinearAlgebraError) in
-      var (values, vectors) = try Self.decompose(matrix, rank)
+    let candidates =
+      switch ranking {
+      case .singularValue: rank
+      case .consistency: min(possible, max(rank, DirectionRanking.candidates))
+      }
+    let (values, vectors, means) = try computing { () throws(LinearAlgebraError) in
+      var (values, vectors) = try Self.decompose(matrix, candidates)
       let mean = Matrix(rows: 1, columns: matrix.columns, elements: try matrix.meanRow())
       let means = try Matrix.product(vectors, mean, transposing: .second).elements
       for (row, value) in means.enumerated() {
@@ -32,14 +39,21 @@ extension BlockSubspace {
         let signed = isZero ? vectors[row: row].max { abs($0) < abs($1) } ?? 0 : value
         if signed < 0 { vectors.scale(row: row, by: -1) }
       }
-      return (values, vectors)
+      return (values, vectors, means)
     }
     let available = values.count { $0 > 0x1p-24 * preference.differenceNorm }
     guard rank <= available else {
       throw SubspaceError(reason: .rankUnavailable(requested: rank, available: available))
     }
-    self.init(
-      checked: try Embeddings(count: rank, hidden: matrix.columns, values: directions.narrowed), values)
+    var chosen = Array(0..<min(candidates, available))
+    if ranking == .consistency {
+      // The mean square along a direction is σ²/pairs, so the share of it that is the mean's, from 0 to 1, rises with
+      // |mean| / standard deviation and needs no division by a spread of zero.
+      let shares = chosen.map { means[$0] * means[$0] / (values[$0] * values[$0]) }
+      chosen.sort { (shares[$0], $1) > (shares[$1], $0) }
+    }
+    let directions = chosen.prefix(rank).flatMap { vectors[row: $0].map(Float.init) }
+    self.init(checked: try Embeddings(count: rank, hidden: matrix.columns, values: directions), values)
   }
 
   /// All singular values of `matrix` and its first `rank` right singular vectors, `[rank, columns]`.

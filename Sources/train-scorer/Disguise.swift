@@ -1,4 +1,4 @@
-internal import Transformer
+internal import Kernels
 
 /// A way of writing a word so that filters miss it and people do not.
 enum Disguise: CaseIterable {

@@ -1,6 +1,6 @@
 internal import Evaluation
 internal import Foundation
-internal import Transformer
+internal import Kernels
 
 /// Fits the network to labelled texts: cross-entropy against soft labels, by Adam on small batches.
 ///

@@ -1,8 +1,8 @@
 internal import Evaluation
 internal import Foundation
+internal import Kernels
 internal import PreferenceData
 internal import Storage
-internal import Transformer
 
 /// How well a scorer does on the held-out sets, and where it errs.
 struct ScorerFigures {

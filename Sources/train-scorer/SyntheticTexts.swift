@@ -1,7 +1,7 @@
 internal import Evaluation
 internal import Foundation
+internal import Kernels
 internal import PreferenceData
-internal import Transformer
 
 /// Training texts made from ordinary sentences and this project's own lists.
 ///

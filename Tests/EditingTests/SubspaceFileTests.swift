@@ -66,6 +66,17 @@ import Testing
     Damage(testDescription: "another operation", says: "operation") { $0.metadata["operation"] = "add" },
     Damage(testDescription: "another weight", says: "role") { $0.metadata["role"] = "query" },
     Damage(testDescription: "an unknown method", says: "method") { $0.metadata["method"] = "guess" },
+    Damage(testDescription: "a protection that is not told", says: "protected_directions") {
+      $0.metadata["method"] = "protected"
+    },
+    Damage(testDescription: "an unknown ranking", says: "ranking") {
+      $0.metadata.merge(
+        ["method": "protected", "protected_directions": "2", "ranking": "luck", "neutral_sha256": "c"]
+      ) { $1 }
+    },
+    Damage(testDescription: "no digest of the neutral text", says: "neutral_sha256") {
+      $0.metadata.merge(["method": "protected", "protected_directions": "2", "ranking": "consistency"]) { $1 }
+    },
     Damage(testDescription: "blocks out of order", says: "blocks") { $0.metadata["blocks"] = "3-1" },
     Damage(testDescription: "block 0", says: "blocks") { $0.metadata["blocks"] = "0-1" },
     Damage(testDescription: "a rank that is no number", says: "rank") { $0.metadata["rank"] = "two" },

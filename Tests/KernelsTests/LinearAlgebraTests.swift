@@ -181,4 +181,52 @@ struct LinearAlgebraTests {
     #expect(throws: LinearAlgebraError.self) { try SymmetricEigen(upperTriangleOf: matrix, count: 1) }
     #expect(throws: LinearAlgebraError.self) { try SingularValues(of: matrix) }
   }
+
+  @Test("a second moment is the sum of outer products, in whatever portions and order the vectors come")
+  func secondMoment() throws {
+    let (count, width) = (2500, 7)
+    var values = randomMatrix(count, width, seed: 21).narrowed
+    // One axis is a thousand times as long, as the residual stream's first tokens are.
+    for row in 0..<count { values[row * width + 2] *= 1000 }
+    var whole = SecondMoment(width: width)
+    try whole.add(values.span)
+    let rows = Matrix(rows: count, columns: width, widening: values.span)
+    let expected = naiveProduct(transposed(rows), rows)
+    #expect(whole.count == count && whole.isFinite)
+    for row in 0..<width {
+      for column in row..<width {
+        let scale = (expected[row * width + row] * expected[column * width + column]).squareRoot()
+        #expect(
+          abs(whole.sum.elements[row * width + column] - expected[row * width + column]) < 1e-13 * scale)
+      }
+    }
+    var portions = SecondMoment(width: width)
+    var start = count
+    for size in [1, 1023, 0, 2, 1024, 450] {
+      start -= size
+      try portions.add(values.span.extracting(start * width..<(start + size) * width))
+    }
+    #expect(start == 0 && portions.count == count)
+    let scale = whole.sum.elements.map(abs).max() ?? 0
+    #expect(largestDifference(portions.sum.elements, whole.sum.elements) < 1e-13 * scale)
+
+    let directions = try whole.principalDirections(3)
+    #expect(directions.rows == 3 && abs(abs(directions.elements[2]) - 1) < 1e-3)
+    #expect(orthonormalityDefect(directions) < 1e-13)
+    values[3 * width] = .infinity
+    try whole.add(values.span)
+    #expect(!whole.isFinite)
+  }
+
+  @Test("no more principal directions are given than the vectors span")
+  func fewDirections() throws {
+    var moment = SecondMoment(width: 6)
+    #expect(try moment.principalDirections(2).rows == 0)
+    let vectors: [Float] = [3, 0, 0, 0, 4, 0, 0, 1, 0, 0, 0, 0, -6, 0, 0, 0, -8, 0]
+    try moment.add(vectors.span)
+    let directions = try moment.principalDirections(9)
+    #expect(directions.rows == 2)
+    let expected = [0.6, 0, 0, 0, 0.8, 0, 0, 1, 0, 0, 0, 0]
+    #expect(largestDifference(directions.elements.map(abs), expected) < 1e-12)
+  }
 }

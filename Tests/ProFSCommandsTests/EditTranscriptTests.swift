@@ -93,6 +93,55 @@ import Testing
     #expect(try folder.read("s.safetensors") == folder.read("whole/profs/subspace.safetensors"))
   }
 
+  @Test("the recipe protected edits, verifies and gives the same bytes again, with its own text or another")
+  func protected() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-tied")
+    try folder.write(
+      "First line,\nand its second.\n\nAnother passage of some length.\n \nA third one.\n", "n.txt")
+    let shared = [
+      "edit", model, "--pairs", Fixture.pairs, "--recipe", "protected", "--compute", "f32", "--out",
+    ]
+    var subspaces: [[UInt8]] = []
+    for (out, options) in [
+      ("own", []), ("jsonl", ["--neutral", Fixture.neutral]), ("again", ["--neutral", Fixture.neutral]),
+      ("txt", ["--neutral", "n.txt", "--protect", "4", "--rank-by", "singular-value", "--rank", "3"]),
+    ] {
+      let run = try Transcript(shared + [out] + options, in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.errors.contains(" directions of neutral text protected"))
+      #expect(try Transcript(["verify", out, "--base", model, "-q"], in: folder).status == 0)
+      subspaces.append(try folder.read("\(out)/profs/subspace.safetensors"))
+    }
+    #expect(subspaces[1] == subspaces[2] && Set(subspaces).count == 3)
+    let recipe = try JSONDocument(parsing: folder.read("txt/profs.json"), source: "profs.json").root["recipe"]
+    #expect(recipe?["method"]?.string == "protected" && recipe?["protected_directions"]?.int == 4)
+    #expect(recipe?["ranking"]?.string == "singular-value" && recipe?["rank"]?.int == 3)
+    let plan = try Transcript(
+      ["inspect", model, "--pairs", Fixture.pairs, "--recipe", "protected", "--json"], in: folder)
+    let purposes = try plan.json()["memory"]?.elements.compactMap { $0["purpose"]?.string } ?? []
+    #expect(purposes.contains("second moment of neutral text"))
+  }
+
+  @Test("what belongs to the recipe protected is refused without it, and an empty neutral text with it")
+  func protectedRefusals() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("\n \n", "empty.txt")
+    let edit = ["edit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--out", "out"]
+    for options in [["--protect", "4"], ["--neutral", "empty.txt"], ["--rank-by", "consistency"]] {
+      let run = try Transcript(edit + options, in: folder)
+      #expect(run.status == 64 && run.errors.contains("--recipe protected"))
+    }
+    for (options, says) in [
+      (["--neutral", "empty.txt"], "empty.txt"), (["--neutral", "none.txt"], "none.txt"),
+      (["--protect", "47"], "--protect 47"),
+    ] {
+      let run = try Transcript(edit + ["--recipe", "protected"] + options, in: folder)
+      #expect(run.status == 1 && run.errors.contains(says), "\(run.errors)")
+    }
+    #expect(try folder.contents() == ["empty.txt"])
+  }
+
   @Test("fit tells of every block, apply of every tensor")
   func halvesReport() throws {
     let folder = try TemporaryFolder()

@@ -68,6 +68,8 @@ enum Fixture {
   static let tasks = tests.appending(path: "EvaluationTests/Fixtures/tasks/files/hub").path
   /// What lm-evaluation-harness makes of them.
   static let taskScores = tests.appending(path: "EvaluationTests/Fixtures/tasks/tiny-scores.json").path
+  /// Neutral texts for the recipe `protected`.
+  static let neutral = tests.appending(path: "EditingTests/Fixtures/protected/neutral.jsonl").path
   static let pairs = tests.appending(path: "EditingTests/Fixtures/paper/pairs.jsonl").path
   /// Texts and embeddings of the sentence encoder.
   static let sentences = tests.appending(path: "ProFSCommandsTests/Fixtures/minilm").path

@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import SubspaceEditing
 import Testing
 
@@ -14,6 +15,10 @@ struct Goldens: Decodable {
     var rejected: [Float]
     var chosen: [Float]
     var protectedRows: [Float]
+    var ranking: String
+    /// Tokens whose first principal directions are protected, and how many of those.
+    var neutralTokens: [Float]?
+    var neutralDirections: Int?
     var singularValues: [Double]
     var directions: [Double]
     var weight: [Float]
@@ -28,9 +33,17 @@ struct Goldens: Decodable {
         chosen: Embeddings(count: pairs, hidden: hidden, values: chosen), protecting: protecting())
     }
 
+    /// The rows that are protected, besides the mean.
+    func protectedVectors() throws -> [Float] {
+      guard let neutralTokens, let neutralDirections else { return protectedRows }
+      var moment = SecondMoment(width: hidden)
+      try moment.add(neutralTokens.span)
+      return try moment.principalDirections(neutralDirections).narrowed
+    }
+
     func protecting() throws -> Protection {
-      let rows = try Embeddings(
-        count: protectedRows.count / hidden, hidden: hidden, values: protectedRows)
+      let vectors = try protectedVectors()
+      let rows = try Embeddings(count: vectors.count / hidden, hidden: hidden, values: vectors)
       return switch protection {
       case "none": .none
       case "mean": .chosenMean
@@ -38,7 +51,10 @@ struct Goldens: Decodable {
       }
     }
 
-    func fit() throws -> BlockSubspace { try BlockSubspace(fitting: preference(), rank: rank) }
+    func fit() throws -> BlockSubspace {
+      try BlockSubspace(
+        fitting: preference(), rank: rank, by: #require(DirectionRanking(rawValue: ranking)))
+    }
   }
 
   struct Angles: Decodable {

@@ -40,6 +40,65 @@ struct TextEmbeddingTests {
     #expect(blocks == Array(2...model.configuration.blocks))
   }
 
+  @Test(
+    "the second moment is that of the rows that transformers computes, each text's first left out",
+    arguments: FamilyGoldens.all.filter { !$0.dependsOnLength })
+  func secondMoment(_ goldens: FamilyGoldens) throws {
+    let model = try Model(path: goldens.folder)
+    let texts = try goldens.sequences().map(\.ids)
+    let width = model.configuration.hidden
+    // The pairs' texts are in the pass too; what they share with the neutral ones does not count for them.
+    let embedding = try TextEmbedding(
+      model, Self.context, [texts[0], [5, 6]], pooling: .skipFirst, neutral: texts + [texts[0]])
+    let last = model.configuration.blocks
+    try embedding.forEachBlockWithMoment(in: last...last) { block, embeddings, moment in
+      let golden = try goldens.tensor("block.\(block)")
+      var expected = [Double](repeating: 0, count: width * width)
+      var (first, count) = (0, 0)
+      // The first text comes twice.
+      for (text, weight) in zip(texts, [2.0] + texts.dropFirst().map { _ in 1 }) {
+        for row in first + 1..<first + text.count {
+          for i in 0..<width {
+            for j in i..<width {
+              expected[i * width + j] +=
+                weight * Double(golden[row * width + i]) * Double(golden[row * width + j])
+            }
+          }
+        }
+        first += text.count
+        count += Int(weight) * (text.count - 1)
+      }
+      #expect(embeddings.count == 2 * width)
+      #expect(moment?.count == count && embedding.neutralTokenCount == count)
+      let sum = try #require(moment?.sum.elements)
+      let size = expected.reduce(0) { $0 + $1 * $1 }.squareRoot()
+      let error = zip(sum, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }.squareRoot()
+      #expect(error < 1e-5 * size)
+    }
+  }
+
+  @Test(
+    "neither the order of neutral texts nor the number of threads changes their second moment beyond rounding"
+  )
+  func momentOrder() throws {
+    let goldens = try #require(FamilyGoldens.all.first { $0.name == "llama-untied" })
+    let model = try Model(path: goldens.folder)
+    let neutral = (0..<40).map { text in (0..<(3 + text % 9)).map { Int32(4 + (text * 7 + $0 * 5) % 60) } }
+    func moment(_ texts: [[Int32]], threads: Int) throws -> [Double] {
+      let embedding = try TextEmbedding(
+        model, ComputeContext(threads: threads, precision: .f32), [[5, 6]], pooling: .mean, neutral: texts)
+      var sum: [Double] = []
+      try embedding.forEachBlockWithMoment(in: 3...3) { sum = try #require($2?.sum.elements) }
+      return sum
+    }
+    let straight = try moment(neutral, threads: 2)
+    let size = straight.map(abs).max() ?? 0
+    for other in [try moment(neutral.reversed(), threads: 2), try moment(neutral, threads: 1)] {
+      #expect(zip(straight, other).allSatisfy { abs($0 - $1) < 1e-6 * size })
+    }
+    #expect(try moment(neutral, threads: 2) == straight)
+  }
+
   @Test("averages over padding are those of transformers' padded batch")
   func padded() throws {
     let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import Transformer
+internal import Kernels
 
 /// Confidence intervals by resampling units (prompts, items, windows of text) with replacement.
 ///

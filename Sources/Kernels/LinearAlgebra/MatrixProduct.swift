@@ -64,19 +64,27 @@ extension Matrix {
   /// Only the upper triangle (column ≥ row) is filled, which is the one `SymmetricEigen` reads.
   /// Throws as `addProduct` does.
   package func gram(_ side: GramSide) throws(LinearAlgebraError) -> Matrix {
-    let (size, inner) = side == .rows ? (rows, columns) : (columns, rows)
+    let size = side == .rows ? rows : columns
     var result = Matrix(zeros: size, size)
-    if size == 0 || inner == 0 { return result }
-    let (n, k, lda) = (try blasSize(size), try blasSize(inner), try blasSize(columns))
-    unsafe elements.withUnsafeBufferPointer { a in
-      unsafe result.elements.withUnsafeMutableBufferPointer { c in
+    try result.addGram(of: self, side)
+    return result
+  }
+
+  /// Adds the product of `other` with itself on one side to the upper triangle of this square matrix.
+  ///
+  /// Throws as `addProduct` does.
+  package mutating func addGram(of other: Matrix, _ side: GramSide) throws(LinearAlgebraError) {
+    let (size, inner) = side == .rows ? (other.rows, other.columns) : (other.columns, other.rows)
+    precondition(rows == size && columns == size, "the result has another shape")
+    if size == 0 || inner == 0 { return }
+    let (n, k, lda) = (try blasSize(size), try blasSize(inner), try blasSize(other.columns))
+    unsafe other.elements.withUnsafeBufferPointer { a in
+      unsafe elements.withUnsafeMutableBufferPointer { c in
         unsafe cblas_dsyrk(
           CblasRowMajor, CblasUpper, side == .rows ? CblasNoTrans : CblasTrans, n, k, 1, a.baseAddress, lda,
-          0,
-          c.baseAddress, n)
+          1, c.baseAddress, n)
       }
     }
-    return result
   }
 }
 

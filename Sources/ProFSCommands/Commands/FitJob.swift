@@ -27,7 +27,7 @@ struct FitJob {
     let sides = try options.tokenizedPairs(model)
     pairs = sides.chosen.count
     notes = sides.notes
-    fitting = try SubspaceFitting(model, context, recipe, chosen: sides.chosen, rejected: sides.rejected)
+    fitting = try options.fitting(model, context, sides)
   }
 
   /// Says what is going to happen, and what the user should know of the pairs.
@@ -42,6 +42,8 @@ struct FitJob {
     return
       "\(model.family.name), \(c.blocks) blocks of width \(c.hidden); \(pairs) pairs, \(fitting.tokenCount) tokens; "
       + "rank \(recipe.rank) in blocks \(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound), "
+      + (recipe.method == .protected
+        ? "\(recipe.protectedDirections) directions of neutral text protected, " : "")
       + "\(context.precision.rawValue) on \(context.threads) threads"
   }
 }

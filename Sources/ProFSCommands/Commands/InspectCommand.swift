@@ -22,6 +22,7 @@ struct InspectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
   @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
+  @Option(help: "How the subspace is found.") var recipe: EditRecipe.Method = .paper
   @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: Int?
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n")) var maxTokens = 128
@@ -46,7 +47,8 @@ struct InspectCommand: ParsableCommand {
     let context = compute.context(defaultPrecision: .forFitting)
     var options = FitOptions()
     (options.columns, options.chat, options.limit, options.rank) = (columns, chat, limit, rank)
-    (options.layers, options.maxTokens, options.recipe) = (layers, maxTokens, .paper)
+    (options.layers, options.maxTokens, options.recipe) = (layers, maxTokens, recipe)
+    (options.protect, options.neutral, options.rankBy) = (nil, nil, nil)
     var sides = FitOptions.TokenizedPairs()
     if let pairs {
       options.pairs = pairs
@@ -59,8 +61,7 @@ struct InspectCommand: ParsableCommand {
       (sides.chosen, sides.rejected) = (Array(texts[..<500]), Array(texts[500...]))
       _ = try model.tokenizer()
     }
-    return try SubspaceFitting(
-      model, context, options.editRecipe(model), chosen: sides.chosen, rejected: sides.rejected)
+    return try options.fitting(model, context, sides)
   }
 
   private func typeCounts(_ model: Model) -> [(type: String, tensors: Int, bytes: Int)] {

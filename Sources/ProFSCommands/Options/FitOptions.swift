@@ -2,10 +2,12 @@ public import ArgumentParser
 public import Editing
 internal import Kernels
 internal import PreferenceData
+public import SubspaceEditing
 internal import Tokenization
 internal import Transformer
 
 extension EditRecipe.Method: ExpressibleByArgument {}
+extension DirectionRanking: ExpressibleByArgument {}
 
 /// The pairs and how a subspace is found from them.
 struct FitOptions: ParsableArguments {
@@ -30,6 +32,21 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Recipe protected: principal directions of neutral text to leave alone in each block; by default an eighth of the width.",
+      valueName: "m"))
+  var protect: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Recipe protected: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
+      valueName: "file"))
+  var neutral: String?
+
+  @Option(help: "Recipe protected: which directions are taken first; by default those most consistent.")
+  var rankBy: DirectionRanking?
+
+  @Option(
+    help: ArgumentHelp(
       "Directions to remove in each block; by default 2, or 10 for models 2,048 wide or more.", valueName: "k"
     ))
   var rank: Int?
@@ -44,12 +61,18 @@ struct FitOptions: ParsableArguments {
     if let rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+    if let protect, protect < 1 { throw ValidationError("--protect must be at least 1.") }
+    if recipe == .paper, protect != nil || neutral != nil || rankBy != nil {
+      throw ValidationError("--protect, --neutral and --rank-by belong to --recipe protected.")
+    }
   }
 
   /// The recipe for `model`, the user's choices over its defaults.
   func editRecipe(_ model: Model) -> EditRecipe {
-    var recipe = EditRecipe.standard(blocks: model.configuration.blocks, hidden: model.configuration.hidden)
-    recipe.method = self.recipe
+    var recipe = EditRecipe.standard(
+      recipe, blocks: model.configuration.blocks, hidden: model.configuration.hidden)
+    if let protect { recipe.protectedDirections = protect }
+    if let rankBy { recipe.ranking = rankBy }
     if let rank { recipe.rank = rank }
     if let layers { recipe.blocks = layers.blocks }
     recipe.maximumTokens = maxTokens
@@ -64,6 +87,29 @@ struct FitOptions: ParsableArguments {
     var rejected: [[Int32]] = []
     /// What the user should know of them.
     var notes: [String] = []
+  }
+
+  /// The fit of `pairs`, and of the neutral text where the recipe protects any, ready to run.
+  func fitting(_ model: Model, _ context: ComputeContext, _ pairs: TokenizedPairs) throws -> SubspaceFitting {
+    var passages: [[Int32]] = []
+    if recipe == .protected {
+      let tokenizer = try model.tokenizer()
+      passages = try neutralText().passages.map { try tokenizer.encode($0, limit: maxTokens) }
+    }
+    return try SubspaceFitting(
+      model, context, editRecipe(model), chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages)
+  }
+
+  private func neutralText() throws -> NeutralText {
+    guard let neutral else { return .builtin }
+    let texts = try TextList(path: neutral).texts
+    // Of a .txt the list holds the lines.
+    let isPlain = neutral.hasSuffix(".txt") || neutral.hasSuffix(".txt.gz")
+    let text = isPlain ? NeutralText(text: texts.joined(separator: "\n")) : NeutralText(passages: texts)
+    guard !text.passages.isEmpty else {
+      throw PreferenceDataError(file: neutral, reason: "there is no text in the file")
+    }
+    return text
   }
 
   /// Reads the pairs and turns both sides into tokens.

@@ -144,6 +144,18 @@ package final class ResidualStream {
       }
     }
   }
+
+  /// The second moment of the rows in `ranges`; a row that is in two of them counts twice.
+  package func secondMoment(of ranges: [Range<Int>]) throws -> SecondMoment {
+    var moment = SecondMoment(width: width)
+    try withRows { rows in
+      for range in ranges {
+        let portion = UnsafeBufferPointer(start: rows + range.lowerBound * width, count: range.count * width)
+        try moment.add(portion.span)
+      }
+    }
+    return moment
+  }
 }
 
 /// result = source · Wᵀ in f32 for a small matrix that is held whole, `[outputs, inputs]`.

@@ -2,6 +2,9 @@ internal import Checkpoints
 package import Kernels
 
 /// Embeddings of texts: the residual stream after a block, pooled over each text's tokens.
+///
+/// Neutral texts can go through the same pass. They have no embedding of their own; what is taken of them is the second
+/// moment of the residual stream over their tokens.
 package struct TextEmbedding {
   /// Which tokens of a text are averaged.
   package enum Pooling: String, Sendable, CaseIterable {
@@ -19,16 +22,22 @@ package struct TextEmbedding {
   private let context: ComputeContext
   private let forest: TokenForest
   private let ranges: [[Range<Int>]]
+  /// Rows whose second moment is taken.
+  private let neutralRanges: [Range<Int>]
 
   /// Packs the texts.
   ///
   /// - Parameters:
   ///   - texts: token ids; texts that begin alike share the computation.
   ///   - padding: the token ``Pooling/meanPadded`` pads with; not used otherwise.
+  ///   - neutral: token ids of neutral texts; each token but a text's first counts once in the second moment. Not to be
+  ///     had with ``Pooling/meanPadded``, which would pad them as well.
   /// - Throws: ``ModelError`` for a text without tokens.
   package init(
-    _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0
+    _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0,
+    neutral: [[Int32]] = []
   ) throws {
+    precondition(neutral.isEmpty || pooling != .meanPadded, "neutral texts are not padded")
     if let empty = texts.firstIndex(where: \.isEmpty) {
       throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
     }
@@ -37,7 +46,7 @@ package struct TextEmbedding {
     let paddedLength = pooling == .meanPadded ? texts.map(\.count).max() : nil
     // Where tokens see those behind them, a prefix depends on what follows it.
     forest = TokenForest(
-      texts, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal,
+      texts + neutral, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal,
       padding: paddedLength.map { .init(token: padding, length: $0) })
     ranges = texts.indices.map { [forest] text in
       let ranges = forest.ranges(ofText: text)
@@ -46,6 +55,9 @@ package struct TextEmbedding {
       case .skipFirst: return texts[text].count == 1 ? ranges : Self.droppingFirst(ranges)
       case .last: return ranges.last.map { [$0.upperBound - 1..<$0.upperBound] } ?? []
       }
+    }
+    neutralRanges = neutral.indices.flatMap { [forest] text in
+      Self.droppingFirst(forest.ranges(ofText: texts.count + text))
     }
   }
 
@@ -60,10 +72,23 @@ package struct TextEmbedding {
   /// What ``forEachBlock(in:progress:_:)`` will hold in memory.
   package func memoryPlan() throws -> MemoryPlan { try MemoryPlan(model, context, forest) }
 
+  /// Tokens that count in the second moment.
+  package var neutralTokenCount: Int { neutralRanges.reduce(0) { $0 + $1.count } }
+
   /// Runs blocks up to the last of `blocks` and calls `body` with each one's embeddings, `[texts, hidden]`, in order.
   package func forEachBlock(
     in blocks: ClosedRange<Int>, progress: ProgressHandler? = nil,
     _ body: (_ block: Int, _ embeddings: [Float]) throws -> Void
+  ) throws {
+    try forEachBlockWithMoment(in: blocks, progress: progress) { block, embeddings, _ in
+      try body(block, embeddings)
+    }
+  }
+
+  /// As ``forEachBlock(in:progress:_:)``, with the second moment of the neutral texts too; `nil` where there are none.
+  package func forEachBlockWithMoment(
+    in blocks: ClosedRange<Int>, progress: ProgressHandler? = nil,
+    _ body: (_ block: Int, _ embeddings: [Float], _ neutral: SecondMoment?) throws -> Void
   ) throws {
     let pass = try ForwardPass(model, context, forest)
     try pass.run(
@@ -71,8 +96,11 @@ package struct TextEmbedding {
       afterBlock: { block, stream in
         guard blocks.contains(block) else { return }
         let embeddings = try stream.means(context, ofTexts: ranges)
-        guard embeddings.allSatisfy(\.isFinite) else { throw try model.explainNonFinite(throughBlock: block) }
-        try body(block, embeddings)
+        let moment = neutralRanges.isEmpty ? nil : try stream.secondMoment(of: neutralRanges)
+        guard embeddings.allSatisfy(\.isFinite), moment?.isFinite ?? true else {
+          throw try model.explainNonFinite(throughBlock: block)
+        }
+        try body(block, embeddings, moment)
       })
   }
 }
