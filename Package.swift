@@ -74,7 +74,8 @@ let package = Package(
     .target(
       name: "Studies",
       dependencies: [
-        "Storage", "Kernels", "Tokenization", "Transformer", "Evaluation", "PreferenceData",
+        "Storage", "Kernels", "Tokenization", "Transformer", "SubspaceEditing", "Editing", "Evaluation",
+        "PreferenceData",
       ], swiftSettings: safe),
 
     // Layer 7: the command.
