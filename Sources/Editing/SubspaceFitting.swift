@@ -80,6 +80,22 @@ package struct SubspaceFitting {
   /// Runs the pass.
   package func run(progress: ProgressHandler? = nil) throws -> EditSubspace {
     var blocks: [EditSubspace.Block] = []
+    try forEachPreference(progress: progress) { block, preference in
+      let subspace = try BlockSubspace(
+        fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
+      blocks.append(EditSubspace.Block(block: block, subspace: subspace))
+    }
+    return EditSubspace(
+      blocks: blocks,
+      provenance: EditSubspace.Provenance(
+        recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
+        modelDigest: try model.identityDigest(), compute: context.precision.rawValue))
+  }
+
+  /// Runs the pass and calls `body` with the preference matrix of each block to be edited, in order.
+  func forEachPreference(
+    progress: ProgressHandler? = nil, _ body: (_ block: Int, PreferenceMatrix) throws -> Void
+  ) throws {
     let hidden = model.configuration.hidden
     try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
       block, embeddings, neutral in
@@ -89,18 +105,11 @@ package struct SubspaceFitting {
           rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
           chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
           protecting: try neutral.map { try protection(by: $0) } ?? .chosenMean)
-        let subspace = try BlockSubspace(
-          fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
-        blocks.append(EditSubspace.Block(block: block, subspace: subspace))
+        try body(block, preference)
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
       }
     }
-    return EditSubspace(
-      blocks: blocks,
-      provenance: EditSubspace.Provenance(
-        recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
-        modelDigest: try model.identityDigest(), compute: context.precision.rawValue))
   }
 
   /// The first principal directions of the neutral text, and the mean of the chosen side.

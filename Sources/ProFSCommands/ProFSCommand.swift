@@ -28,7 +28,8 @@ public struct ProFSCommand: ParsableCommand {
     version: profsVersion,
     subcommands: [
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, GenerateCommand.self,
-      PerplexityCommand.self, TasksCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
+      PerplexityCommand.self, TasksCommand.self, PairsCommand.self, EmbedCommand.self, TokenizeCommand.self,
+      InspectCommand.self,
     ])
 
   /// Required by the parser, which fills in nothing: the command has no options of its own.

@@ -6,16 +6,21 @@ import Testing
 /// `PROFS_UPDATE_HELP=1 swift test -c release --filter HelpTests` writes them anew; look at the difference.
 @Suite struct HelpTests {
   static let commands = [
-    "", "edit", "fit", "apply", "verify", "generate", "perplexity", "tasks", "embed", "tokenize", "inspect",
+    "", "edit", "fit", "apply", "verify", "generate", "perplexity", "tasks", "pairs", "embed", "tokenize",
+    "inspect",
   ]
 
-  @Test("Help is the text in Fixtures/help", arguments: commands)
+  /// Commands of commands.
+  static let nested = ["pairs check"]
+
+  @Test("Help is the text in Fixtures/help", arguments: commands + nested)
   func help(_ command: String) throws {
     let folder = try TemporaryFolder()
-    let run = try Transcript((command.isEmpty ? [] : [command]) + ["--help"], in: folder)
+    let run = try Transcript(command.split(separator: " ").map(String.init) + ["--help"], in: folder)
     #expect(run.status == 0)
     #expect(run.errors.isEmpty)
-    let file = URL(filePath: Fixture.help).appending(path: (command.isEmpty ? "profs" : command) + ".txt")
+    let file = URL(filePath: Fixture.help).appending(
+      path: (command.isEmpty ? "profs" : command.replacing(" ", with: "-")) + ".txt")
     if ProcessInfo.processInfo.environment["PROFS_UPDATE_HELP"] != nil {
       try FileManager.default.createDirectory(atPath: Fixture.help, withIntermediateDirectories: true)
       try Data(run.output.utf8).write(to: file)

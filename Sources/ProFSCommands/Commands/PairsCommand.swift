@@ -1,0 +1,7 @@
+internal import ArgumentParser
+
+/// `profs pairs`: what has to do with preference pairs alone.
+struct PairsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pairs", abstract: "Check preference pairs.", subcommands: [PairsCheckCommand.self])
+}
