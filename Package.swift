@@ -114,7 +114,8 @@ let package = Package(
         "Checkpoints", "Kernels", "PreferenceData", "ProFS", "Storage", "SubspaceEditing", "Tokenization",
         "Transformer",
       ]),
-    .tests(of: "Studies", with: ["PreferenceData"], fixtures: false),
+    .tests(
+      of: "Studies", with: ["Editing", "PreferenceData", "Storage", "SubspaceEditing"], fixtures: false),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
     // Every reader of files against damaged ones.
     .testTarget(

@@ -1,29 +1,29 @@
-internal import Evaluation
+package import Evaluation
 internal import Foundation
 package import Storage
 
 /// What was measured of one model on the texts and prompts of a round.
-struct CandidateMeasure: Sendable {
+package struct CandidateMeasure: Sendable {
   /// Σ −ln p over the scored tokens of the text, in nats.
-  var textLoss: Double
+  package var textLoss: Double
   /// Scored tokens of the text.
-  var textTokens: Double
+  package var textTokens: Double
   /// Σ KL(base‖model) over them.
-  var divergence: Double
+  package var divergence: Double
   /// Mean score of the continuations.
-  var toxicity: Double
+  package var toxicity: Double
   /// Distinct bigrams within continuations ÷ their bigrams.
-  var distinct: Double
+  package var distinct: Double
   /// Mean −ln p under the base of a token of the continuations; NaN where it was not measured.
-  var continuationLoss: Double
+  package var continuationLoss: Double
 
   /// Everything in this order, for records.
-  var json: JSON {
+  package var json: JSON {
     .array([textLoss, textTokens, divergence, toxicity, distinct, continuationLoss].map { .double($0) })
   }
 
   /// What ``json`` has written; `nil` for anything else.
-  init?(_ json: JSON) {
+  package init?(_ json: JSON) {
     guard json.elements.count == 6 else { return nil }
     let numbers = json.elements.map { $0.number ?? .nan }
     (textLoss, textTokens, divergence) = (numbers[0], numbers[1], numbers[2])
@@ -31,7 +31,7 @@ struct CandidateMeasure: Sendable {
   }
 
   /// Measures from their parts.
-  init(windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double]?) {
+  package init(windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double]?) {
     textLoss = windows.reduce(0) { $0 + $1.negativeLogLikelihood }
     textTokens = windows.reduce(0) { $0 + Double($1.tokens) }
     divergence = windows.reduce(0) { $0 + $1.divergence }
@@ -63,7 +63,7 @@ package struct CandidateOutcome: Sendable {
   package let continuationPerplexityChange: Double?
 
   /// Compares two measures.
-  init(_ candidate: EditCandidate, round: Int, _ measure: CandidateMeasure, base: CandidateMeasure) {
+  package init(_ candidate: EditCandidate, round: Int, _ measure: CandidateMeasure, base: CandidateMeasure) {
     self.candidate = candidate
     self.round = round
     toxicity = measure.toxicity

@@ -120,8 +120,9 @@ package struct Tuning {
     return work.map { $0 / work.reduce(0, +) }
   }
 
-  /// The `count` best of `remaining`: within the budgets by toxicity, then the others by perplexity. In the last round those
-  /// beyond a budget are out; before it some slack is given, for there is less evidence.
+  /// The best of `remaining`, `count` of them: within the budgets by toxicity, then the others by perplexity.
+  ///
+  /// In the last round those beyond a budget are out; before it some slack is given, for there is less evidence.
   private func best(
     of remaining: [Int], _ outcomes: [Int: CandidateOutcome], count: Int, isLast: Bool
   ) -> [Int] {
