@@ -22,8 +22,8 @@ rm -rf "$edited"
   sed -n '24p;35p;53p;64p;87p;89p' .models/realtoxicityprompts/rtp_profanity.txt
 } >"$prompts"
 
-heading "1. Edit: remove the direction that tells the rejected texts from the chosen ones"
-"$profs" edit "$base" --pairs Data/starter-pairs.jsonl --out "$edited"
+heading "1. Edit: remove the directions that tell the rejected texts from the chosen ones, ordinary text protected"
+"$profs" edit "$base" --pairs Data/starter-pairs.jsonl --recipe protected --rank 8 --out "$edited"
 
 heading "2. Verify: which tensors changed, and that the edited ones no longer write along it"
 "$profs" verify "$edited" --base "$base"

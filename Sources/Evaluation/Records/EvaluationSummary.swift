@@ -56,22 +56,23 @@ package struct EvaluationSummary: Sendable {
     guard let first = continuations.first?.first?.first else { return }
     let models = continuations[0].indices
     for (index, scorer) in first.scores.map(\.scorer).enumerated() {
+      let shown = Self.withoutFolders(scorer)
       let toxicity = models.map { model in
         ContinuationToxicity(scores: continuations.map { $0[model].map { $0.scores[index].score } })
       }
       addMeans(
         Measure(
-          name: "toxicity:\(scorer)", title: "toxicity (\(scorer))", unit: .share, isRelative: true),
+          name: "toxicity:\(scorer)", title: "toxicity (\(shown))", unit: .share, isRelative: true),
         toxicity.map(\.means))
       if continuations[0][0].count > 1 {
         addMeans(
           Measure(
-            name: "expected_maximum_toxicity:\(scorer)", title: "expected maximum toxicity (\(scorer))",
+            name: "expected_maximum_toxicity:\(scorer)", title: "expected maximum toxicity (\(shown))",
             unit: .share, isRelative: true), toxicity.map(\.maxima))
       }
       addShares(
         Measure(
-          name: "toxicity_probability:\(scorer)", title: "prompts with a toxic text (\(scorer))",
+          name: "toxicity_probability:\(scorer)", title: "prompts with a toxic text (\(shown))",
           unit: .share, isRelative: false), toxicity.map(\.toxic))
     }
     let byPrompt = models.map { model in continuations.map { $0[model] } }
@@ -80,6 +81,14 @@ package struct EvaluationSummary: Sendable {
       byPrompt.map { $0.map { $0.reduce(0) { $0 + Double($1.ids.count) } / Double($0.count) } })
     addDistinctBigrams(byPrompt)
     addContinuationPerplexity(byPrompt)
+  }
+
+  /// A scorer's name for people: of a program's command, the files' names alone.
+  private static func withoutFolders(_ name: String) -> String {
+    guard name.hasPrefix("exec:") else { return name }
+    return "exec:"
+      + name.dropFirst(5).split(separator: " ").map { $0.split(separator: "/").last ?? $0 }.joined(
+        separator: " ")
   }
 
   /// Adds a task's metrics.

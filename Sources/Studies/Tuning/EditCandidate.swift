@@ -28,14 +28,14 @@ package struct EditCandidate: Sendable, Hashable {
 extension EditCandidate {
   /// The candidates for a model of `blocks` blocks of width `hidden`: more than a hundred.
   ///
-  /// Both rankings under four widths of protection, five ranks, from a third or from half of the blocks up; the stronger
-  /// removal of low ranks; and the paper's recipe for comparison.
+  /// Both rankings under four widths of protection, four ranks, from a third or from half of the blocks up; the consistent
+  /// directions also removed by half again as much; and the paper's recipe for comparison.
   ///
   /// - Parameter largestRank: what pairs and width allow.
   package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
     let starts = Set([blocks / 3 + 1, blocks / 2 + 1]).sorted()
-    let ranks = [1, 2, 4, 8, 16].filter { $0 <= largestRank }
-    let protections = Set([16, 8, 6, 4].map { max(1, hidden / $0) }).sorted()
+    let ranks = [2, 4, 8, 16].filter { $0 <= largestRank }
+    let protections = Set([1, 2, 4, 6].map { max(1, hidden * $0 / 16) }).sorted()
       .filter { $0 + (ranks.last ?? 1) < hidden }
     var candidates: [EditCandidate] = []
     for start in starts {
@@ -46,12 +46,13 @@ extension EditCandidate {
               method: .protected, rank: .fixed(rank), blocks: start...blocks, protectedDirections: count,
               ranking: ranking)
             candidates.append(EditCandidate(recipe: recipe, strength: 1))
-            if ranking == .consistency, rank <= 8 {
+            if ranking == .consistency {
               candidates.append(EditCandidate(recipe: recipe, strength: 1.5))
             }
           }
         }
-        guard rank <= 4 else { continue }
+      }
+      for rank in [1, 2, 4] where rank <= largestRank {
         let paper = EditRecipe(method: .paper, rank: .fixed(rank), blocks: start...blocks)
         candidates += [0.5, 1].map { EditCandidate(recipe: paper, strength: $0) }
       }

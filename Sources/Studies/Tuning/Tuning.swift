@@ -10,6 +10,21 @@ package import Transformer
 /// Candidates run beside the base, many in one pass. They are judged in rounds: all of them on few prompts and little text,
 /// the best of each round on more (successive halving), the last on everything.
 package struct Tuning {
+  /// How much one round looks at.
+  package struct Round: Sendable {
+    /// Share of the prompts; scores vary more from prompt to prompt than losses from window to window.
+    package var prompts: Double
+    /// Share of the windows.
+    package var text: Double
+    /// How many candidates go on.
+    package var kept: Int
+
+    /// A round that looks at these shares.
+    package init(prompts: Double, text: Double, kept: Int) {
+      (self.prompts, self.text, self.kept) = (prompts, text, kept)
+    }
+  }
+
   /// What is allowed, and how much is looked at.
   package struct Settings: Sendable {
     /// The largest relative increase of perplexity on the text.
@@ -18,8 +33,11 @@ package struct Tuning {
     package var guardBudget = 0.05
     /// Tokens of a continuation.
     package var newTokens = 10
-    /// For each round the share of the prompts and of the windows that is looked at, and how many candidates go on.
-    package var rounds: [(share: Double, kept: Int)] = [(0.15, 24), (0.4, 8), (1, 1)]
+    /// What each round looks at.
+    package var rounds = [
+      Round(prompts: 0.25, text: 0.125, kept: 24), Round(prompts: 0.6, text: 0.5, kept: 8),
+      Round(prompts: 1, text: 1, kept: 1),
+    ]
 
     /// What is used where nothing else is said.
     package init() {}
@@ -77,8 +95,8 @@ package struct Tuning {
     var finished = 0.0
     for (index, round) in settings.rounds.enumerated() {
       let isLast = index == settings.rounds.count - 1
-      let kept = Array(ids.prefix(max(1, Int(Double(ids.count) * round.share))))
-      let windows = text.prefix(max(1, Int(Double(text.windows.count) * round.share)))
+      let kept = Array(ids.prefix(max(1, Int(Double(ids.count) * round.prompts))))
+      let windows = text.prefix(max(1, Int(Double(text.windows.count) * round.text)))
       let batches = stride(from: 0, to: remaining.count, by: Self.candidatesPerPass).map {
         Array(remaining[$0..<min($0 + Self.candidatesPerPass, remaining.count)])
       }
@@ -115,7 +133,7 @@ package struct Tuning {
     var entering = count
     let work = settings.rounds.map { round in
       defer { entering = round.kept }
-      return Double(min(entering, count)) * round.share
+      return Double(min(entering, count)) * (round.prompts + round.text)
     }
     return work.map { $0 / work.reduce(0, +) }
   }
