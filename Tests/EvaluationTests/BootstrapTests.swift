@@ -1,5 +1,6 @@
 import Evaluation
 import Foundation
+import Kernels
 import Storage
 import Testing
 import Transformer
