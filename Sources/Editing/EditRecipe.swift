@@ -14,7 +14,7 @@ public struct EditRecipe: Sendable, Hashable {
   /// How it is computed.
   public var method: Method
   /// Directions removed in each block.
-  public var rank: Int
+  public var rank: RankChoice
   /// Blocks that are edited, counted from 1, both ends included.
   public var blocks: ClosedRange<Int>
   /// Texts are cut after this many tokens.
@@ -26,7 +26,7 @@ public struct EditRecipe: Sendable, Hashable {
 
   /// A recipe from its parts; texts are cut after 128 tokens, as in the paper, where nothing else is said.
   public init(
-    method: Method = .paper, rank: Int, blocks: ClosedRange<Int>, maximumTokens: Int = 128,
+    method: Method = .paper, rank: RankChoice, blocks: ClosedRange<Int>, maximumTokens: Int = 128,
     protectedDirections: Int = 0, ranking: DirectionRanking = .singularValue
   ) {
     self.method = method

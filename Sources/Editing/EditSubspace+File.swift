@@ -66,7 +66,7 @@ extension EditSubspace {
       ("format", Self.format), ("version", "1"), ("operation", "project"), ("role", "mlpValue"),
       ("hook", "residual-stream-after-block"), ("sign", "rejected-minus-chosen"),
       ("block_numbering", "from-1"),
-      ("method", recipe.method.rawValue), ("rank", "\(recipe.rank)"),
+      ("method", recipe.method.rawValue), ("rank", recipe.rank.description),
       ("blocks", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"),
       ("max_tokens", "\(recipe.maximumTokens)"),
       ("pairs", "\(provenance.pairs)"), ("pairs_sha256", provenance.pairsDigest),
@@ -107,8 +107,11 @@ extension EditSubspace {
     guard bounds.count == 2, bounds[0] >= 1, bounds[0] <= bounds[1],
       let method = EditRecipe.Method(rawValue: try value("method"))
     else { throw EditingError(path, "metadata \"blocks\" or \"method\" cannot be read") }
+    guard let rank = RankChoice(try value("rank")) else {
+      throw EditingError(path, "metadata \"rank\" must be an integer or auto, found \"\(try value("rank"))\"")
+    }
     var recipe = EditRecipe(
-      method: method, rank: try number("rank"), blocks: bounds[0]...bounds[1],
+      method: method, rank: rank, blocks: bounds[0]...bounds[1],
       maximumTokens: try number("max_tokens"))
     if method == .protected {
       recipe.protectedDirections = try number("protected_directions")

@@ -1,5 +1,6 @@
 internal import Kernels
 internal import Storage
+internal import SubspaceEditing
 internal import Transformer
 
 /// The README.md of an edit's output: what was done, how to check it, what it does not promise.
@@ -27,8 +28,8 @@ struct ModelCard {
       ---
       # \(receipt.baseName), edited with ProFS
 
-      \(adapterNote)From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) the \
-      \(recipe.rank) directions in which rejected texts differ most from chosen ones \
+      \(adapterNote)From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) \
+      \(rankPhrase) directions in which rejected texts differ most from chosen ones \
       \(receipt.output == .lora ? "are" : "were") projected out\(protectionNote) (recipe `\(recipe.method.rawValue)`, \
       strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, arXiv 2405.13967). No gradient \
       step was taken. The most any matrix changed is \(percent) % of its norm; every other tensor \
@@ -47,6 +48,14 @@ struct ModelCard {
         deserve a look of their own.
 
       """
+  }
+
+  private var rankPhrase: String {
+    switch receipt.provenance.recipe.rank {
+    case .fixed(let rank): "the \(rank)"
+    case .automatic:
+      "those of the first \(RankChoice.automaticBound), at least one, that stand out from noise among the"
+    }
   }
 
   private var protectionNote: String {

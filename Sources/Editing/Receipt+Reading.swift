@@ -29,7 +29,7 @@ extension Receipt {
       let seed = UInt64(try recipe.text("seed"))
     else { throw EditingError(path, "\"recipe\" cannot be read") }
     var edit = EditRecipe(
-      method: method, rank: try recipe.number("rank"), blocks: bounds[0]...bounds[1],
+      method: method, rank: try recipe.rank(), blocks: bounds[0]...bounds[1],
       maximumTokens: try recipe.number("max_tokens"))
     if method == .protected {
       edit.protectedDirections = try recipe.number("protected_directions")
@@ -70,6 +70,11 @@ extension Receipt {
     func text(_ key: String) throws -> String { try require(key, "a string", value[key]?.string) }
     func number(_ key: String) throws -> Int { try require(key, "an integer", value[key]?.int) }
     func real(_ key: String) throws -> Double { try require(key, "a number", value[key]?.double) }
+    func rank() throws -> RankChoice {
+      let value = value["rank"]
+      return try require(
+        "rank", "an integer or auto", value?.int.map { .fixed($0) } ?? value?.string.flatMap(RankChoice.init))
+    }
     func ranking() throws -> DirectionRanking {
       try require(
         "ranking", "a way of ranking directions", value["ranking"]?.string.flatMap(DirectionRanking.init))

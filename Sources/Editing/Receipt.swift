@@ -80,7 +80,7 @@ public struct Receipt: Sendable, Equatable {
     let recipe = provenance.recipe
     var recipeMembers: [(key: String, value: JSON)] = [
       ("method", .string(recipe.method.rawValue)),
-      ("rank", .int(recipe.rank)),
+      ("rank", recipe.rank.json),
       ("blocks", [.int(recipe.blocks.lowerBound), .int(recipe.blocks.upperBound)]),
       ("max_tokens", .int(recipe.maximumTokens)),
       ("strength", .double(strength)),
@@ -127,5 +127,15 @@ public struct Receipt: Sendable, Equatable {
         }),
     ]
     return json.serialized(pretty: true) + "\n"
+  }
+}
+
+extension RankChoice {
+  /// The number, or the text `auto`.
+  fileprivate var json: JSON {
+    switch self {
+    case .fixed(let rank): .int(rank)
+    case .automatic: .string(description)
+    }
   }
 }

@@ -33,9 +33,16 @@ package struct SubspaceFitting {
     precondition(chosen.count == rejected.count, "every pair has two sides")
     let limit = min(chosen.count, model.configuration.hidden)
     guard !chosen.isEmpty else { throw EditingError("pairs", "there are none") }
-    guard (1...limit).contains(recipe.rank) else {
-      throw EditingError(
-        "--rank \(recipe.rank)", "the rank must be from 1 to \(limit), the smaller of pairs and hidden width")
+    switch recipe.rank {
+    case .fixed(let rank):
+      guard (1...limit).contains(rank) else {
+        throw EditingError(
+          "--rank \(rank)", "the rank must be from 1 to \(limit), the smaller of pairs and hidden width")
+      }
+    case .automatic:
+      guard limit >= 3 else {
+        throw EditingError("--rank auto", "a rank can be judged from 3 pairs on; give a number")
+      }
     }
     guard recipe.blocks.lowerBound >= 1, recipe.blocks.upperBound <= model.configuration.blocks else {
       throw EditingError(
@@ -57,7 +64,7 @@ package struct SubspaceFitting {
       let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
       neutralDigest = Self.digest(passages)
       embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, neutral: passages)
-      let most = min(model.configuration.hidden - recipe.rank - 1, embedding.neutralTokenCount)
+      let most = min(model.configuration.hidden - recipe.rank.largest - 1, embedding.neutralTokenCount)
       guard recipe.protectedDirections >= 1, recipe.protectedDirections <= most else {
         throw EditingError(
           "--protect \(recipe.protectedDirections)",
@@ -82,7 +89,8 @@ package struct SubspaceFitting {
           rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
           chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
           protecting: try neutral.map { try protection(by: $0) } ?? .chosenMean)
-        let subspace = try BlockSubspace(fitting: preference, rank: recipe.rank, by: recipe.ranking)
+        let subspace = try BlockSubspace(
+          fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
         blocks.append(EditSubspace.Block(block: block, subspace: subspace))
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")

@@ -88,6 +88,12 @@ public struct PreferenceMatrix: Sendable {
     }
     (chosenMean, differenceNorm) = (mean, norm)
   }
+
+  /// Some `rows` of `whole`, whose mean and protection they keep.
+  init(rows: Matrix, of whole: PreferenceMatrix) {
+    (matrix, chosenMean, protectedRank) = (rows, whole.chosenMean, whole.protectedRank)
+    differenceNorm = whole.differenceNorm * (Double(rows.rows) / Double(whole.pairs)).squareRoot()
+  }
 }
 
 extension Protection {

@@ -74,3 +74,13 @@ extension BlockSubspace {
     return (values, right)
   }
 }
+
+extension PreferenceMatrix {
+  /// All singular values, largest first; those under 10⁻⁷ of the largest are noise.
+  func singularValues() throws(SubspaceError) -> [Double] {
+    try computing { () throws(LinearAlgebraError) in
+      let gram = try matrix.gram(matrix.rows <= matrix.columns ? .rows : .columns)
+      return try SymmetricEigen(upperTriangleOf: gram, count: 0).values.map { max(0, $0).squareRoot() }
+    }
+  }
+}

@@ -30,7 +30,7 @@ struct ModelPanelTests {
   static func subspace(of model: Model, rank: Int = 2) throws -> EditSubspace {
     let half = texts(model, count: 24)
     return try SubspaceFitting(
-      model, context, EditRecipe(rank: rank, blocks: firstBlock...model.configuration.blocks),
+      model, context, EditRecipe(rank: .fixed(rank), blocks: firstBlock...model.configuration.blocks),
       chosen: Array(half.prefix(12)), rejected: Array(half.suffix(12))
     ).run()
   }

@@ -49,7 +49,8 @@ private struct ProtectedGoldens: CustomTestStringConvertible, Sendable {
     return try SubspaceFitting(
       model, ComputeContext(threads: 2, precision: .f32),
       EditRecipe(
-        method: .protected, rank: PaperGoldens.rank, blocks: PaperGoldens.blocks, protectedDirections: count,
+        method: .protected, rank: .fixed(PaperGoldens.rank), blocks: PaperGoldens.blocks,
+        protectedDirections: count,
         ranking: ranking),
       chosen: chosen, rejected: rejected, neutral: reversed ? neutral.reversed() : neutral
     ).run()

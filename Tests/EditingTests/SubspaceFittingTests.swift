@@ -30,6 +30,36 @@ import Transformer
     #expect(try three.restricted(to: nil, rank: 2).blocks == two.blocks)
   }
 
+  @Test(
+    "An automatic rank is the evidence's in every block, and stands in file and receipt",
+    arguments: PaperGoldens.all)
+  func automaticRank(_ goldens: PaperGoldens) throws {
+    let folder = try TemporaryFolder()
+    let model = try goldens.model()
+    let (chosen, rejected) = try goldens.pairs(64, model)
+    let found = try SubspaceFitting(
+      model, ComputeContext(threads: 2, precision: .f32), EditRecipe(rank: .automatic, blocks: 2...3),
+      chosen: chosen, rejected: rejected
+    ).run()
+    for block in found.blocks {
+      let values = block.subspace.singularValues
+      // One direction of 48, that of the mean, is protected.
+      let scree = try ScreeThreshold(
+        singularValues: Array(values.prefix(47)), rows: 64, columns: 47, upperBound: 10)
+      #expect(block.subspace.rank == max(1, scree.rank))
+    }
+    try found.write(to: folder.path("s"))
+    #expect(try EditSubspace(path: folder.path("s")).provenance == found.provenance)
+    let receipt = try goldens.edit(found, to: folder.path("out"))
+    #expect(
+      try Receipt(folder: folder.path("out")) == receipt && receipt.provenance.recipe.rank == .automatic)
+    #expect(throws: EditingError.self) {
+      try SubspaceFitting(
+        model, ComputeContext(threads: 1, precision: .f32), EditRecipe(rank: .automatic, blocks: 2...3),
+        chosen: Array(chosen[..<2]), rejected: Array(rejected[..<2]))
+    }
+  }
+
   @Test("bf16 products turn the space only a little", arguments: PaperGoldens.all)
   func halfPrecision(_ goldens: PaperGoldens) throws {
     let exact = try goldens.fit(rank: 1)

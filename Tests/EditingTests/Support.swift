@@ -60,7 +60,7 @@ struct PaperGoldens: CustomTestStringConvertible, Sendable {
     let model = try model()
     let (chosen, rejected) = try pairs(count, model)
     return try SubspaceFitting(
-      model, ComputeContext(threads: 2, precision: precision), EditRecipe(rank: rank, blocks: blocks),
+      model, ComputeContext(threads: 2, precision: precision), EditRecipe(rank: .fixed(rank), blocks: blocks),
       chosen: chosen,
       rejected: rejected
     ).run()
@@ -81,7 +81,7 @@ struct PaperGoldens: CustomTestStringConvertible, Sendable {
             singularValues: values.map(Double.init)))
       },
       provenance: EditSubspace.Provenance(
-        recipe: EditRecipe(rank: Self.rank, blocks: Self.blocks), pairs: count,
+        recipe: EditRecipe(rank: .fixed(Self.rank), blocks: Self.blocks), pairs: count,
         pairsDigest: String(repeating: "0", count: 64), modelDigest: try model.identityDigest(),
         compute: "f32"))
   }

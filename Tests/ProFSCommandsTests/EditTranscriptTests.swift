@@ -123,6 +123,20 @@ import Testing
     #expect(purposes.contains("second moment of neutral text"))
   }
 
+  @Test("a rank that is left to the evidence is told block by block")
+  func automaticRank() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-tied")
+    let options = ["--pairs", Fixture.pairs, "--rank", "auto", "--compute", "f32", "--out"]
+    let run = try Transcript(["edit", model] + options + ["out"], in: folder)
+    #expect(run.status == 0 && run.errors.contains("directions that stand out from noise, block by block: "))
+    #expect(try Transcript(["verify", "out", "--base", model, "-q"], in: folder).status == 0)
+    let fit = try Transcript(["fit", model, "--json"] + options + ["s"], in: folder)
+    let ranks = try fit.json()["blocks"]?.elements.compactMap { $0["rank"]?.int } ?? []
+    #expect(ranks.count == 2 && ranks.allSatisfy { (1...10).contains($0) })
+    #expect(try Transcript(["fit", model, "--rank", "some"] + options + ["t"], in: folder).status == 64)
+  }
+
   @Test("what belongs to the recipe protected is refused without it, and an empty neutral text with it")
   func protectedRefusals() throws {
     let folder = try TemporaryFolder()

@@ -49,6 +49,7 @@ struct EditCommand: ParsableCommand {
     let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }
+    if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       try EditApplication(
         job.model, subspace, strength: strength, seed: compute.seed, format: format

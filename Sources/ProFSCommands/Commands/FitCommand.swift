@@ -26,6 +26,7 @@ struct FitCommand: ParsableCommand {
     let (subspace, seconds) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }
+    if !quiet { job.announce(subspace) }
     try subspace.write(to: out)
     let peak = meter.stop()
     if output.json {

@@ -1,5 +1,6 @@
 internal import Editing
 internal import Kernels
+internal import SubspaceEditing
 internal import Transformer
 
 /// What `edit`, `fit` and `inspect` share: an opened model, its pairs as tokens, and the fit ready to run.
@@ -34,6 +35,13 @@ struct FitJob {
   func announce() {
     for note in notes { Console.message("note: " + note) }
     Console.message(summary)
+  }
+
+  /// Says which ranks were chosen, where that was not the user's choice.
+  func announce(_ subspace: EditSubspace) {
+    guard recipe.rank == .automatic else { return }
+    let ranks = subspace.blocks.map { "\($0.subspace.rank)" }.joined(separator: ", ")
+    Console.message("directions that stand out from noise, block by block: \(ranks)")
   }
 
   /// One line on what is going to happen.

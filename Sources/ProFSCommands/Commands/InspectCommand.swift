@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Editing
 internal import Kernels
 internal import Storage
+internal import SubspaceEditing
 internal import Tokenization
 internal import Transformer
 
@@ -23,7 +24,7 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
   @Option(help: "How the subspace is found.") var recipe: EditRecipe.Method = .paper
-  @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: Int?
+  @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: RankChoice?
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n")) var maxTokens = 128
   @OptionGroup var compute: ComputeOptions

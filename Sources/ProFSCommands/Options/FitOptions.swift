@@ -8,6 +8,7 @@ internal import Transformer
 
 extension EditRecipe.Method: ExpressibleByArgument {}
 extension DirectionRanking: ExpressibleByArgument {}
+extension RankChoice: ExpressibleByArgument {}
 
 /// The pairs and how a subspace is found from them.
 struct FitOptions: ParsableArguments {
@@ -47,9 +48,9 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directions to remove in each block; by default 2, or 10 for models 2,048 wide or more.", valueName: "k"
-    ))
-  var rank: Int?
+      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more.",
+      valueName: "k"))
+  var rank: RankChoice?
 
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1; by default the upper half.", valueName: "a-b"))
   var layers: LayerRange?
@@ -58,7 +59,7 @@ struct FitOptions: ParsableArguments {
   var maxTokens = 128
 
   func validate() throws {
-    if let rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
+    if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if let protect, protect < 1 { throw ValidationError("--protect must be at least 1.") }
