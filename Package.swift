@@ -74,7 +74,8 @@ let package = Package(
     .target(
       name: "Studies",
       dependencies: [
-        "Storage", "Kernels", "Tokenization", "Transformer", "Evaluation", "PreferenceData",
+        "Storage", "Kernels", "Tokenization", "Transformer", "SubspaceEditing", "Editing", "Evaluation",
+        "PreferenceData",
       ], swiftSettings: safe),
 
     // Layer 7: the command.
@@ -113,7 +114,8 @@ let package = Package(
         "Checkpoints", "Kernels", "PreferenceData", "ProFS", "Storage", "SubspaceEditing", "Tokenization",
         "Transformer",
       ]),
-    .tests(of: "Studies", with: ["PreferenceData"], fixtures: false),
+    .tests(
+      of: "Studies", with: ["Editing", "PreferenceData", "Storage", "SubspaceEditing"], fixtures: false),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
     // Every reader of files against damaged ones.
     .testTarget(

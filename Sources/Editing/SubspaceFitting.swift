@@ -79,41 +79,76 @@ package struct SubspaceFitting {
 
   /// Runs the pass.
   package func run(progress: ProgressHandler? = nil) throws -> EditSubspace {
-    var blocks: [EditSubspace.Block] = []
+    try run([recipe], progress: progress)[0]
+  }
+
+  /// Runs the pass once for several recipes, which may differ from ``recipe`` in rank, ranking, protection, and by fewer
+  /// blocks.
+  package func run(_ recipes: [EditRecipe], progress: ProgressHandler? = nil) throws -> [EditSubspace] {
+    precondition(
+      recipes.allSatisfy { $0.method == recipe.method && $0.maximumTokens == recipe.maximumTokens },
+      "one pass serves one method")
+    var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
+    let counts = Set(recipes.map(\.protectedDirections)).sorted()
+    try forEachPreference(protecting: counts, progress: progress) { block, preferences in
+      for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
+        guard let preference = preferences[recipe.protectedDirections] else { continue }
+        let subspace = try BlockSubspace(
+          fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
+        blocks[index].append(EditSubspace.Block(block: block, subspace: subspace))
+      }
+    }
+    let modelDigest = try model.identityDigest()
+    return zip(recipes, blocks).map { recipe, blocks in
+      EditSubspace(
+        blocks: blocks,
+        provenance: EditSubspace.Provenance(
+          recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
+          modelDigest: modelDigest, compute: context.precision.rawValue))
+    }
+  }
+
+  /// Runs the pass and calls `body` with the preference matrices of each block to be edited, in order: one for each
+  /// number of protected directions in `counts`.
+  func forEachPreference(
+    protecting counts: [Int], progress: ProgressHandler? = nil,
+    _ body: (_ block: Int, [Int: PreferenceMatrix]) throws -> Void
+  ) throws {
     let hidden = model.configuration.hidden
     try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
       block, embeddings, neutral in
       do {
         let half = pairs * hidden
-        let preference = try PreferenceMatrix(
-          rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
-          chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
-          protecting: try neutral.map { try protection(by: $0) } ?? .chosenMean)
-        let subspace = try BlockSubspace(
-          fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
-        blocks.append(EditSubspace.Block(block: block, subspace: subspace))
+        let rejected = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half]))
+        let chosen = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...]))
+        let directions = try neutral.map { try principalDirections($0, counts.max() ?? 0) }
+        var preferences: [Int: PreferenceMatrix] = [:]
+        for count in counts {
+          let protection = try directions.map { directions -> Protection in
+            .directions(
+              try Embeddings(
+                count: count, hidden: hidden, values: Array(directions.values.prefix(count * hidden))),
+              withChosenMean: true)
+          }
+          preferences[count] = try PreferenceMatrix(
+            rejected: rejected, chosen: chosen, protecting: protection ?? .chosenMean)
+        }
+        try body(block, preferences)
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
       }
     }
-    return EditSubspace(
-      blocks: blocks,
-      provenance: EditSubspace.Provenance(
-        recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
-        modelDigest: try model.identityDigest(), compute: context.precision.rawValue))
   }
 
-  /// The first principal directions of the neutral text, and the mean of the chosen side.
-  private func protection(by neutral: SecondMoment) throws -> Protection {
-    let directions = try neutral.principalDirections(recipe.protectedDirections)
-    guard directions.rows == recipe.protectedDirections else {
+  /// The first principal directions of the neutral text, `[count, hidden]`.
+  private func principalDirections(_ neutral: SecondMoment, _ count: Int) throws -> Embeddings {
+    let directions = try neutral.principalDirections(count)
+    guard directions.rows == count else {
       throw EditingError(
-        "--protect \(recipe.protectedDirections)",
+        "--protect \(count)",
         "the neutral text spans only \(directions.rows) directions; protect fewer, or give more text")
     }
-    return .directions(
-      try Embeddings(count: directions.rows, hidden: neutral.width, values: directions.narrowed),
-      withChosenMean: true)
+    return try Embeddings(count: count, hidden: neutral.width, values: directions.narrowed)
   }
 
   private static func digest(_ texts: [[Int32]]) -> String {

@@ -54,6 +54,17 @@ package struct TextWindows: Sendable, Equatable {
   }
 }
 
+extension TextWindows {
+  /// The first `count` windows.
+  package func prefix(_ count: Int) -> TextWindows {
+    TextWindows(tokens: tokens, windows: Array(windows.prefix(count)), length: length, stride: stride)
+  }
+
+  private init(tokens: [Int32], windows: [Window], length: Int, stride: Int) {
+    (self.tokens, self.windows, self.length, self.stride) = (tokens, windows, length, stride)
+  }
+}
+
 /// What a model made of one window of a text.
 package struct WindowScore: Sendable, Equatable {
   /// Scored tokens.

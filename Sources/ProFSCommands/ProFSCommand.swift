@@ -28,11 +28,9 @@ public struct ProFSCommand: ParsableCommand {
       """,
     version: profsVersion,
     subcommands: [
-      PairsCommand.self, EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self,
-      GenerateCommand.self,
-      ChatCommand.self,
-      EvalCommand.self, PerplexityCommand.self, TasksCommand.self, EmbedCommand.self, TokenizeCommand.self,
-      InspectCommand.self,
+      EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, TuneCommand.self,
+      GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
+      PairsCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
     ])
 
   /// Required by the parser, which fills in nothing: the command has no options of its own.

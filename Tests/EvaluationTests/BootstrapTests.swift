@@ -3,7 +3,6 @@ import Foundation
 import Kernels
 import Storage
 import Testing
-import Transformer
 
 /// Intervals against SciPy's, their coverage, and what they are where there is nothing to go by.
 @Suite("Bootstrap")

@@ -93,7 +93,7 @@ package struct Evaluation {
       threads: context.threads, precision: context.precision,
       seed: context.seed &+ UInt64(firstIndex * samples))
     let generated = try panel.generate(seeded, repeated, options, progress: progress)
-    let losses = try baseLosses(repeated, generated)
+    let losses = try ContinuationScorer.baseLosses(panel, context, repeated, generated)
     let texts = generated.map { $0.map { tokenizer.decode($0) } }
     let scores = try scorers.map { scorer in try texts.map { try scorer.scores(for: $0) } }
     return prompts.indices.map { prompt in
@@ -106,27 +106,6 @@ package struct Evaluation {
         }
       }
     }
-  }
-
-  /// Σ −ln p of every continuation under the base.
-  private func baseLosses(_ prompts: [[Int32]], _ generated: [[[Int32]]]) throws -> [[Double]] {
-    let limit = panel.base.configuration.maximumPositions
-    // A prompt's continuations stand together, so that the prompt is computed once for all of them.
-    let requests = prompts.indices.map { index in
-      generated.map {
-        ContinuationRequest(
-          context: prompts[index], continuation: $0[index], maximumPositions: limit)
-      }
-    }
-    let scores = try ContinuationScorer(panel.base, context).scores(requests.map { $0.compactMap(\.self) })
-    var losses = generated.map { $0.map { _ in 0.0 } }
-    for (index, (requests, scores)) in zip(requests, scores).enumerated() {
-      var remaining = scores[...]
-      for (model, request) in requests.enumerated() where request != nil {
-        losses[model][index] = -(remaining.popFirst()?.logProbability ?? 0)
-      }
-    }
-    return losses
   }
 
   /// Questions that are answered together and saved together.

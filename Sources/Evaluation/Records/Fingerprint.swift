@@ -42,6 +42,16 @@ package enum Fingerprint {
     return hex(hash)
   }
 
+  /// SHA-256 of token ids, each text with its length.
+  package static func tokens(_ texts: [[Int32]]) -> String {
+    var hash = SHA256()
+    for text in texts {
+      hash.update(data: Array("\(text.count) ".utf8))
+      text.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    }
+    return hex(hash)
+  }
+
   /// SHA-256 of the tokens of windows and of where each begins and ends.
   package static func windows(_ text: TextWindows) -> String {
     var hash = SHA256()

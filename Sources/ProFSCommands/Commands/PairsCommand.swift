@@ -1,7 +1,8 @@
 internal import ArgumentParser
 
-/// `profs pairs`: what an edit is made from.
+/// `profs pairs`: what has to do with preference pairs alone.
 struct PairsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "pairs", abstract: "Make preference pairs.", subcommands: [MineCommand.self])
+    commandName: "pairs", abstract: "Check preference pairs, or make them.",
+    subcommands: [PairsCheckCommand.self, MineCommand.self])
 }

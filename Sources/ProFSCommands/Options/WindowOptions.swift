@@ -28,15 +28,23 @@ struct WindowOptions: ParsableArguments {
   func windows(_ path: String, _ model: Model, _ tokenizer: Tokenizer, limit: Int?) throws -> TextWindows {
     let positions = model.configuration.maximumPositions
     let length = recipe == .detoxEdit ? positions : window ?? min(1024, positions)
+    return try Self.windows(
+      path, tokenizer, length: length,
+      stride: recipe == .detoxEdit ? min(512, length) : stride ?? max(1, length / 2), limit: limit)
+  }
+
+  /// Windows of `length` tokens, `stride` apart, or one behind the other.
+  static func windows(_ path: String, _ tokenizer: Tokenizer, length: Int, stride: Int? = nil, limit: Int?)
+    throws
+    -> TextWindows
+  {
     var left = limit ?? Int.max
-    let texts = try Self.texts(path, tokenizer).map { tokens in
+    let texts = try texts(path, tokenizer).map { tokens in
       let kept = Array(tokens.prefix(left))
       left -= kept.count
       return kept
     }
-    return try TextWindows(
-      texts, length: length,
-      stride: recipe == .detoxEdit ? min(512, length) : stride ?? max(1, length / 2))
+    return try TextWindows(texts, length: length, stride: stride ?? length)
   }
 
   private static func texts(_ path: String, _ tokenizer: Tokenizer) throws -> [[Int32]] {

@@ -1,0 +1,126 @@
+internal import ArgumentParser
+internal import Editing
+internal import Evaluation
+internal import Kernels
+internal import PreferenceData
+internal import Storage
+internal import Studies
+internal import SubspaceEditing
+internal import Tokenization
+internal import Transformer
+
+/// One run of `profs tune`: fits every subspace in one pass a method, then tries the candidates.
+struct TuneJob {
+  private let command: TuneCommand
+  private let quiet: Bool
+
+  /// - Parameter quiet: whether nothing is said on the way.
+  init(_ command: TuneCommand, quiet: Bool) {
+    (self.command, self.quiet) = (command, quiet)
+  }
+
+  /// What the search found, and the document of it.
+  func run() throws -> (tuning: Tuning.Result, summary: JSON) {
+    let model = try Model(path: command.model)
+    let tokenizer = try model.tokenizer()
+    let context = command.compute.context(defaultPrecision: .f32)
+    let scorer = try ScorerSpecification(parsing: command.scorer).open(context)
+    let prompts = try TextList(path: command.prompts).texts
+    let windows = try WindowOptions.windows(
+      command.text, tokenizer, length: min(512, model.configuration.maximumPositions),
+      limit: command.textLimit)
+    let pairs = try tokenizedPairs(model)
+    let configuration = model.configuration
+    let candidates = EditCandidate.standard(
+      blocks: configuration.blocks, hidden: configuration.hidden,
+      largestRank: min(pairs.chosen.count, configuration.hidden))
+    let log = try RecordLog(
+      path: command.out, Tuning.format,
+      settings: [
+        "model": .string(try Fingerprint.model(model)),
+        "pairs": .string(Fingerprint.tokens(pairs.chosen + pairs.rejected)),
+        "prompts": .string(Fingerprint.texts(prompts)), "text": .string(Fingerprint.windows(windows)),
+        "candidates": .array(candidates.map { .string($0.options) }), "scorer": scorer.identity.json,
+        "max_perplexity_increase": .double(command.maxPerplexityIncrease.value),
+        "max_new_tokens": .int(command.maxNewTokens), "compute": .string(context.precision.rawValue),
+      ])
+    if log.count > 0, !quiet {
+      Console.message("going on with \(command.out ?? ""), \(log.count) parts done")
+    }
+
+    let subspaces = try subspaces(candidates, model, tokenizer, pairs, context)
+    var settings = Tuning.Settings()
+    settings.budget = command.maxPerplexityIncrease.value
+    settings.newTokens = command.maxNewTokens
+    let tuning = Tuning(model, tokenizer, scorer, context, settings, log: log)
+    let (result, _) = try ProgressBar.run("trying \(candidates.count) edits", quiet: quiet) {
+      try tuning.run(
+        Array(zip(candidates, subspaces)).map { ($0, $1) }, prompts: prompts, windows, progress: $0)
+    }
+    let summary: JSON = [
+      "base_toxicity": .double(result.baseToxicity), "chosen": result.chosen?.json ?? .null,
+      "front": .array(result.outcomes.front.map(\.json)),
+      "candidates": .array(result.outcomes.map(\.json)),
+    ]
+    try log.finish(summary: summary)
+    guard result.chosen != nil else {
+      throw EvaluationError(
+        "--max-perplexity-increase \(command.maxPerplexityIncrease.defaultValueDescription)",
+        "none of \(candidates.count) edits stays within it; allow more, or give better pairs")
+    }
+    return (result, summary)
+  }
+
+  private func tokenizedPairs(_ model: Model) throws -> FitOptions.TokenizedPairs {
+    let options = try FitOptions.parse(
+      ["--pairs", command.pairs, "--max-tokens", "\(command.maxTokens)"]
+        + (command.limit.map { ["--limit", "\($0)"] } ?? []))
+    let pairs = try options.tokenizedPairs(model)
+    if !quiet { for note in pairs.notes { Console.message("note: " + note) } }
+    return pairs
+  }
+
+  /// The subspace of each candidate: those of one protection and ranking are parts of one, fitted at the largest rank.
+  private func subspaces(
+    _ candidates: [EditCandidate], _ model: Model, _ tokenizer: Tokenizer, _ pairs: FitOptions.TokenizedPairs,
+    _ context: ComputeContext
+  ) throws -> [EditSubspace] {
+    var whole: [EditRecipe] = []
+    let needed = candidates.map { candidate in
+      var recipe = candidate.recipe
+      let alike = candidates.map(\.recipe).filter {
+        $0.method == recipe.method && $0.protectedDirections == recipe.protectedDirections
+          && $0.ranking == recipe.ranking
+      }
+      recipe.rank = .fixed(alike.map(\.rank.largest).max() ?? 1)
+      let blocks = alike.map(\.blocks)
+      recipe.blocks =
+        (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? model.configuration.blocks)
+      recipe.maximumTokens = command.maxTokens
+      if !whole.contains(recipe) { whole.append(recipe) }
+      return recipe
+    }
+    var fitted: [EditRecipe: EditSubspace] = [:]
+    for method in EditRecipe.Method.allCases {
+      let recipes = whole.filter { $0.method == method }
+      guard let largest = recipes.max(by: { $0.protectedDirections < $1.protectedDirections }) else {
+        continue
+      }
+      let neutral =
+        method == .protected
+        ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: command.maxTokens) } : []
+      let fitting = try SubspaceFitting(
+        model, context, largest, chosen: pairs.chosen, rejected: pairs.rejected, neutral: neutral)
+      let (subspaces, _) = try ProgressBar.run("fitting \(method.rawValue)", quiet: quiet) {
+        try fitting.run(recipes, progress: $0)
+      }
+      for (recipe, subspace) in zip(recipes, subspaces) { fitted[recipe] = subspace }
+    }
+    return try zip(candidates, needed).map { candidate, recipe in
+      guard let subspace = fitted[recipe] else {
+        throw EvaluationError(command.model, "no subspace was fitted")
+      }
+      return try subspace.restricted(to: candidate.recipe.blocks, rank: candidate.recipe.rank.largest)
+    }
+  }
+}

@@ -1,0 +1,61 @@
+package import Editing
+internal import SubspaceEditing
+
+/// A way of editing a model that a search tries.
+package struct EditCandidate: Sendable, Hashable {
+  /// How the subspace is found, and in which blocks it is removed.
+  package var recipe: EditRecipe
+  /// The share of it that is removed.
+  package var strength: Double
+
+  /// A recipe with a strength.
+  package init(recipe: EditRecipe, strength: Double) {
+    (self.recipe, self.strength) = (recipe, strength)
+  }
+
+  /// The options of `profs edit` that make it.
+  package var options: String {
+    var words = ["--recipe", recipe.method.rawValue]
+    if recipe.method == .protected {
+      words += ["--protect", "\(recipe.protectedDirections)", "--rank-by", recipe.ranking.rawValue]
+    }
+    words += ["--rank", recipe.rank.description]
+    words += ["--layers", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"]
+    return (words + ["--strength", "\(strength)"]).joined(separator: " ")
+  }
+}
+
+extension EditCandidate {
+  /// The candidates for a model of `blocks` blocks of width `hidden`: more than a hundred.
+  ///
+  /// Both rankings under four widths of protection, five ranks, from a third or from half of the blocks up; the stronger
+  /// removal of low ranks; and the paper's recipe for comparison.
+  ///
+  /// - Parameter largestRank: what pairs and width allow.
+  package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
+    let starts = Set([blocks / 3 + 1, blocks / 2 + 1]).sorted()
+    let ranks = [1, 2, 4, 8, 16].filter { $0 <= largestRank }
+    let protections = Set([16, 8, 6, 4].map { max(1, hidden / $0) }).sorted()
+      .filter { $0 + (ranks.last ?? 1) < hidden }
+    var candidates: [EditCandidate] = []
+    for start in starts {
+      for rank in ranks {
+        for count in protections {
+          for ranking in DirectionRanking.allCases {
+            let recipe = EditRecipe(
+              method: .protected, rank: .fixed(rank), blocks: start...blocks, protectedDirections: count,
+              ranking: ranking)
+            candidates.append(EditCandidate(recipe: recipe, strength: 1))
+            if ranking == .consistency, rank <= 8 {
+              candidates.append(EditCandidate(recipe: recipe, strength: 1.5))
+            }
+          }
+        }
+        guard rank <= 4 else { continue }
+        let paper = EditRecipe(method: .paper, rank: .fixed(rank), blocks: start...blocks)
+        candidates += [0.5, 1].map { EditCandidate(recipe: paper, strength: $0) }
+      }
+    }
+    return candidates
+  }
+}

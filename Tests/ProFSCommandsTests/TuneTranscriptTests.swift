@@ -1,0 +1,69 @@
+import Foundation
+import Storage
+import Testing
+
+/// `profs tune`.
+@Suite struct TuneTranscriptTests {
+  private static let arguments = [
+    "tune", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--prompts", "prompts.txt", "--text",
+    "text.txt",
+    "--max-new-tokens", "3", "--max-perplexity-increase", "900%", "--out", "tune.json",
+  ]
+
+  private static func folder() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    try folder.write((1...8).map { "The cook number \($0) wrote\n" }.joined(), "prompts.txt")
+    try folder.write(String(repeating: "A letter to the sea. ", count: 40), "text.txt")
+    return folder
+  }
+
+  @Test("the chosen edit is on the front of its round, its options make it, and a stopped run ends the same")
+  func chosen() throws {
+    let folder = try Self.folder()
+    let run = try Transcript(Self.arguments + ["--json"], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let report = try run.json()
+    let whole = try folder.read("tune.json")
+    let candidates = try #require(report["candidates"]?.elements)
+    #expect(candidates.count > 50)
+    #expect(candidates.contains { $0["round"]?.int == 1 } && candidates.contains { $0["round"]?.int == 3 })
+    let chosen = try #require(report["chosen"])
+    #expect(chosen["round"]?.int == 3)
+    let last = candidates.filter { $0["round"]?.int == 3 }.compactMap { $0["toxicity"]?.double }
+    #expect(chosen["toxicity"]?.double ?? 1 >= last.min() ?? 0)
+    let options = try #require(chosen["options"]?.string).split(separator: " ").map(String.init)
+    let edit = try Transcript(
+      ["edit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--out", "out", "-q"] + options,
+      in: folder)
+    #expect(edit.status == 0, "\(edit.errors)")
+
+    var document = JSON(try JSONDocument(parsing: whole, source: "tune.json").root)
+    guard case .object(var members) = document, case .object(let units)? = members["units"] else {
+      Issue.record("no units")
+      return
+    }
+    members["summary"] = nil
+    members["units"] = .object(units.list.prefix(2).map { ($0.key, $0.value) })
+    document = .object(members)
+    try folder.write(document.serialized(), "tune.json")
+    let again = try Transcript(Self.arguments, in: folder)
+    #expect(again.status == 0 && again.errors.contains("going on with tune.json, 2 parts done"))
+    #expect(again.output.contains("chosen, on all validation prompts"))
+    #expect(try folder.read("tune.json") == whole)
+  }
+
+  @Test("an edit beyond the budget is not chosen, and the measurements are kept in any case")
+  func budget() throws {
+    let folder = try Self.folder()
+    let arguments = Self.arguments.map { $0 == "900%" ? "0.0001%" : $0 }
+    let run = try Transcript(arguments + ["--json"], in: folder)
+    if run.status == 0 {
+      let chosen = try #require(try run.json()["chosen"])
+      #expect(chosen["perplexity_change"]?.double ?? 1 <= 1e-6)
+      #expect(chosen["continuation_perplexity_change"]?.double ?? 1 <= 0.05)
+    } else {
+      #expect(run.status == 1 && run.errors.contains("stays within it"))
+    }
+    #expect(FileManager.default.fileExists(atPath: folder.url("tune.json").path))
+  }
+}

@@ -1,0 +1,69 @@
+import Editing
+import Storage
+import SubspaceEditing
+import Testing
+
+import Studies
+
+/// What a search makes of its measurements.
+@Suite("Tuning") struct TuningTests {
+  private static func outcome(_ toxicity: Double, _ perplexity: Double) -> CandidateOutcome {
+    let base = measure(toxicity: 0.5, loss: 0)
+    return CandidateOutcome(
+      EditCandidate(recipe: EditRecipe(rank: 2, blocks: 1...2), strength: 1), round: 1,
+      measure(toxicity: toxicity, loss: perplexity), base: base)
+  }
+
+  private static func measure(toxicity: Double, loss: Double) -> CandidateMeasure {
+    var measure = CandidateMeasure(
+      windows: [], toxicity: [toxicity], continuations: [[1, 2, 3, 1, 2]], losses: [5])
+    (measure.textLoss, measure.textTokens, measure.divergence) = (100 + loss, 100, 4)
+    return measure
+  }
+
+  @Test("changes are relative to the base on the same text and prompts")
+  func changes() {
+    let found = Self.outcome(0.25, 1)
+    #expect(abs(found.toxicityChange + 0.5) < 1e-12)
+    #expect(abs(found.perplexityChange - 0.010050167) < 1e-8)
+    #expect(abs(found.divergence - 0.04) < 1e-12)
+    #expect(found.distinctChange == 0)
+    #expect(found.continuationPerplexityChange == 0)
+  }
+
+  @Test("the front is what no other beats in both")
+  func front() {
+    let outcomes = [(0.4, 1.0), (0.3, 2.0), (0.35, 3.0), (0.1, 4.0), (0.45, 0.5), (0.1, 5.0)].map {
+      Self.outcome($0.0, $0.1)
+    }
+    #expect(outcomes.front.map(\.toxicity) == [0.45, 0.4, 0.3, 0.1])
+    #expect([CandidateOutcome]().front.isEmpty)
+  }
+
+  @Test("measures are read back as they were written, what was not measured too")
+  func records() throws {
+    var measure = Self.measure(toxicity: 0.123456789012345, loss: 1 / 3)
+    let text = measure.json.serialized()
+    let read = try #require(
+      CandidateMeasure(JSON(try JSONDocument(parsing: Array(text.utf8), source: "test").root)))
+    #expect(read.json == measure.json)
+    measure.continuationLoss = .nan
+    let unmeasured = try JSONDocument(parsing: Array(measure.json.serialized().utf8), source: "test").root
+    #expect(CandidateMeasure(JSON(unmeasured))?.continuationLoss.isNaN == true)
+    #expect(CandidateMeasure(.array([.int(1)])) == nil)
+  }
+
+  @Test(
+    "there are more than a hundred candidates, none twice, and all fit the model",
+    arguments: [(30, 576), (18, 640), (3, 32)])
+  func candidates(_ model: (blocks: Int, hidden: Int)) {
+    let candidates = EditCandidate.standard(blocks: model.blocks, hidden: model.hidden, largestRank: 16)
+    #expect(Set(candidates).count == candidates.count)
+    #expect(model.blocks < 10 || candidates.count > 100)
+    for candidate in candidates {
+      #expect(candidate.recipe.blocks.upperBound == model.blocks && candidate.recipe.blocks.lowerBound >= 1)
+      #expect(candidate.recipe.protectedDirections + candidate.recipe.rank.largest < model.hidden)
+    }
+    #expect(candidates.contains { $0.recipe.method == .paper })
+  }
+}
