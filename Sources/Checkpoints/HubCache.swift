@@ -111,6 +111,16 @@ package struct HubModel: Sendable, Equatable {
     guard revision.utf8.count <= 256, components.allSatisfy(Self.isName) else { return nil }
   }
 
+  /// The model that a folder of the Hub's cache holds, `…/models--ORG--NAME/snapshots/COMMIT`; `nil` for any other.
+  package init?(snapshot path: String) {
+    let parts = path.split(separator: "/")
+    guard parts.count >= 3, parts[parts.count - 2] == "snapshots",
+      parts[parts.count - 3].hasPrefix("models--")
+    else { return nil }
+    let id = parts[parts.count - 3].dropFirst("models--".count).replacing("--", with: "/")
+    self.init(id + "@" + parts[parts.count - 1])
+  }
+
   /// What fetches it.
   var fetchAdvice: String {
     "fetch it: hf download \(id)" + (revision == "main" ? "" : " --revision \(revision)")

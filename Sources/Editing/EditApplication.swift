@@ -7,13 +7,19 @@ package struct EditApplication {
   private let subspace: EditSubspace
   private let strength: Double
   private let seed: UInt64
-  private let layout: CheckpointLayout
+  private let format: OutputFormat
+  private let layout: OutputLayout
 
   /// Plans the output.
   ///
-  /// - Parameter strength: share of the subspace that is removed; 1 for all of it.
+  /// - Parameters:
+  ///   - strength: share of the subspace that is removed; 1 for all of it.
+  ///   - format: what is written.
   /// - Throws: ``EditingError`` where the subspace does not fit the model, or nothing would change.
-  package init(_ model: Model, _ subspace: EditSubspace, strength: Double, seed: UInt64) throws {
+  package init(
+    _ model: Model, _ subspace: EditSubspace, strength: Double, seed: UInt64,
+    format: OutputFormat = .checkpoint
+  ) throws {
     guard strength.isFinite, strength != 0 else {
       throw EditingError(
         "--strength \(strength)", "nothing would change; give a number other than 0, usually 1")
@@ -23,7 +29,8 @@ package struct EditApplication {
     self.subspace = subspace
     self.strength = strength
     self.seed = seed
-    layout = try CheckpointLayout(model, subspace, strength: strength)
+    self.format = format
+    layout = try OutputLayout(model, subspace, strength: strength, format: format)
   }
 
   /// Bytes that will be written.
@@ -55,7 +62,7 @@ package struct EditApplication {
     let subspaceWriter = try folder.createFile(Receipt.subspaceFileName)
     try subspace.write(to: subspaceWriter)
     let receipt = Receipt(
-      version: profsVersion, baseName: FileSystem.lastComponent(of: model.path),
+      version: profsVersion, output: format, baseName: FileSystem.lastComponent(of: model.path),
       baseFiles: try layout.sourceFiles.map {
         Receipt.File(name: FileSystem.lastComponent(of: $0), digest: try Digest.ofFile($0))
       },
@@ -72,10 +79,10 @@ extension EditApplication {
   /// Whether the edit did something to `tensor`: its bytes changed, and not only where rounding had left something to
   /// remove.
   private func changed(_ tensor: Receipt.Tensor) -> Bool {
-    guard let edit = tensor.edit, edit.digestBefore != tensor.digest, let directions = subspace[edit.block],
-      let type = layout.type(of: tensor.name)
+    guard let edit = tensor.edit, edit.digestBefore != tensor.digest,
+      let rounding = layout.roundingResidual(of: tensor.name)
     else { return false }
-    return edit.residualBefore > OutputTensor.roundingResidual(type, in: directions)
+    return edit.residualBefore > rounding
   }
 }
 

@@ -3,7 +3,7 @@ internal import Storage
 internal import SubspaceEditing
 internal import Transformer
 
-/// The README.md of an edited checkpoint: what was done, how to check it, what it does not promise.
+/// The README.md of an edit's output: what was done, how to check it, what it does not promise.
 struct ModelCard {
   private let receipt: Receipt
   private let model: Model
@@ -24,15 +24,16 @@ struct ModelCard {
     return """
       ---
       base_model: \(receipt.baseName)
-      tags: [profs, model-editing, detoxification]
+      \(receipt.output == .lora ? "library_name: peft\n" : "")tags: [profs, model-editing, detoxification]
       ---
       # \(receipt.baseName), edited with ProFS
 
-      From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) \(rankPhrase) \
-      directions in which rejected texts differ most from chosen ones were projected out\(protectionNote) (recipe \
-      `\(recipe.method.rawValue)`, strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, \
-      arXiv 2405.13967). No gradient step was taken. The most any matrix changed is \(percent) % of its norm; every \
-      other tensor is as it was\(verbatimNote).
+      \(adapterNote)From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) \
+      \(rankPhrase) directions in which rejected texts differ most from chosen ones \
+      \(receipt.output == .lora ? "are" : "were") projected out\(protectionNote) (recipe `\(recipe.method.rawValue)`, \
+      strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, arXiv 2405.13967). No gradient \
+      step was taken. The most any matrix changed is \(percent) % of its norm; every other tensor \
+      \(verbatimNote).
 
       `\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
       directions. To check both against the base model: `profs verify THIS_FOLDER --base BASE`.
@@ -66,11 +67,22 @@ struct ModelCard {
     }
   }
 
+  private var adapterNote: String {
+    guard receipt.output == .lora else { return "" }
+    return """
+      This is a LoRA adapter: load the base, then `PeftModel.from_pretrained(base, THIS_FOLDER)`; merged, it gives the \
+      edited weights to rounding. The strength is in its factors and its scale is 1, so that no setting is needed.
+
+
+      """
+  }
+
   private var verbatimNote: String {
+    guard receipt.output == .checkpoint else { return "stays as it is" }
     switch model.source {
-    case .folder: ", byte for byte"
-    case .torch: ", element for element, in safetensors"
-    case .gguf: ", converted from GGUF to \(CheckpointLayout.convertedType(model).name)"
+    case .folder: return "is as it was, byte for byte"
+    case .torch: return "is as it was, element for element, in safetensors"
+    case .gguf: return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"
     }
   }
 }

@@ -71,12 +71,15 @@ public struct ModelEditor: Sendable {
   ///
   /// - Parameters:
   ///   - strength: share that is removed; 1 for all of it.
+  ///   - format: what is written: a checkpoint, or an adapter to it.
   ///   - folder: appears complete, with receipt and model card, or not at all; must not exist.
   @discardableResult
-  public func apply(_ subspace: EditSubspace, strength: Double = 1, writingTo folder: String) throws
-    -> Receipt
-  {
-    try EditApplication(model, subspace, strength: strength, seed: context.seed).write(to: folder)
+  public func apply(
+    _ subspace: EditSubspace, strength: Double = 1, format: OutputFormat = .checkpoint,
+    writingTo folder: String
+  ) throws -> Receipt {
+    try EditApplication(model, subspace, strength: strength, seed: context.seed, format: format)
+      .write(to: folder)
   }
 
   /// Proves an edit from its files, and against the base model where one is given.

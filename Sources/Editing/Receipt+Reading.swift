@@ -16,6 +16,10 @@ extension Receipt {
     guard try root.text("format") == Self.format, try root.number("version") == 1 else {
       throw EditingError(path, "expected \"format\": \"\(Self.format)\", \"version\": 1")
     }
+    // The first receipts do not say what they are of: it was always this.
+    guard let output = OutputFormat(rawValue: root.value["output"]?.string ?? "checkpoint") else {
+      throw EditingError(path, "\"output\" names nothing that this version writes")
+    }
     let base = try root.object("base")
     let recipe = try root.object("recipe")
     let pairs = try root.object("pairs")
@@ -32,7 +36,7 @@ extension Receipt {
       edit.ranking = try recipe.ranking()
     }
     self.init(
-      version: try root.text("profs"), baseName: try base.text("name"),
+      version: try root.text("profs"), output: output, baseName: try base.text("name"),
       baseFiles: try base.list("files").map {
         let fields = Fields(path: path, value: $0)
         return File(name: try fields.text("name"), digest: try fields.text("sha256"))

@@ -20,15 +20,15 @@ public struct Receipt: Sendable, Equatable {
     public let digest: String
   }
 
-  /// What an edit did to a tensor.
+  /// What an edit does to a weight W: of a checkpoint as written, of an adapter in exact arithmetic.
   public struct Edit: Sendable, Equatable {
     /// The block, from 1.
     public let block: Int
-    /// SHA-256 of the tensor's bytes before the edit.
+    /// SHA-256 of the weight's bytes before the edit.
     public let digestBefore: String
     /// ‖V W‖_F / ‖W‖_F before the edit.
     public let residualBefore: Double
-    /// ‖V W′‖_F / ‖W′‖_F as written.
+    /// ‖V W′‖_F / ‖W′‖_F after it.
     public let residual: Double
     /// ‖W′ − W‖_F / ‖W‖_F.
     public let relativeChange: Double
@@ -46,12 +46,14 @@ public struct Receipt: Sendable, Equatable {
     public let shape: [Int]
     /// SHA-256 of its bytes.
     public let digest: String
-    /// What the edit did to it; `nil` for a tensor that is as it was.
+    /// What the edit did to the weight; `nil` for a tensor that is as it was, and for the second of an adapter's factors.
     public let edit: Edit?
   }
 
   /// The version of the software that wrote the checkpoint.
   public var version: String
+  /// What was written.
+  public var output: OutputFormat
   /// The base model's name: its folder's or file's.
   public var baseName: String
   /// The files of weights that were read.
@@ -69,6 +71,9 @@ public struct Receipt: Sendable, Equatable {
 
   /// The tensors that were edited.
   public var edited: [Tensor] { tensors.filter { $0.edit != nil } }
+
+  /// How many of a checkpoint's tensors are as they were; 0 of an adapter's, which all belong to the edit.
+  public var unchangedCount: Int { output == .checkpoint ? tensors.count - edited.count : 0 }
 
   /// The text of `profs.json`.
   func serialized() -> String {
@@ -92,6 +97,7 @@ public struct Receipt: Sendable, Equatable {
       "format": .string(Self.format),
       "version": 1,
       "profs": .string(version),
+      "output": .string(output.rawValue),
       "base": [
         "name": .string(baseName),
         "files": .array(baseFiles.map { ["name": .string($0.name), "sha256": .string($0.digest)] }),

@@ -26,16 +26,16 @@ public struct Verification: Sendable {
   /// Checks the folder `path` against its receipt, and against `base` where it is given.
   ///
   /// Without the base: every tensor has the hash, type and shape of the receipt, none is missing or new, the edited ones
-  /// are those the subspace names, and they have no part in it. With it: the files are those the receipt names, and
+  /// are those the subspace names, and they have no part in it; an adapter writes into the subspace alone. With it: the files are those the receipt names, and
   /// every tensor computed anew from base and subspace has the bytes of the output.
   /// - Throws: where the folder, its receipt or the base cannot be read.
   package init(of path: String, base: Model?, progress: ProgressHandler? = nil) throws {
     let receipt = try Receipt(folder: path)
-    let edited = try SafetensorsFolder(path: path)
+    let edited = try SafetensorsFolder(path: path, name: receipt.output.tensorFileStem).tensors
     let subspacePath = FileSystem.join(path, Receipt.subspaceFileName)
     let subspace = try EditSubspace(path: subspacePath)
     self.receipt = receipt
-    let total = edited.tensors.entries.reduce(0) { $0 + $1.bytes.count } * (base == nil ? 1 : 2)
+    let total = edited.entries.reduce(0) { $0 + $1.bytes.count } * (base == nil ? 1 : 2)
     var completed = 0
 
     var checks = [
@@ -46,9 +46,9 @@ public struct Verification: Sendable {
     ]
     var wrong: String?
     for tensor in receipt.tensors {
-      guard let entry = edited.tensors[tensor.name] else { continue }
+      guard let entry = edited[tensor.name] else { continue }
       var digest = Digest()
-      try edited.tensors.withBytes(of: entry) { digest.update($0) }
+      try edited.withBytes(of: entry) { digest.update($0) }
       if digest.hex != tensor.digest || entry.type.name != tensor.type || entry.shape != tensor.shape {
         wrong = wrong ?? tensor.name
       }
@@ -59,8 +59,13 @@ public struct Verification: Sendable {
       Check(
         claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
         finding: wrong.map { "\"\($0)\" differs" } ?? "\(receipt.tensors.count) tensors"))
-    let layout = try Model.family(ofFolder: path).weightLayout
-    checks.append(try Self.residualCheck(receipt, edited, subspace, layout))
+    switch receipt.output {
+    case .checkpoint:
+      let layout = try Model.family(ofFolder: path).weightLayout
+      checks.append(try Self.residualCheck(receipt, edited, subspace, layout))
+    case .lora:
+      checks += try Self.adapterChecks(of: path, receipt, edited, subspace, base)
+    }
     if let base {
       checks += try Self.checks(receipt, subspace, base) { bytes in
         completed += bytes
@@ -85,19 +90,21 @@ public struct Verification: Sendable {
         ? "\(expected.count) blocks" : "block \(odd ?? 0) is edited in one of them only")
   }
 
-  private static func namesCheck(_ receipt: Receipt, _ edited: SafetensorsFolder) -> Check {
+  private static func namesCheck(_ receipt: Receipt, _ edited: TensorStore) -> Check {
     let expected = Set(receipt.tensors.map(\.name))
-    let found = Set(edited.tensors.entries.map(\.name))
+    let found = Set(edited.entries.map(\.name))
     let odd = expected.symmetricDifference(found).sorted().first
     return Check(
       claim: "the tensors are those of the receipt", holds: odd == nil,
       finding: odd.map { expected.contains($0) ? "\"\($0)\" is missing" : "\"\($0)\" is not in it" }
-        ?? "\(receipt.edited.count) of \(found.count) edited")
+        ?? (receipt.output == .lora
+          ? "\(found.count), for \(receipt.edited.count) weights"
+          : "\(receipt.edited.count) of \(found.count) edited"))
   }
 
   /// ‖V W′‖ / ‖W′‖ is what rounding leaves, for every edited tensor (for full strength).
   private static func residualCheck(
-    _ receipt: Receipt, _ edited: SafetensorsFolder, _ subspace: EditSubspace, _ layout: WeightLayout
+    _ receipt: Receipt, _ edited: TensorStore, _ subspace: EditSubspace, _ layout: WeightLayout
   ) throws -> Check {
     let claim = "nothing is written into the subspace any more: ‖V W′‖ / ‖W′‖"
     guard receipt.strength == 1 else {
@@ -106,7 +113,7 @@ public struct Verification: Sendable {
     var largest = 0.0
     var wrong: String?
     for tensor in receipt.edited {
-      guard let edit = tensor.edit, let entry = edited.tensors[tensor.name], entry.shape.count == 2 else {
+      guard let edit = tensor.edit, let entry = edited[tensor.name], entry.shape.count == 2 else {
         continue
       }
       guard let directions = subspace[edit.block] else {
@@ -118,10 +125,10 @@ public struct Verification: Sendable {
         continue
       }
       var rest = try WeightCoefficients(directions, shape: shape)
-      let values = try edited.tensors.floats(entry)
+      let values = try edited.floats(entry)
       try rest.add(values.span, rows: 0..<entry.rowCount)
       largest = max(largest, rest.relativeNorm)
-      if rest.relativeNorm > OutputTensor.roundingResidual(entry.type, in: directions) {
+      if rest.relativeNorm > directions.roundingResidual(of: entry.type) {
         wrong = wrong ?? tensor.name
       }
     }
@@ -134,7 +141,8 @@ public struct Verification: Sendable {
   private static func checks(
     _ receipt: Receipt, _ subspace: EditSubspace, _ base: Model, _ progress: (Int) -> Void
   ) throws -> [Check] {
-    let layout = try CheckpointLayout(base, subspace, strength: receipt.strength)
+    let layout = try OutputLayout(
+      base, subspace, strength: receipt.strength, format: receipt.output)
     let files = try layout.sourceFiles.map { try Digest.ofFile($0) }
     var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
     var wrong: String?

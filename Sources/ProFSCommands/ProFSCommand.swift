@@ -28,7 +28,8 @@ public struct ProFSCommand: ParsableCommand {
       """,
     version: profsVersion,
     subcommands: [
-      EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, TuneCommand.self,
+      EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
+      TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
       PairsCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
     ])

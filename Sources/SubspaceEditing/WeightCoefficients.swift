@@ -22,10 +22,6 @@ public struct WeightCoefficients: Sendable {
   public var norm: Double { matrix.squaredNorm.squareRoot() }
   /// ‖V W‖_F / ‖W‖_F of the rows added so far: 0 for a matrix that does not write into the subspace.
   public var relativeNorm: Double { squaredWeightNorm > 0 ? norm / squaredWeightNorm.squareRoot() : 0 }
-  /// The factor A of the edit as a low-rank adapter: V W in single precision, `[rank, inputs]` row after row.
-  ///
-  /// With B = −α Vᵀ the adapted weight W + B A is the edited one, whatever the strength α.
-  public var adapterFactor: [Float] { matrix.narrowed }
 
   /// Coefficients of a matrix of which nothing was added yet.
   ///

@@ -80,6 +80,17 @@ import Testing
     #expect(error?.reason == "there is no such file or folder")
   }
 
+  @Test("A snapshot's folder says which model it holds; any other says nothing")
+  func snapshots() {
+    let commit = String(repeating: "a", count: 40)
+    let folder = "/c/models--org--tiny-model/snapshots/" + commit
+    #expect(HubModel(snapshot: folder) == HubModel("org/tiny-model@" + commit))
+    #expect(HubModel(snapshot: "models--tiny/snapshots/\(commit)/")?.id == "tiny")
+    for path in [
+      "/c/org/tiny-model", "snapshots/" + commit, "/c/models--a--b--c/snapshots/" + commit, folder + "/x", "",
+    ] { #expect(HubModel(snapshot: path) == nil) }
+  }
+
   @Test("The environment says where the cache is")
   func environment() {
     func path(_ environment: [String: String]) -> String? { HubCache(environment: environment)?.path }

@@ -16,6 +16,9 @@ struct EditedGoldens: CustomTestStringConvertible, Sendable {
     .deletingLastPathComponent()
     .appending(path: "TransformerTests/Fixtures").path
 
+  /// Whether it is a language model.
+  var isDecoder: Bool { (try? Model(path: folder).configuration.isCausal) ?? false }
+
   /// The checkpoint, and the same as a GGUF file and as torch's files, where there are such.
   var folder: String { Self.fixtures + "/" + name }
   var gguf: String { Self.fixtures + "/gguf/\(name).gguf" }
@@ -41,22 +44,26 @@ struct EditedGoldens: CustomTestStringConvertible, Sendable {
     return try Embeddings(count: values.count / hidden, hidden: hidden, values: values)
   }
 
-  /// Edits every block of `model` into the folder `path`, and answers the edited tensors' names with their blocks.
-  func edit(_ model: Model, to path: String) throws -> [String: Int] {
+  /// The directions of every block as a subspace fitted on `model`, only the first in blocks beyond `fullRank`.
+  func subspace(_ model: Model, fullRank: Int = .max) throws -> EditSubspace {
     let blocks = 1...model.configuration.blocks
     let hidden = model.configuration.hidden
-    let subspace = EditSubspace(
+    return EditSubspace(
       blocks: try blocks.map { block in
         let directions = try directions(block, hidden)
+        let subspace = try BlockSubspace(
+          directions: directions, singularValues: (0..<directions.count).map { 2 / Double($0 + 1) })
         return EditSubspace.Block(
-          block: block,
-          subspace: try BlockSubspace(
-            directions: directions, singularValues: (0..<directions.count).map { 2 / Double($0 + 1) }))
+          block: block, subspace: block <= fullRank ? subspace : try subspace.truncated(toRank: 1))
       },
       provenance: EditSubspace.Provenance(
         recipe: EditRecipe(rank: 2, blocks: blocks), pairs: 1, pairsDigest: String(repeating: "0", count: 64),
         modelDigest: try model.identityDigest(), compute: "f32"))
-    let receipt = try EditApplication(model, subspace, strength: 1, seed: 0).write(to: path)
+  }
+
+  /// Edits every block of `model` into the folder `path`, and answers the edited tensors' names with their blocks.
+  func edit(_ model: Model, to path: String) throws -> [String: Int] {
+    let receipt = try EditApplication(model, try subspace(model), strength: 1, seed: 0).write(to: path)
     let expected = editedTensors(try Model(path: path))
     #expect(Set(receipt.edited.map(\.name)) == Set(expected.keys))
     for check in try Verification(of: path, base: model).checks + Verification(of: path, base: nil).checks {

@@ -156,6 +156,42 @@ import Testing
     #expect(try folder.contents() == ["empty.txt"])
   }
 
+  @Test("edit and apply write the same adapter, which verifies until a bit of it is changed")
+  func adapter() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-untied")
+    let edit = try Transcript(
+      ["edit", model, "--pairs", Fixture.pairs, "--format", "lora", "--out", "whole", "--json"], in: folder)
+    #expect(edit.status == 0, "\(edit.errors)")
+    let report = try edit.json()
+    #expect(report["unchanged"]?.int == 0 && report["verified"]?.bool == true)
+    let names = [1, 2].map { "base_model.model.model.layers.\($0).mlp.down_proj.lora_A.weight" }
+    #expect(report["changed"]?.elements.map { $0["tensor"]?.string } == names)
+    let apply = try Transcript(
+      [
+        "apply", model, "--subspace", "whole/profs/subspace.safetensors", "--format", "lora", "--out", "half",
+      ],
+      in: folder)
+    #expect(
+      apply.status == 0 && apply.output.contains("2 matrices edited by the adapter, the base as it was"))
+    for name in ["adapter_config.json", "adapter_model.safetensors", "profs.json", "README.md"] {
+      #expect(try folder.read("whole/" + name) == folder.read("half/" + name))
+    }
+    #expect(String(decoding: try folder.read("half/README.md"), as: UTF8.self).contains("library_name: peft"))
+    let verify = ["verify", "half", "--base", model]
+    let proof = try Transcript(verify, in: folder)
+    #expect(proof.status == 0 && proof.output.contains("✓ only the subspace is written into"))
+    var weights = try folder.read("half/adapter_model.safetensors")
+    weights[weights.count - 3] ^= 1
+    try folder.write(weights, "half/adapter_model.safetensors")
+    #expect(try Transcript(verify, in: folder).status == 1)
+    // An encoder is refused before anything is fitted.
+    let encoder = try Transcript(
+      ["edit", Fixture.model("bert"), "--pairs", Fixture.pairs, "--format", "lora", "--out", "o"], in: folder)
+    #expect(encoder.status == 1 && encoder.errors.contains("is an encoder"))
+    #expect(!encoder.errors.contains("fitting"))
+  }
+
   @Test("fit tells of every block, apply of every tensor")
   func halvesReport() throws {
     let folder = try TemporaryFolder()

@@ -101,21 +101,37 @@ struct WeightProjectionTests {
     if alpha == 0 { #expect(edited == weight) }
   }
 
-  @Test("the adapter's factors multiply to the change of the weights")
-  func adapter() throws {
+  @Test(
+    "the adapter's factors multiply to the change of the weights, and its measures are those of the sum",
+    arguments: [1, 0.5, -1.5], [WeightLayout.outputsByInputs, .inputsByOutputs])
+  func adapter(_ strength: Double, _ layout: WeightLayout) throws {
     let subspace = try subspace(rank: 3, hidden: 20, seed: 31)
     let weight = try randomEmbeddings(20, 15, seed: 35).values
-    let shape = WeightShape(layout: .outputsByInputs, outputs: 20, inputs: 15)
-    let (edited, projection) = try edit(weight, subspace, shape, strength: 0.5)
-    let factor = projection.before.adapterFactor
+    let shape = WeightShape(layout: layout, outputs: 20, inputs: 15)
+    let (edited, projection) = try edit(weight, subspace, shape, strength: strength)
+    let adapter = try LowRankAdapter(projection.before, strength: strength)
+    #expect(adapter.outputFactor == LowRankAdapter.outputFactor(of: subspace, strength: strength))
+    var (change, written, rest) = (0.0, 0.0, [Double](repeating: 0, count: 3 * 15))
     for output in 0..<20 {
       for input in 0..<15 {
-        let product = (0..<3).reduce(Float(0)) {
-          $0 - 0.5 * subspace.directions.values[$1 * 20 + output] * factor[$1 * 15 + input]
+        let product = (0..<3).reduce(0.0) {
+          $0 + Double(adapter.outputFactor[output * 3 + $1]) * Double(adapter.inputFactor[$1 * 15 + input])
         }
-        #expect(abs(weight[output * 15 + input] + product - edited[output * 15 + input]) < 1e-6)
+        let index = layout == .outputsByInputs ? output * 15 + input : input * 20 + output
+        let sum = Double(weight[index]) + product
+        #expect(abs(sum - Double(edited[index])) < 1e-6)
+        change += product * product
+        written += sum * sum
+        for row in 0..<3 {
+          rest[row * 15 + input] += Double(subspace.directions.values[row * 20 + output]) * sum
+        }
       }
     }
+    let residual = (rest.reduce(0) { $0 + $1 * $1 } / written).squareRoot()
+    #expect(abs(adapter.residual - residual) < 1e-7)
+    #expect(strength == 1 ? residual < 1e-7 : residual > 0.05)
+    let squares = weight.reduce(0.0) { $0 + Double($1) * Double($1) }
+    #expect(abs(adapter.relativeChange - (change / squares).squareRoot()) < 1e-7)
   }
 
   @Test("blocks larger than the working set give the values of single rows")

@@ -5,21 +5,20 @@ internal import Transformer
 
 /// `profs apply`: the second half of an edit.
 struct ApplyCommand: ParsableCommand {
-  /// What an edit is written as.
-  enum Format: String, ExpressibleByArgument, CaseIterable {
-    case checkpoint
-  }
-
   static let configuration = CommandConfiguration(
     commandName: "apply",
-    abstract: "Project a fitted subspace out of a model and write the edited checkpoint.")
+    abstract: "Project a fitted subspace out of a model and write the edited checkpoint.",
+    discussion: """
+      With --format lora the edit is written as an adapter in PEFT's format instead: two small matrices for each edited \
+      one, which merged into the base give the edited weights to rounding. The base stays as it is.
+      """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
   @Option(help: ArgumentHelp("Subspace file that profs fit wrote.", valueName: "file")) var subspace: String
   @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
-  @Option(help: "What to write.") var format = Format.checkpoint
+  @Option(help: "What to write.") var format = OutputFormat.checkpoint
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
   @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
     LayerRange?
@@ -39,15 +38,15 @@ struct ApplyCommand: ParsableCommand {
     try NewOutput.check(out)
     let opened = try Model(path: model)
     let chosen = try EditSubspace(path: subspace).restricted(to: layers?.blocks, rank: rank)
-    let application = try EditApplication(opened, chosen, strength: strength, seed: seed)
-    let (receipt, seconds) = try ProgressBar.run("writing the checkpoint", quiet: quiet) {
+    let application = try EditApplication(opened, chosen, strength: strength, seed: seed, format: format)
+    let (receipt, seconds) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       try application.write(to: out, progress: $0)
     }
     if output.json {
       Console.json([
         "out": .string(out),
         "changed": .array(receipt.edited.map(TensorReport.json)),
-        "unchanged": .int(receipt.tensors.count - receipt.edited.count),
+        "unchanged": .int(receipt.unchangedCount),
         "seconds": .double(seconds),
       ])
     } else {

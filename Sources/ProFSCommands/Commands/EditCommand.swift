@@ -18,6 +18,7 @@ struct EditCommand: ParsableCommand {
 
       The output has the files of the input, its receipt profs.json, and a model card. Torch's .bin files become \
       safetensors. A GGUF becomes a Hugging Face folder: in f16 or f32 where its MLP-value matrices are, else in bf16.
+      With --format lora the output is an adapter in PEFT's format, and the base stays as it is.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
@@ -25,6 +26,7 @@ struct EditCommand: ParsableCommand {
 
   @OptionGroup var fit: FitOptions
   @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
+  @Option(help: "What to write.") var format = OutputFormat.checkpoint
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
@@ -42,14 +44,16 @@ struct EditCommand: ParsableCommand {
     let (job, reading) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try FitJob(model, fit, compute)
     }
+    try format.check(job.model)
     if !quiet { job.announce() }
     let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }
     if !quiet { job.announce(subspace) }
-    let (receipt, writing) = try ProgressBar.run("writing the checkpoint", quiet: quiet) {
-      try EditApplication(job.model, subspace, strength: strength, seed: compute.seed).write(
-        to: out, progress: $0)
+    let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
+      try EditApplication(
+        job.model, subspace, strength: strength, seed: compute.seed, format: format
+      ).write(to: out, progress: $0)
     }
     let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {
       try Verification(of: out, base: job.model, progress: $0)
@@ -62,7 +66,7 @@ struct EditCommand: ParsableCommand {
       Console.json([
         "out": .string(out),
         "changed": .array(receipt.edited.map(TensorReport.json)),
-        "unchanged": .int(receipt.tensors.count - receipt.edited.count),
+        "unchanged": .int(receipt.unchangedCount),
         "pairs": .int(receipt.provenance.pairs),
         "tokens": .int(job.fitting.tokenCount),
         "compute": .string(job.context.precision.rawValue),

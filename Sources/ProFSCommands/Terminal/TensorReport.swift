@@ -25,6 +25,9 @@ enum TensorReport {
       ]
       Console.result(columns.joined(separator: " ") + "  \(tensor.name)")
     }
+    guard receipt.output == .checkpoint else {
+      return Console.result("\(receipt.edited.count) matrices edited by the adapter, the base as it was")
+    }
     Console.result(
       "\(receipt.edited.count) of \(receipt.tensors.count) tensors edited, the others as they were")
   }

@@ -5,13 +5,13 @@ internal import Tokenization
 internal import Transformer
 
 /// A GGUF file as a Hugging Face folder.
-extension CheckpointLayout {
+extension OutputLayout {
   /// The weights under the names and in the order of the family's checkpoints.
-  static func converted(_ model: Model, _ edits: [String: OutputTensor.Edit]) -> [OutputTensor] {
+  static func converted(_ model: Model, _ edits: [String: WeightEdit]) -> [CheckpointTensor] {
     let configuration = model.configuration
     let names = model.family.gguf
     let type = convertedType(model)
-    var tensors: [OutputTensor] = []
+    var tensors: [CheckpointTensor] = []
     func add(_ role: WeightRole, _ block: Int?) {
       for part in [Model.Part.weight, .bias] {
         guard let entry = model.entry(role, block: block, part: part),
@@ -28,7 +28,7 @@ extension CheckpointLayout {
           shape.reverse()
         }
         tensors.append(
-          OutputTensor(
+          CheckpointTensor(
             name: Model.expand(pattern, block: block, part: part), type: type, shape: shape, source: entry,
             rearrangement: rearrangement,
             sourceOffset: names?.addsNormOffset == true && entry.shape.count == 1 && part == .weight ? 1 : 0,

@@ -1,7 +1,7 @@
 internal import Storage
 
 /// The small files that an edited folder takes over from its base.
-extension CheckpointLayout {
+extension OutputLayout {
   /// Weights in other formats would contradict the edited ones, so they stay behind.
   private static let weightSuffixes = [
     ".safetensors", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack", ".ot",

@@ -3,14 +3,14 @@ internal import Kernels
 internal import Storage
 internal import Transformer
 
-/// The files of an edited checkpoint: which tensors go where, and which small files stand beside them.
-struct CheckpointLayout {
+/// The files of an edit's output: which tensors go where, and which small files stand beside them.
+struct OutputLayout {
   /// A file of weights.
   struct File {
     /// Its name in the folder.
     let name: String
     /// Its tensors in the order of their bytes.
-    let tensors: [OutputTensor]
+    let tensors: [any OutputTensor]
     /// The header to repeat byte by byte; `nil` to write a new one.
     let header: SafetensorsHeader?
     /// The source file, where the whole of it is copied.
@@ -37,15 +37,27 @@ struct CheckpointLayout {
   /// Files of the source that hold its weights.
   let sourceFiles: [String]
 
-  /// The layout for writing `model` edited by `subspace`: a folder keeps its files, torch's
-  /// become safetensors, and a GGUF becomes a folder.
-  init(_ model: Model, _ subspace: EditSubspace, strength: Double) throws {
+  /// The layout for writing `model` edited by `subspace`.
+  ///
+  /// As a checkpoint a folder keeps its files, torch's become safetensors, and a GGUF becomes a folder.
+  init(_ model: Model, _ subspace: EditSubspace, strength: Double, format: OutputFormat) throws {
+    try format.check(model)
+    try Self.check(subspace, fits: model)
+    switch model.source {
+    case .folder(let folder): sourceFiles = folder.shards.map { FileSystem.join(model.path, $0.name) }
+    case .torch(let folder): sourceFiles = folder.shards.map { FileSystem.join(model.path, $0) }
+    case .gguf: sourceFiles = [model.path]
+    }
+    guard format == .checkpoint else {
+      (files, sideFiles) = try Self.adapter(model, subspace, strength)
+      return
+    }
     let edits = try Self.edits(model, subspace, strength)
     switch model.source {
     case .folder(let folder):
       files = folder.shards.enumerated().map { index, shard in
         let tensors = shard.header.entries.map { entry in
-          OutputTensor(
+          CheckpointTensor(
             name: entry.name, type: entry.type, shape: entry.shape,
             source: folder.tensors[entry.name] ?? entry,
             edit: edits[entry.name])
@@ -55,27 +67,23 @@ struct CheckpointLayout {
           name: shard.name, tensors: tensors, header: shard.header,
           verbatimSource: unchanged ? FileSystem.join(model.path, shard.name) : nil)
       }
-      sourceFiles = folder.shards.map { FileSystem.join(model.path, $0.name) }
       sideFiles = try Self.sideFiles(of: model.path, besides: Set(folder.shards.map(\.name)))
     case .torch(let folder):
       files = Self.converted(folder, edits)
-      sourceFiles = folder.shards.map { FileSystem.join(model.path, $0) }
       sideFiles = try Self.sideFiles(of: model.path, besides: []) + Self.index(of: files)
     case .gguf:
       files = [File(name: "model.safetensors", tensors: Self.converted(model, edits), header: nil)]
-      sourceFiles = [model.path]
       sideFiles = try Self.sideFiles(forGGUF: model)
     }
   }
 
-  /// How a tensor is stored in the output.
-  func type(of name: String) -> ElementType? {
-    files.lazy.flatMap(\.tensors).first { $0.name == name }?.type
+  /// The part that rounding leaves in the subspace of the weight that the tensor called `name` edits.
+  func roundingResidual(of name: String) -> Double? {
+    files.lazy.flatMap(\.tensors).first { $0.name == name }?.roundingResidual
   }
 
-  private static func edits(
-    _ model: Model, _ subspace: EditSubspace, _ strength: Double
-  ) throws -> [String: OutputTensor.Edit] {
+  /// Throws where the subspace is for a model of another size.
+  private static func check(_ subspace: EditSubspace, fits model: Model) throws {
     guard subspace.hidden == model.configuration.hidden,
       let last = subspace.blocks.last, last.block <= model.configuration.blocks
     else {
@@ -85,10 +93,16 @@ struct CheckpointLayout {
           + "blocks; this one has width \(model.configuration.hidden) and \(model.configuration.blocks) blocks"
       )
     }
-    var edits: [String: OutputTensor.Edit] = [:]
+  }
+
+  /// The edit of each tensor that has one, by the tensor's name in the source.
+  private static func edits(
+    _ model: Model, _ subspace: EditSubspace, _ strength: Double
+  ) throws -> [String: WeightEdit] {
+    var edits: [String: WeightEdit] = [:]
     for block in subspace.blocks {
       let entry = try model.weight(.mlpValue, block: block.block)
-      edits[entry.name] = OutputTensor.Edit(
+      edits[entry.name] = WeightEdit(
         block: block.block, subspace: block.subspace, strength: strength, layout: model.family.weightLayout)
     }
     return edits

@@ -3,7 +3,7 @@ internal import Kernels
 internal import Storage
 internal import Transformer
 
-extension CheckpointLayout {
+extension OutputLayout {
   /// Writes every file into `folder` and answers a record of each tensor.
   ///
   /// - Parameter progress: told of bytes written.
@@ -55,31 +55,16 @@ extension CheckpointLayout {
 
   /// Emits a tensor, hashing what goes by.
   func record(
-    _ tensor: OutputTensor, _ model: Model, _ file: String, _ sink: (UnsafeRawBufferPointer) throws -> Void
+    _ tensor: any OutputTensor, _ model: Model, _ file: String,
+    _ sink: (UnsafeRawBufferPointer) throws -> Void
   ) throws -> Receipt.Tensor {
     var digest = Digest()
-    let measure = try tensor.emit(from: model.tensors) { bytes in
+    let edit = try tensor.emit(from: model.tensors) { bytes in
       digest.update(bytes)
       try sink(bytes)
-    }
-    let edit = zipped(tensor.edit, measure).map { edit, measure in
-      Receipt.Edit(
-        block: edit.block, digestBefore: measure.digestBefore, residualBefore: measure.residualBefore,
-        residual: measure.residual, relativeChange: measure.relativeChange)
     }
     return Receipt.Tensor(
       name: tensor.name, file: file, type: tensor.type.name, shape: tensor.shape, digest: digest.hex,
       edit: edit)
   }
-}
-
-extension OutputTensor {
-  /// Bytes of the tensor in the output.
-  var byteCount: Int { type.byteCount(elements: source.elementCount) ?? 0 }
-}
-
-/// Both values, where there are both.
-private func zipped<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
-  guard let a, let b else { return nil }
-  return (a, b)
 }

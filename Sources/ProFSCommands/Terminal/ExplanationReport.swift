@@ -1,0 +1,118 @@
+internal import Editing
+internal import Foundation
+internal import Storage
+internal import SubspaceEditing
+
+/// What a subspace's directions stand for, for people and for programs.
+struct ExplanationReport {
+  /// Whether offensive words are masked.
+  var isMasked: Bool
+  /// Whether there is another subspace.
+  var isCompared: Bool
+
+  /// Columns of the table.
+  private static let width = 100
+
+  /// Prints a block: its spectrum and overlaps, then two lines of tokens for each direction.
+  func print(_ block: SubspaceExplanation.Block) {
+    let rank = block.directions.count
+    var head = "block \(block.block): rank \(rank)"
+    let values = block.directions.compactMap(\.singularValue)
+    if values.count == rank {
+      head += ", " + percent(values.reduce(0) { $0 + block.share($1) }) + " of the spectrum"
+    }
+    if let previous = block.previous {
+      head += String(format: "; overlap with block %d %.2f", previous.block, previous.angles.overlap)
+    }
+    Console.result(head)
+    if isCompared { Console.result("  " + comparison(block.compared)) }
+    for (index, direction) in block.directions.enumerated() {
+      let value = direction.singularValue.map {
+        String(format: "%.3g", $0).leftPadded(8) + percent(block.share($0)).leftPadded(8)
+      }
+      let label = String(index + 1).leftPadded(4) + (value ?? String(repeating: " ", count: 16))
+      Console.result(line(label + "  +", direction.top))
+      Console.result(line(String(repeating: " ", count: label.count) + "  -", direction.bottom))
+    }
+    Console.result()
+  }
+
+  private func comparison(_ angles: PrincipalAngles?) -> String {
+    guard let angles else { return "not in the other subspace" }
+    let degrees = angles.angles.prefix(10).map { String(format: "%.0f", $0 * 180 / .pi) }
+    let rest = angles.angles.count > 10 ? " …" : ""
+    return String(format: "overlap with the other subspace %.2f, angles in degrees: ", angles.overlap)
+      + degrees.joined(separator: " ") + rest
+  }
+
+  private func percent(_ share: Double) -> String { String(format: "%.1f %%", share * 100) }
+
+  /// As many whole tokens as fit.
+  private func line(_ label: String, _ tokens: [SubspaceExplanation.Token]) -> String {
+    var (text, used) = (label, label.count)
+    for token in tokens {
+      let shown = " " + Self.shown(isMasked ? Masking.mask(token.text) : token.text)
+      used += Self.columns(shown)
+      if used > Self.width { break }
+      text += shown
+    }
+    return text
+  }
+
+  /// A token as it can stand in a line: spaces visible, nothing that would move the cursor.
+  private static func shown(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+      switch scalar.properties.generalCategory {
+      case .spaceSeparator: result += "▁"
+      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
+        result += scalar.escaped(asASCII: true)
+      default: result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  /// Columns that a terminal gives a text: two to each character of East Asian scripts and emoji.
+  private static func columns(_ text: String) -> Int {
+    text.reduce(0) { sum, character in
+      sum + (character.unicodeScalars.contains { $0.value >= 0x1100 && $0.value != 0x2581 } ? 2 : 1)
+    }
+  }
+
+  /// A block's entry in the `--json` output, in which nothing is masked.
+  static func json(_ block: SubspaceExplanation.Block, _ isCompared: Bool) -> JSON {
+    var members: [(key: String, value: JSON)] = [
+      ("block", .int(block.block)),
+      ("rank", .int(block.directions.count)),
+      ("singular_values", .array(block.singularValues.map { .double($0) })),
+      (
+        "previous",
+        block.previous.map {
+          .object([("block", .int($0.block))] + json($0.angles))
+        } ?? .null
+      ),
+      (
+        "directions",
+        .array(
+          block.directions.map { direction in
+            [
+              "singular_value": direction.singularValue.map { .double($0) } ?? .null,
+              "share": direction.singularValue.map { .double(block.share($0)) } ?? .null,
+              "top": .array(direction.top.map(json)), "bottom": .array(direction.bottom.map(json)),
+            ]
+          })
+      ),
+    ]
+    if isCompared { members.append(("compared", block.compared.map { .object(json($0)) } ?? .null)) }
+    return .object(members)
+  }
+
+  private static func json(_ angles: PrincipalAngles) -> [(key: String, value: JSON)] {
+    [("overlap", .double(angles.overlap)), ("angles", .array(angles.angles.map { .double($0) }))]
+  }
+
+  private static func json(_ token: SubspaceExplanation.Token) -> JSON {
+    ["id": .int(Int(token.id)), "text": .string(token.text), "logit": .double(Double(token.logit))]
+  }
+}
