@@ -37,4 +37,4 @@ for kind in insult profanity identity_attack severe_toxicity threat; do
 done | grep -vxFf "$prompts" >"$measured"
 
 heading "4. Evaluate: how much less toxic, and at what cost, on $(wc -l <"$measured") other prompts and ordinary text"
-"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 512 --stride 512
+"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 256 --stride 256
