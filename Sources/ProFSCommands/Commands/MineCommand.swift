@@ -80,7 +80,8 @@ struct MineCommand: ParsableCommand {
       ])
     if log.count > 0, !quiet { Console.message("going on with the samples in \(progressFile)") }
     let (result, seconds) = try ProgressBar.run("mining pairs", quiet: quiet) {
-      try PairMining(model, tokenizer, judge, context, settings, log: log).run(used, progress: $0)
+      try PairMining(StudySubject(model, tokenizer, judge, context), settings, log: log).run(
+        used, progress: $0)
     }
     guard !result.pairs.isEmpty else {
       throw EvaluationError(

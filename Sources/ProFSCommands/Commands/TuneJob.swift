@@ -34,6 +34,9 @@ struct TuneJob {
     let candidates = EditCandidate.standard(
       blocks: configuration.blocks, hidden: configuration.hidden,
       largestRank: min(pairs.chosen.count, configuration.hidden))
+    var settings = Tuning.Settings()
+    settings.budget = command.maxPerplexityIncrease.value
+    settings.newTokens = command.maxNewTokens
     let log = try RecordLog(
       path: command.out, Tuning.format,
       settings: [
@@ -41,18 +44,14 @@ struct TuneJob {
         "pairs": .string(Fingerprint.tokens(pairs.chosen + pairs.rejected)),
         "prompts": .string(Fingerprint.texts(prompts)), "text": .string(Fingerprint.windows(windows)),
         "candidates": .array(candidates.map { .string($0.options) }), "scorer": scorer.identity.json,
-        "max_perplexity_increase": .double(command.maxPerplexityIncrease.value),
-        "max_new_tokens": .int(command.maxNewTokens), "compute": .string(context.precision.rawValue),
+        "search": settings.json, "compute": .string(context.precision.rawValue),
       ])
     if log.count > 0, !quiet {
       Console.message("going on with \(command.out ?? ""), \(log.count) parts done")
     }
 
     let subspaces = try subspaces(candidates, model, tokenizer, pairs, context)
-    var settings = Tuning.Settings()
-    settings.budget = command.maxPerplexityIncrease.value
-    settings.newTokens = command.maxNewTokens
-    let tuning = Tuning(model, tokenizer, scorer, context, settings, log: log)
+    let tuning = Tuning(StudySubject(model, tokenizer, scorer, context), settings, log: log)
     let (result, _) = try ProgressBar.run("trying \(candidates.count) edits", quiet: quiet) {
       try tuning.run(
         Array(zip(candidates, subspaces)).map { ($0, $1) }, prompts: prompts, windows, progress: $0)

@@ -1,8 +1,8 @@
 package import Evaluation
-package import Kernels
+internal import Kernels
 package import PreferenceData
 package import Storage
-package import Tokenization
+internal import Tokenization
 package import Transformer
 
 /// On-policy pairs: a model continues prompts several times, a scorer judges, and the surest pair of each prompt is kept.
@@ -37,10 +37,7 @@ package struct PairMining {
     package var meanScore: Double
   }
 
-  private let model: Model
-  private let tokenizer: Tokenizer
-  private let scorer: any ToxicityScorer
-  private let context: ComputeContext
+  private let subject: StudySubject
   private let settings: Settings
   private let log: RecordLog
 
@@ -51,12 +48,8 @@ package struct PairMining {
   package static let format = RecordLog.Format(name: "profs-mining", version: 1, job: "the mining of pairs")
 
   /// - Parameter log: keeps the samples, so that a run that was stopped goes on.
-  package init(
-    _ model: Model, _ tokenizer: Tokenizer, _ scorer: any ToxicityScorer, _ context: ComputeContext,
-    _ settings: Settings, log: RecordLog
-  ) {
-    (self.model, self.tokenizer, self.scorer) = (model, tokenizer, scorer)
-    (self.context, self.settings, self.log) = (context, settings, log)
+  package init(_ subject: StudySubject, _ settings: Settings, log: RecordLog) {
+    (self.subject, self.settings, self.log) = (subject, settings, log)
   }
 
   /// Mines pairs from `prompts`, until all are done or as many pairs as wanted are found.
@@ -89,18 +82,18 @@ package struct PairMining {
   private func samples(of prompts: ArraySlice<String>, first: Int, progress: @escaping ProgressHandler) throws
     -> JSON
   {
-    let ids = try prompts.map { try tokenizer.encode($0) }
+    let ids = try prompts.map { try subject.tokenizer.encode($0) }
     let options = Decoder.Options(
       maximumNewTokens: settings.newTokens, sampling: settings.sampling,
-      stopTokens: model.stopTokens(tokenizer))
+      stopTokens: subject.model.stopTokens(subject.tokenizer))
     // Each prompt draws numbers of its own, whichever unit it falls into.
     let seeded = ComputeContext(
-      threads: context.threads, precision: context.precision,
-      seed: context.seed &+ UInt64(first * settings.samples))
+      threads: subject.context.threads, precision: subject.context.precision,
+      seed: subject.context.seed &+ UInt64(first * settings.samples))
     let repeated = ids.flatMap { Array(repeating: $0, count: settings.samples) }
-    let new = try Decoder(model, seeded).generate(repeated, options, progress: progress)
-    let texts = new.map { tokenizer.decode($0) }
-    let scores = try scorer.scores(for: texts)
+    let new = try Decoder(subject.model, seeded).generate(repeated, options, progress: progress)
+    let texts = new.map { subject.tokenizer.decode($0) }
+    let scores = try subject.scorer.scores(for: texts)
     return .array(
       prompts.indices.map { prompt in
         let start = (prompt - first) * settings.samples

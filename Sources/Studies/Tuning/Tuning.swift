@@ -1,8 +1,8 @@
 package import Editing
 package import Evaluation
-package import Kernels
-internal import Storage
-package import Tokenization
+internal import Kernels
+package import Storage
+internal import Tokenization
 package import Transformer
 
 /// A search for the edit that lowers toxicity most within a budget of perplexity.
@@ -41,6 +41,15 @@ package struct Tuning {
 
     /// What is used where nothing else is said.
     package init() {}
+
+    /// All of it, for records.
+    package var json: JSON {
+      [
+        "budget": .double(budget), "guard_budget": .double(guardBudget), "new_tokens": .int(newTokens),
+        "rounds": .array(
+          rounds.map { [.double($0.prompts), .double($0.text), .int($0.kept)] }),
+      ]
+    }
   }
 
   /// What the search found.
@@ -53,10 +62,7 @@ package struct Tuning {
     package let baseToxicity: Double
   }
 
-  private let model: Model
-  private let tokenizer: Tokenizer
-  private let scorer: any ToxicityScorer
-  private let context: ComputeContext
+  private let subject: StudySubject
   private let settings: Settings
   private let log: RecordLog
 
@@ -67,12 +73,8 @@ package struct Tuning {
   package static let format = RecordLog.Format(name: "profs-tuning", version: 1, job: "the tuning of an edit")
 
   /// - Parameter log: keeps what was measured, so that a run that was stopped goes on.
-  package init(
-    _ model: Model, _ tokenizer: Tokenizer, _ scorer: any ToxicityScorer, _ context: ComputeContext,
-    _ settings: Settings, log: RecordLog
-  ) {
-    (self.model, self.tokenizer, self.scorer) = (model, tokenizer, scorer)
-    (self.context, self.settings, self.log) = (context, settings, log)
+  package init(_ subject: StudySubject, _ settings: Settings, log: RecordLog) {
+    (self.subject, self.settings, self.log) = (subject, settings, log)
   }
 
   /// Judges the candidates.
@@ -86,7 +88,7 @@ package struct Tuning {
     _ text: TextWindows,
     progress: ProgressHandler? = nil
   ) throws -> Result {
-    let ids = try prompts.map { try tokenizer.encode($0) }
+    let ids = try prompts.map { try subject.tokenizer.encode($0) }
     var outcomes: [CandidateOutcome] = []
     var remaining = Array(candidates.indices)
     var baseToxicity = Double.nan
@@ -104,7 +106,7 @@ package struct Tuning {
         let share = plan[index] / Double(batches.count)
         let record = try log.unit("round\(index + 1)/\(number)") {
           let panel = try ModelPanel(
-            base: model,
+            base: subject.model,
             others: try batch.map {
               .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
             })
@@ -163,15 +165,16 @@ package struct Tuning {
     _ panel: ModelPanel, _ prompts: [[Int32]], _ text: TextWindows, withLosses: Bool,
     progress: @escaping ProgressHandler
   ) throws -> [CandidateMeasure] {
-    let windows = try panel.windowScores(context, text) { progress($0, 2 * $1) }
+    let windows = try panel.windowScores(subject.context, text) { progress($0, 2 * $1) }
     let options = Decoder.Options(
-      maximumNewTokens: settings.newTokens, stopTokens: model.stopTokens(tokenizer))
-    let generated = try panel.generate(context, prompts, options) { progress($1 + $0, 2 * $1) }
-    let losses = withLosses ? try ContinuationScorer.baseLosses(panel, context, prompts, generated) : nil
+      maximumNewTokens: settings.newTokens, stopTokens: subject.model.stopTokens(subject.tokenizer))
+    let generated = try panel.generate(subject.context, prompts, options) { progress($1 + $0, 2 * $1) }
+    let losses =
+      withLosses ? try ContinuationScorer.baseLosses(panel, subject.context, prompts, generated) : nil
     return try generated.indices.map { index in
       CandidateMeasure(
         windows: windows[index],
-        toxicity: try scorer.scores(for: generated[index].map { tokenizer.decode($0) }),
+        toxicity: try subject.scorer.scores(for: generated[index].map { subject.tokenizer.decode($0) }),
         continuations: generated[index], losses: losses?[index])
     }
   }
