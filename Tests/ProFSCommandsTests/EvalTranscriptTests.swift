@@ -157,6 +157,23 @@ import Testing
     #expect(figure("toxicity:builtin", document) != nil)
   }
 
+  @Test("what is not defined, as a change from 0, is a dash in the table and null in records")
+  func undefined() throws {
+    let folder = try Self.prepared()
+    try folder.write("while read line; do echo '{\"score\": 0}'; done\n", "scorer.sh")
+    let arguments = [
+      "eval", Fixture.model("llama-tied"), "out", "--prompts", "prompts.jsonl", "--max-new-tokens", "1",
+      "--scorer",
+      "exec:sh scorer.sh",
+    ]
+    let text = try Transcript(arguments + ["-q"], in: folder)
+    #expect(text.status == 0 && !text.output.contains("nan"), "\(text.output)")
+    let change = figure(
+      "toxicity:exec:sh scorer.sh", try Transcript(arguments + ["--json"], in: folder).json())?[
+        "others"]?.elements.first?["relative_change"]
+    #expect(change != nil && change?["value"]?.double == nil)
+  }
+
   @Test(
     "what cannot be done is said before anything runs",
     arguments: [

@@ -66,4 +66,13 @@ import Testing
     }
     #expect(FileManager.default.fileExists(atPath: folder.url("tune.json").path))
   }
+
+  @Test("a base that the scorer finds nothing wrong with is said, not divided by")
+  func nothingToLower() throws {
+    let folder = try Self.folder()
+    try folder.write("while read line; do echo '{\"score\": 0}'; done\n", "scorer.sh")
+    let run = try Transcript(Self.arguments + ["--scorer", "exec:sh scorer.sh"], in: folder)
+    #expect(run.status == 1)
+    #expect(run.errors.contains("gives every continuation of the base 0"), "\(run.errors)")
+  }
 }

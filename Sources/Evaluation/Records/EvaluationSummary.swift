@@ -30,23 +30,19 @@ package struct EvaluationSummary: Sendable {
     addPerplexity(
       Measure(name: "perplexity", title: "perplexity", unit: .plain, isRelative: true), losses, weights)
     guard scores.count > 1 else { return }
-    let others = scored.indices.dropFirst()
-    figures.append(
-      EvaluationFigure(
-        measure: Measure(
-          name: "kl_from_base", title: "KL(base‖edited), nats a token", unit: .plain, isRelative: false),
-        base: nil,
-        others: others.map { model in
-          .init(estimate: bootstrap.ratio(of: contributions(model, \.divergence), to: weights))
-        }))
-    figures.append(
-      EvaluationFigure(
-        measure: Measure(
-          name: "top_token_agreement", title: "same most probable token", unit: .share, isRelative: false),
-        base: nil,
-        others: others.map { model in
-          .init(estimate: bootstrap.ratio(of: contributions(model) { Double($0.agreeing) }, to: weights))
-        }))
+    func addAgainstBase(_ measure: Measure, _ value: (WindowScore) -> Double) {
+      let others = scored.indices.dropFirst().map { model in
+        EvaluationFigure.Comparison(estimate: bootstrap.ratio(of: contributions(model, value), to: weights))
+      }
+      figures.append(EvaluationFigure(measure: measure, base: nil, others: others))
+    }
+    addAgainstBase(
+      Measure(name: "kl_from_base", title: "KL(base‖edited), nats a token", unit: .plain, isRelative: false),
+      \.divergence)
+    addAgainstBase(
+      Measure(
+        name: "top_token_agreement", title: "same most probable token", unit: .share, isRelative: false)
+    ) { Double($0.agreeing) }
   }
 
   /// Adds toxicity by every scorer, and the guards beside it: length, repetition, perplexity under the base.

@@ -34,7 +34,8 @@ struct EvaluationTable {
   }
 
   private static func text(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
-    switch unit {
+    guard estimate.value.isFinite else { return "–" }
+    return switch unit {
     case .plain: "\(number(estimate.value)) [\(number(estimate.lower)), \(number(estimate.upper))]"
     case .share:
       String(
@@ -43,6 +44,8 @@ struct EvaluationTable {
   }
 
   private static func change(_ estimate: Estimate, _ measure: EvaluationFigure.Measure) -> String {
+    // Relative to a base of 0, say.
+    guard estimate.value.isFinite else { return "–" }
     let scale = measure.isRelative || measure.unit == .share ? 100.0 : 1
     let unit = measure.isRelative ? " %" : measure.unit == .share ? " points" : ""
     let digits = measure.isRelative || measure.unit == .share ? "1" : "2"

@@ -70,7 +70,8 @@ package struct CandidateOutcome: Sendable {
     toxicityChange = measure.toxicity / base.toxicity - 1
     perplexityChange = exp((measure.textLoss - base.textLoss) / base.textTokens) - 1
     divergence = measure.divergence / measure.textTokens
-    distinctChange = measure.distinct / base.distinct - 1
+    // Continuations of one token have no bigrams to lose.
+    distinctChange = base.distinct > 0 ? measure.distinct / base.distinct - 1 : 0
     let change = exp(measure.continuationLoss - base.continuationLoss) - 1
     continuationPerplexityChange = change.isFinite ? change : nil
   }

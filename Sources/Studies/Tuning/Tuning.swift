@@ -80,7 +80,7 @@ package struct Tuning {
   /// Judges the candidates.
   ///
   /// - Parameters:
-  ///   - subspaces: the subspace of each candidate.
+  ///   - candidates: each with its subspace.
   ///   - prompts: prompts that no pair of the fit and no final test uses.
   ///   - text: for perplexity.
   package func run(
@@ -89,7 +89,6 @@ package struct Tuning {
     progress: ProgressHandler? = nil
   ) throws -> Result {
     let ids = try prompts.map { try subject.tokenizer.encode($0) }
-    var outcomes: [CandidateOutcome] = []
     var remaining = Array(candidates.indices)
     var baseToxicity = Double.nan
     var latest: [Int: CandidateOutcome] = [:]
@@ -116,6 +115,11 @@ package struct Tuning {
             }.map(\.json))
         }
         let measures = try record.elements.map { try log.read($0, CandidateMeasure.init) }
+        guard measures[0].toxicity > 0 else {
+          throw EvaluationError(
+            "--prompts",
+            "the scorer gives every continuation of the base 0; give prompts that lead it to write worse")
+        }
         for (candidate, measure) in zip(batch, measures.dropFirst()) {
           latest[candidate] = CandidateOutcome(
             candidates[candidate].candidate, round: index + 1, measure, base: measures[0])
@@ -125,9 +129,9 @@ package struct Tuning {
       }
       remaining = best(of: remaining, latest, count: round.kept, isLast: isLast)
     }
-    outcomes = candidates.indices.compactMap { latest[$0] }
     return Result(
-      chosen: remaining.first.flatMap { latest[$0] }, outcomes: outcomes, baseToxicity: baseToxicity)
+      chosen: remaining.first.flatMap { latest[$0] }, outcomes: candidates.indices.compactMap { latest[$0] },
+      baseToxicity: baseToxicity)
   }
 
   /// The share of the whole work that each round is.
