@@ -9,6 +9,10 @@ public struct EditRecipe: Sendable, Hashable {
     /// This project's: a text's first token is left out of its mean, and besides the mean of the chosen side the
     /// principal directions of neutral text are protected, those of the residual stream's second moment over tokens.
     case protected
+    /// The paper's published code: texts padded with the end token to their side's longest and averaged over the padding
+    /// too, differences centred by the first right singular vector of the chosen side. Its faults are not copied: sides
+    /// stay paired, and no pair is dropped.
+    case detoxEdit = "detox-edit"
   }
 
   /// How it is computed.
@@ -19,9 +23,9 @@ public struct EditRecipe: Sendable, Hashable {
   public var blocks: ClosedRange<Int>
   /// Texts are cut after this many tokens.
   public var maximumTokens: Int
-  /// Principal directions of neutral text that are protected in each block; 0 for ``Method/paper``, which has none.
+  /// Principal directions of neutral text that are protected in each block; 0 for the other methods, which have none.
   public var protectedDirections: Int
-  /// Which of the preference matrix's singular vectors are taken; ``Method/paper`` takes the first.
+  /// Which of the preference matrix's singular vectors are taken; methods but ``Method/protected`` take the first.
   public var ranking: DirectionRanking
 
   /// A recipe from its parts; texts are cut after 128 tokens, as in the paper, where nothing else is said.

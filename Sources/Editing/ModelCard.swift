@@ -61,7 +61,7 @@ struct ModelCard {
   private var protectionNote: String {
     let recipe = receipt.provenance.recipe
     switch recipe.method {
-    case .paper: return ""
+    case .paper, .detoxEdit: return ""
     case .protected:
       return ", the \(recipe.protectedDirections) directions that matter most to ordinary text left alone"
     }

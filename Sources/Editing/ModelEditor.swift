@@ -63,7 +63,7 @@ public struct ModelEditor: Sendable {
     let fitting = try SubspaceFitting(
       model, context, recipe, chosen: try chosen.map { try tokenizer.encode($0) },
       rejected: try rejected.map { try tokenizer.encode($0) },
-      neutral: try passages.map { try tokenizer.encode($0) })
+      neutral: try passages.map { try tokenizer.encode($0) }, padding: tokenizer.eosID ?? 0)
     return try fitting.run()
   }
 

@@ -25,10 +25,11 @@ package struct SubspaceFitting {
   ///   - rejected: token ids of each pair's other text.
   ///   - neutral: token ids of the passages of neutral text, cut to the same length; used by the recipes that protect
   ///     its directions.
+  ///   - padding: the token that ``EditRecipe/Method/detoxEdit`` pads with.
   /// - Throws: ``EditingError`` where the recipe does not fit the model, the number of pairs or the neutral text.
   package init(
     _ model: Model, _ context: ComputeContext, _ recipe: EditRecipe, chosen: [[Int32]], rejected: [[Int32]],
-    neutral: [[Int32]] = []
+    neutral: [[Int32]] = [], padding: Int32 = 0
   ) throws {
     precondition(chosen.count == rejected.count, "every pair has two sides")
     let limit = min(chosen.count, model.configuration.hidden)
@@ -60,6 +61,10 @@ package struct SubspaceFitting {
     case .paper:
       neutralDigest = nil
       embedding = try TextEmbedding(model, context, texts, pooling: .mean)
+    case .detoxEdit:
+      neutralDigest = nil
+      embedding = try TextEmbedding(
+        model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
     case .protected:
       let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
       neutralDigest = Self.digest(passages)
@@ -131,7 +136,8 @@ package struct SubspaceFitting {
               withChosenMean: true)
           }
           preferences[count] = try PreferenceMatrix(
-            rejected: rejected, chosen: chosen, protecting: protection ?? .chosenMean)
+            rejected: rejected, chosen: chosen,
+            protecting: protection ?? (recipe.method == .detoxEdit ? .chosenPrincipal : .chosenMean))
         }
         try body(block, preferences)
       } catch let error as SubspaceError {

@@ -9,6 +9,8 @@ public enum Protection: Sendable {
   case none
   /// The mean of the chosen embeddings, as in the paper (arXiv 2405.13967, §4).
   case chosenMean
+  /// The first right singular vector of the chosen embeddings, uncentred, as in the paper's published code.
+  case chosenPrincipal
   /// The span of given vectors, of any length and number, and of the chosen mean too where `withChosenMean`.
   case directions(Embeddings, withChosenMean: Bool)
 }
@@ -67,6 +69,12 @@ public struct PreferenceMatrix: Sendable {
       }
       vectors.append(mean)
     }
+    if case .chosenPrincipal = protection {
+      vectors.append(
+        try computing { () throws(LinearAlgebraError) in
+          Array(try BlockSubspace.decompose(chosenRows, 1).1[row: 0])
+        })
+    }
     if case .directions(let directions, _) = protection {
       guard directions.hidden == chosen.hidden else {
         throw SubspaceError(
@@ -100,7 +108,7 @@ extension Protection {
   /// Whether the chosen mean is among what is protected.
   var includesMean: Bool {
     switch self {
-    case .none: false
+    case .none, .chosenPrincipal: false
     case .chosenMean: true
     case .directions(_, let withChosenMean): withChosenMean
     }

@@ -57,7 +57,7 @@ extension BlockSubspace {
   }
 
   /// All singular values of `matrix` and its first `rank` right singular vectors, `[rank, columns]`.
-  private static func decompose(
+  static func decompose(
     _ matrix: Matrix, _ rank: Int
   ) throws(LinearAlgebraError) -> ([Double], Matrix) {
     let side = matrix.rows <= matrix.columns ? GramSide.rows : .columns

@@ -19,6 +19,11 @@ struct EditCommand: ParsableCommand {
       The output has the files of the input, its receipt profs.json, and a model card. Torch's .bin files become \
       safetensors. A GGUF becomes a Hugging Face folder: in f16 or f32 where its MLP-value matrices are, else in bf16.
       With --format lora the output is an adapter in PEFT's format, and the base stays as it is.
+
+      With --auto everything but the data is chosen by trying: half of the prompts choose the edit, as profs tune does, \
+      and the other half judge what was written, as profs eval does.
+
+        profs edit model/ --auto --pairs pairs.jsonl --prompts prompts.jsonl --text text.txt --out edited/
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
@@ -28,6 +33,7 @@ struct EditCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
   @Option(help: "What to write.") var format = OutputFormat.checkpoint
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
+  @OptionGroup(title: "Choosing automatically") var automatic: AutomaticOptions
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
@@ -35,9 +41,39 @@ struct EditCommand: ParsableCommand {
     if !strength.isFinite || strength == 0 {
       throw ValidationError("--strength must be a number other than 0.")
     }
+    if automatic.auto, fit.choosesRecipe || strength != 1 {
+      throw ValidationError(
+        "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself.")
+    }
   }
 
   func run() throws {
+    if automatic.auto {
+      try AutomaticEdit(self).run()
+    } else {
+      let edit = try edit()
+      if output.json {
+        Console.json(.object(edit.report))
+      } else {
+        TensorReport.print(edit.receipt)
+        Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
+        Console.result("written to \(out); check again with: profs verify \(out) --base \(model)")
+      }
+    }
+  }
+
+  /// What an edit did.
+  struct Outcome {
+    /// What was written.
+    let receipt: Receipt
+    /// Peak memory in bytes, mapped files left out.
+    let peak: Int
+    /// The document of it.
+    let report: [(key: String, value: JSON)]
+  }
+
+  /// Fits, applies, writes and proves.
+  func edit() throws -> Outcome {
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
     try NewOutput.check(out)
@@ -62,25 +98,24 @@ struct EditCommand: ParsableCommand {
     guard proof.holds else {
       throw ModelError(out, "the written edit could not be proved; run profs verify \(out) --base \(model)")
     }
-    if output.json {
-      Console.json([
-        "out": .string(out),
-        "changed": .array(receipt.edited.map(TensorReport.json)),
-        "unchanged": .int(receipt.unchangedCount),
-        "pairs": .int(receipt.provenance.pairs),
-        "tokens": .int(job.fitting.tokenCount),
-        "compute": .string(job.context.precision.rawValue),
-        "verified": true,
-        "seconds": [
-          "reading": .double(reading), "fitting": .double(fitting), "writing": .double(writing),
-          "verifying": .double(proving),
-        ],
-        "peak_memory_bytes": .int(peak),
+    return Outcome(
+      receipt: receipt, peak: peak,
+      report: [
+        ("out", .string(out)),
+        ("changed", .array(receipt.edited.map(TensorReport.json))),
+        ("unchanged", .int(receipt.unchangedCount)),
+        ("pairs", .int(receipt.provenance.pairs)),
+        ("tokens", .int(job.fitting.tokenCount)),
+        ("compute", .string(job.context.precision.rawValue)),
+        ("verified", true),
+        (
+          "seconds",
+          [
+            "reading": .double(reading), "fitting": .double(fitting), "writing": .double(writing),
+            "verifying": .double(proving),
+          ]
+        ),
+        ("peak_memory_bytes", .int(peak)),
       ])
-    } else {
-      TensorReport.print(receipt)
-      Console.result("peak memory \(formattedBytes(peak)), mapped files left out")
-      Console.result("written to \(out); check again with: profs verify \(out) --base \(model)")
-    }
   }
 }

@@ -53,9 +53,7 @@ struct EvalCommand: ParsableCommand {
       let parts = "\(job.log.count) part\(job.log.count == 1 ? "" : "s")"
       Console.message("going on with \(out ?? ""), which holds \(parts)")
     }
-    let summary = try job.run()
-    let record: JSON = ["models": .array(job.names.map { .string($0) }), "figures": summary.json]
-    try job.log.finish(summary: record)
+    let (summary, record) = try job.finish()
     if output.json {
       Console.json(job.log.document(summary: record))
     } else {

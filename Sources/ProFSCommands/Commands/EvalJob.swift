@@ -25,7 +25,9 @@ struct EvalJob {
   let quiet: Bool
 
   /// Opens everything the options name, so that what is wrong with any of it is said before the work begins.
-  init(_ options: EvalCommand) throws {
+  ///
+  /// - Parameter chosen: the prompts to continue; `nil` for those of the options' file.
+  init(_ options: EvalCommand, prompts chosen: [String]? = nil) throws {
     self.options = options
     quiet = options.output.quiet || options.output.json
     context = options.compute.context(defaultPrecision: .f32)
@@ -39,7 +41,7 @@ struct EvalJob {
       try options.windows.windows($0, model, tokenizer, limit: options.textLimit)
     }
     prompts =
-      try options.continuations.prompts.map { path in
+      try chosen ?? options.continuations.prompts.map { path in
         let texts = try TextList(path: path).texts
         return Array(texts.prefix(options.limit ?? texts.count))
       } ?? []
@@ -64,8 +66,17 @@ struct EvalJob {
     evaluation = Evaluation(panel, tokenizer: tokenizer, context, log: log)
   }
 
-  /// Does what is not in the log yet, and sums up.
-  func run() throws -> EvaluationSummary {
+  /// Does what is not in the log yet, sums up, and completes the log.
+  ///
+  /// - Returns: the figures, and the record of them.
+  func finish() throws -> (summary: EvaluationSummary, record: JSON) {
+    let summary = try run()
+    let record: JSON = ["models": .array(names.map { .string($0) }), "figures": summary.json]
+    try log.finish(summary: record)
+    return (summary, record)
+  }
+
+  private func run() throws -> EvaluationSummary {
     var summary = EvaluationSummary(Bootstrap(seed: options.compute.seed))
     if let windows {
       let scores = try step("perplexity") { try evaluation.windowScores(windows, progress: $0) }

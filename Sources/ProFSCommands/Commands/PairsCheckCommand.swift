@@ -37,7 +37,7 @@ struct PairsCheckCommand: ParsableCommand {
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
-    if recipe == .paper, neutral != nil { throw ValidationError("--neutral belongs to --recipe protected.") }
+    if recipe != .protected, neutral != nil { throw ValidationError("--neutral belongs to --recipe protected.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
   }

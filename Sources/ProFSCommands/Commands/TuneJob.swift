@@ -12,11 +12,17 @@ internal import Transformer
 /// One run of `profs tune`: fits every subspace in one pass a method, then tries the candidates.
 struct TuneJob {
   private let command: TuneCommand
+  private let columns: String?
+  private let prompts: [String]
   private let quiet: Bool
 
-  /// - Parameter quiet: whether nothing is said on the way.
-  init(_ command: TuneCommand, quiet: Bool) {
-    (self.command, self.quiet) = (command, quiet)
+  /// - Parameters:
+  ///   - columns: which columns of the file hold the pairs; `nil` where their names say it.
+  ///   - prompts: the validation prompts; `nil` for those of the command's file.
+  ///   - quiet: whether nothing is said on the way.
+  init(_ command: TuneCommand, columns: String? = nil, prompts: [String]? = nil, quiet: Bool) throws {
+    (self.command, self.columns, self.quiet) = (command, columns, quiet)
+    self.prompts = try prompts ?? TextList(path: command.prompts).texts
   }
 
   /// What the search found, and the document of it.
@@ -25,7 +31,6 @@ struct TuneJob {
     let tokenizer = try model.tokenizer()
     let context = command.compute.context(defaultPrecision: .f32)
     let scorer = try ScorerSpecification(parsing: command.scorer).open(context)
-    let prompts = try TextList(path: command.prompts).texts
     let windows = try WindowOptions.windows(
       command.text, tokenizer, length: min(512, model.configuration.maximumPositions),
       limit: command.textLimit)
@@ -71,9 +76,8 @@ struct TuneJob {
   }
 
   private func tokenizedPairs(_ model: Model) throws -> FitOptions.TokenizedPairs {
-    let options = try FitOptions.parse(
-      ["--pairs", command.pairs, "--max-tokens", "\(command.maxTokens)"]
-        + (command.limit.map { ["--limit", "\($0)"] } ?? []))
+    var options = try FitOptions.parse(["--pairs", command.pairs, "--max-tokens", "\(command.maxTokens)"])
+    (options.limit, options.columns) = (command.limit, columns)
     let pairs = try options.tokenizedPairs(model)
     if !quiet { for note in pairs.notes { Console.message("note: " + note) } }
     return pairs

@@ -63,9 +63,14 @@ struct FitOptions: ParsableArguments {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if let protect, protect < 1 { throw ValidationError("--protect must be at least 1.") }
-    if recipe == .paper, protect != nil || neutral != nil || rankBy != nil {
+    if recipe != .protected, protect != nil || neutral != nil || rankBy != nil {
       throw ValidationError("--protect, --neutral and --rank-by belong to --recipe protected.")
     }
+  }
+
+  /// Whether the user chose any part of the recipe.
+  var choosesRecipe: Bool {
+    recipe != .paper || protect != nil || neutral != nil || rankBy != nil || rank != nil || layers != nil
   }
 
   /// The recipe for `model`, the user's choices over its defaults.
@@ -93,12 +98,13 @@ struct FitOptions: ParsableArguments {
   /// The fit of `pairs`, and of the neutral text where the recipe protects any, ready to run.
   func fitting(_ model: Model, _ context: ComputeContext, _ pairs: TokenizedPairs) throws -> SubspaceFitting {
     var passages: [[Int32]] = []
+    let tokenizer = try model.tokenizer()
     if recipe == .protected {
-      let tokenizer = try model.tokenizer()
       passages = try neutralText().passages.map { try tokenizer.encode($0, limit: maxTokens) }
     }
     return try SubspaceFitting(
-      model, context, editRecipe(model), chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages)
+      model, context, editRecipe(model), chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages,
+      padding: tokenizer.eosID ?? 0)
   }
 
   private func neutralText() throws -> NeutralText {

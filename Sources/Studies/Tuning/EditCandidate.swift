@@ -15,13 +15,18 @@ package struct EditCandidate: Sendable, Hashable {
 
   /// The options of `profs edit` that make it.
   package var options: String {
+    (recipeOptions + ["--strength", "\(strength)"]).joined(separator: " ")
+  }
+
+  /// The options of `profs fit` that find its subspace.
+  package var recipeOptions: [String] {
     var words = ["--recipe", recipe.method.rawValue]
     if recipe.method == .protected {
       words += ["--protect", "\(recipe.protectedDirections)", "--rank-by", recipe.ranking.rawValue]
     }
     words += ["--rank", recipe.rank.description]
     words += ["--layers", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"]
-    return (words + ["--strength", "\(strength)"]).joined(separator: " ")
+    return words
   }
 }
 

@@ -14,7 +14,7 @@ package struct TextEmbedding {
     case skipFirst = "skip-first"
     /// The last token alone.
     case last
-    /// All texts padded to the longest, padding included in the average: what the paper's published code does.
+    /// All texts of a side padded to its longest, padding included in the average: what the paper's published code does.
     case meanPadded = "mean-padded"
   }
 
@@ -30,24 +30,30 @@ package struct TextEmbedding {
   /// - Parameters:
   ///   - texts: token ids; texts that begin alike share the computation.
   ///   - padding: the token ``Pooling/meanPadded`` pads with; not used otherwise.
+  ///   - sides: the texts are so many lists of equal length, one behind the other, each with a longest text of its own.
   ///   - neutral: token ids of neutral texts; each token but a text's first counts once in the second moment. Not to be
   ///     had with ``Pooling/meanPadded``, which would pad them as well.
   /// - Throws: ``ModelError`` for a text without tokens.
   package init(
     _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0,
-    neutral: [[Int32]] = []
+    sides: Int = 1, neutral: [[Int32]] = []
   ) throws {
+    precondition(texts.count % sides == 0, "sides of equal length")
     precondition(neutral.isEmpty || pooling != .meanPadded, "neutral texts are not padded")
     if let empty = texts.firstIndex(where: \.isEmpty) {
       throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
     }
     self.model = model
     self.context = context
-    let paddedLength = pooling == .meanPadded ? texts.map(\.count).max() : nil
+    let lengths = (0..<sides).flatMap { side in
+      let size = texts.count / sides
+      let longest = texts[side * size..<(side + 1) * size].map(\.count).max() ?? 0
+      return Array(repeating: longest, count: size)
+    }
     // Where tokens see those behind them, a prefix depends on what follows it.
     forest = TokenForest(
       texts + neutral, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal,
-      padding: paddedLength.map { .init(token: padding, length: $0) })
+      padding: pooling == .meanPadded ? .init(token: padding, lengths: lengths) : nil)
     ranges = texts.indices.map { [forest] text in
       let ranges = forest.ranges(ofText: text)
       switch pooling {

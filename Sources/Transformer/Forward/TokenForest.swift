@@ -20,13 +20,13 @@ package struct TokenForest: Sendable {
   package struct Padding: Sendable {
     /// The token.
     package var token: Int32
-    /// The length every text gets.
-    package var length: Int
+    /// The length each text gets.
+    package var lengths: [Int]
 
-    /// Padding with `token` to `length`.
-    package init(token: Int32, length: Int) {
+    /// Padding with `token` to a length for each text.
+    package init(token: Int32, lengths: [Int]) {
       self.token = token
-      self.length = length
+      self.lengths = lengths
     }
   }
 
@@ -45,7 +45,7 @@ package struct TokenForest: Sendable {
   /// - Parameters:
   ///   - chunkTokens: tokens after which a chunk is closed; a longer text is a chunk of its own.
   ///   - sharing: whether equal prefixes are stored once. Without it every text is one segment, in the given order.
-  ///   - padding: fills every text up to one length, as its last segment.
+  ///   - padding: fills every text up to its length, as its last segment.
   package init(_ texts: [[Int32]], chunkTokens: Int, sharing: Bool = true, padding: Padding? = nil) {
     lastSegment = Array(repeating: nil, count: texts.count)
     var order = texts.indices.filter { !texts[$0].isEmpty }
@@ -54,11 +54,11 @@ package struct TokenForest: Sendable {
     var first = 0
     while first < order.count {
       var end = first + 1
-      var size = max(texts[order[first]].count, padding?.length ?? 0)
+      var size = max(texts[order[first]].count, padding?.lengths[order[first]] ?? 0)
       while end < order.count {
         let text = texts[order[end]]
         let shared = sharing ? commonPrefix(texts[order[end - 1]], text, from: 0) : 0
-        let added = max(text.count, padding?.length ?? 0) - shared
+        let added = max(text.count, padding?.lengths[order[end]] ?? 0) - shared
         guard size + added <= chunkTokens else { break }
         size += added
         end += 1
@@ -123,10 +123,10 @@ package struct TokenForest: Sendable {
 
   /// Gives each text that is too short a last segment of padding.
   private mutating func pad(_ texts: [[Int32]], _ order: ArraySlice<Int>, _ padding: Padding) {
-    for index in order where texts[index].count < padding.length {
-      let length = texts[index].count
-      let filled = Array(repeating: padding.token, count: padding.length)
-      let segment = addSegment(filled, length..<padding.length, parent: lastSegment[index])
+    for index in order where texts[index].count < padding.lengths[index] {
+      let whole = padding.lengths[index]
+      let filled = Array(repeating: padding.token, count: whole)
+      let segment = addSegment(filled, texts[index].count..<whole, parent: lastSegment[index])
       segments[segment].isPadding = true
       lastSegment[index] = segment
     }

@@ -1,0 +1,92 @@
+internal import Evaluation
+internal import PreferenceData
+internal import Storage
+internal import Studies
+internal import Transformer
+
+/// `profs edit --auto`: tune on half of the prompts, edit, and evaluate what was written on the other half.
+///
+/// Each part is a command of its own with the options of this one, and is said, so that it can be repeated by hand.
+struct AutomaticEdit {
+  private let command: EditCommand
+  private let quiet: Bool
+  private let prompts: String
+  private let text: String
+  /// Prompts that choose the edit.
+  private let choosing: [String]
+  /// Prompts that judge it.
+  private let judging: [String]
+
+  /// Splits the prompts: every other one chooses, so that a file in any order is shared out evenly.
+  ///
+  /// - Throws: where the output exists, or there are not enough prompts.
+  init(_ command: EditCommand) throws {
+    self.command = command
+    quiet = command.output.quiet || command.output.json
+    (prompts, text) = (command.automatic.prompts ?? "", command.automatic.text ?? "")
+    try NewOutput.check(command.out)
+    let texts = try TextList(path: prompts).texts
+    guard texts.count >= 2 else {
+      throw PreferenceDataError(
+        file: prompts, reason: "--auto needs at least 2 prompts, one to choose by and one to judge by")
+    }
+    choosing = texts.indices.filter { $0 % 2 == 0 }.map { texts[$0] }
+    judging = texts.indices.filter { $0 % 2 == 1 }.map { texts[$0] }
+  }
+
+  /// Does all of it.
+  func run() throws {
+    var tune = try TuneCommand.parse(
+      [command.model, "--pairs", command.fit.pairs, "--prompts", prompts, "--text", text])
+    tune.limit = command.fit.limit
+    tune.maxTokens = command.fit.maxTokens
+    tune.textLimit = command.automatic.textLimit
+    tune.maxPerplexityIncrease = command.automatic.maxPerplexityIncrease
+    if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
+    tune.out = command.out + ".tuning.json"
+    (tune.compute, tune.output) = (command.compute, command.output)
+    let job = try TuneJob(tune, columns: command.fit.columns, prompts: choosing, quiet: quiet)
+    let (tuning, _) = try job.run()
+    guard let chosen = tuning.chosen else { return }
+    if !command.output.json {
+      let table = TuningTable(tuning, budget: tune.maxPerplexityIncrease.value)
+      for line in table.lines { Console.result(line) }
+    }
+
+    var edit = command
+    edit.automatic.auto = false
+    edit.fit = try FitOptions.parse(
+      ["--pairs", command.fit.pairs, "--max-tokens", "\(command.fit.maxTokens)"]
+        + chosen.candidate.recipeOptions)
+    (edit.fit.columns, edit.fit.limit, edit.fit.chat) =
+      (command.fit.columns, command.fit.limit, command.fit.chat)
+    edit.strength = chosen.candidate.strength
+    let written = try edit.edit()
+
+    var evaluate = try EvalCommand.parse(
+      [command.model, command.out, "--prompts", prompts, "--text", text])
+    evaluate.continuations.scorers = command.automatic.scorers
+    evaluate.textLimit = command.automatic.textLimit
+    evaluate.out = command.out + ".evaluation.json"
+    (evaluate.compute, evaluate.output) = (command.compute, command.output)
+    let evaluation = try EvalJob(evaluate, prompts: judging)
+    let (summary, record) = try evaluation.finish()
+
+    if command.output.json {
+      Console.json(
+        .object(
+          written.report + [("chosen", chosen.json), ("evaluation", evaluation.log.document(summary: record))]
+        ))
+      return
+    }
+    for line in EvaluationTable(summary, names: evaluation.names).lines { Console.result(line) }
+    Console.result("")
+    Console.result(
+      "chosen on \(choosing.count) prompts, judged on \(judging.count) others: \(chosen.candidate.options)")
+    Console.result(
+      "written to \(command.out); check again with: profs verify \(command.out) --base \(command.model)")
+    if !quiet {
+      Console.message("measurements: \(command.out).tuning.json, \(command.out).evaluation.json")
+    }
+  }
+}
