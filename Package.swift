@@ -70,6 +70,11 @@ let package = Package(
       name: "PreferenceData", dependencies: ["CZlib", "Storage", "Tokenization", "Transformer"],
       swiftSettings: safe),
 
+    .target(
+      name: "Training",
+      dependencies: ["Storage", "Kernels", "Checkpoints", "Transformer"],
+      swiftSettings: safe),
+
     // Layer 6: jobs of many runs.
     .target(
       name: "Studies",
@@ -107,6 +112,7 @@ let package = Package(
       of: "Evaluation",
       with: ["Checkpoints", "Kernels", "Storage", "Tokenization", "Transformer", "train-scorer", crypto]),
     .tests(of: "SubspaceEditing", with: ["Kernels"]),
+    .tests(of: "Training", with: ["Checkpoints", "Kernels", "Storage", "Transformer"]),
     .tests(of: "PreferenceData", with: ["Tokenization", "Transformer"]),
     .tests(
       of: "Editing",

@@ -73,7 +73,7 @@ package struct Attention: Sendable {
   ///
   /// With its keys' tile of scores this stays within a core's second-level cache up to a
   /// few thousand keys, and only the part of the score matrix on and below the diagonal is ever built.
-  private static let tileRows = 64
+  static let tileRows = 64
 
   /// Attention of `heads` query heads, which share `keyValueHeads` heads of keys and values in equal groups.
   package init(
@@ -101,11 +101,7 @@ package struct Attention: Sendable {
   }
 
   private func attend(_ job: AttentionJob, head: Int, _ keyRanges: [KeyRange]) {
-    var total = 0
-    for index in job.ranges { total += keyRanges[index].count }
-    // Query i sees keys up to `before + i`, or all of them.
-    let before = job.isCausal ? total - job.count : total
-    let window = job.isCausal ? window ?? total : total + job.count
+    let (total, before, window) = sight(of: job, keyRanges)
     let keyHead = head / (heads / keyValueHeads)
     let queries = unsafe job.queries + head * (job.headStep ?? headDimension)
     let output = unsafe job.output + head * headDimension
@@ -146,6 +142,18 @@ package struct Attention: Sendable {
     }
   }
 
+  /// How many keys a job has; the first query's own place among them, query i seeing keys up to `before + i`, or all of
+  /// them; and how many back.
+  @inline(__always)
+  func sight(of job: AttentionJob, _ keyRanges: [KeyRange]) -> (total: Int, before: Int, window: Int) {
+    var total = 0
+    for index in job.ranges { total += keyRanges[index].count }
+    return (
+      total, job.isCausal ? total - job.count : total,
+      job.isCausal ? window ?? total : total + job.count
+    )
+  }
+
   /// Turns a row of scores into e^(s − max) for the keys `seen` and zero for the others; answers the sum.
   @inline(__always)
   private func softmaxNumerators(_ row: UnsafeMutablePointer<Float>, _ count: Int, _ seen: Range<Int>)
@@ -161,7 +169,7 @@ package struct Attention: Sendable {
   /// Calls `body` for each key range that has keys among the job's keys `visible`: the range, which of its keys, and the
   /// column of the first of them.
   @inline(__always)
-  private func forEachVisible(
+  func forEachVisible(
     _ job: AttentionJob, _ keyRanges: [KeyRange], _ visible: Range<Int>,
     _ body: (KeyRange, Range<Int>, Int) -> Void
   ) {

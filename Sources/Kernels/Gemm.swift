@@ -38,10 +38,10 @@ internal import COneDNN
   /// Type of the elements.
   let precision: ComputePrecision
   /// Features that come out, and features that go in.
-  let outputs: Int
+  package let outputs: Int
   package let inputs: Int
   /// Order of the two dimensions in memory.
-  let layout: Layout
+  package let layout: Layout
 
   /// Elements from one input, and from one output, to the next; both 0 where packed.
   fileprivate var strides: (input: Int64, output: Int64) {
@@ -61,6 +61,14 @@ internal import COneDNN
     self.outputs = outputs
     self.inputs = inputs
     self.layout = layout
+  }
+
+  /// The same elements as the matrix that maps outputs to inputs, which takes gradients back.
+  package var transposed: WeightMatrix {
+    precondition(layout != .packed, "a packed matrix has one direction")
+    return unsafe WeightMatrix(
+      base, precision, outputs: inputs, inputs: outputs,
+      layout: layout == .outputMajor ? .inputMajor : .outputMajor)
   }
 }
 
@@ -125,17 +133,18 @@ package func multiply(
   precondition(status == 0, "oneDNN refused a matrix product (status \(status))")
 }
 
-/// `result[rows, columns] = scale · a · op(b) + keep · result` in f32: the small products of attention.
+/// `result[rows, columns] = scale · op(a) · op(b) + keep · result` in f32: the small products of attention.
 ///
-/// Strides are in elements. Inside ``ComputeContext/parallelForEach(_:_:)`` it runs on the calling
+/// Strides are in elements; the inner dimension is that of op(a)'s columns and op(b)'s rows. Inside ``ComputeContext/parallelForEach(_:_:)`` it runs on the calling
 /// thread alone.
 @inline(__always)
 func smallGemm(
   rows: Int, columns: Int, inner: Int, scale: Float, _ a: UnsafePointer<Float>, _ aStride: Int,
-  _ b: UnsafePointer<Float>, _ bStride: Int, transposeB: Bool, keep: Float,
+  _ b: UnsafePointer<Float>, _ bStride: Int, transposeA: Bool = false, transposeB: Bool, keep: Float,
   _ result: UnsafeMutablePointer<Float>, _ stride: Int
 ) {
   unsafe cblas_sgemm(
-    CblasRowMajor, CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans, Int32(rows), Int32(columns),
+    CblasRowMajor, transposeA ? CblasTrans : CblasNoTrans, transposeB ? CblasTrans : CblasNoTrans,
+    Int32(rows), Int32(columns),
     Int32(inner), scale, a, Int32(aStride), b, Int32(bStride), keep, result, Int32(stride))
 }

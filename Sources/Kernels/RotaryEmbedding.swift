@@ -52,11 +52,13 @@ package struct RotaryTable: Sendable {
   /// - Parameters:
   ///   - rows: `[positions.count, heads]` f32, rows `stride` elements apart, heads `headStep` apart.
   ///   - positions: each row's position; below the table's count.
+  ///   - transposed: whether to turn by the transposed matrices, the way gradients go back.
   package func apply(
     _ context: ComputeContext, _ rows: UnsafeMutablePointer<Float>, stride: Int, heads: Int,
     headStep: Int,
-    positions: UnsafeBufferPointer<Int32>
+    positions: UnsafeBufferPointer<Int32>, transposed: Bool = false
   ) {
+    let sign: Float = transposed ? -1 : 1
     unsafe cosines.withUnsafeBufferPointer { cosines in
       unsafe sines.withUnsafeBufferPointer { sines in
         guard let cosineBase = cosines.baseAddress, let sineBase = sines.baseAddress else { return }
@@ -66,8 +68,8 @@ package struct RotaryTable: Sendable {
             for head in 0..<heads {
               let x = unsafe rows + r * stride + head * headStep
               switch pairing {
-              case .halves: unsafe rotate(x, 1, x + pairs, cosineBase + offset, sineBase + offset)
-              case .interleaved: unsafe rotate(x, 2, x + 1, cosineBase + offset, sineBase + offset)
+              case .halves: unsafe rotate(x, 1, x + pairs, cosineBase + offset, sineBase + offset, sign)
+              case .interleaved: unsafe rotate(x, 2, x + 1, cosineBase + offset, sineBase + offset, sign)
               }
             }
           }
@@ -79,12 +81,13 @@ package struct RotaryTable: Sendable {
   @inline(__always)
   private func rotate(
     _ first: UnsafeMutablePointer<Float>, _ step: Int, _ second: UnsafeMutablePointer<Float>,
-    _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>
+    _ cosines: UnsafePointer<Float>, _ sines: UnsafePointer<Float>, _ sign: Float
   ) {
     for i in 0..<pairs {
       let (a, b) = unsafe (first[i * step], second[i * step])
-      unsafe first[i * step] = a * cosines[i] - b * sines[i]
-      unsafe second[i * step] = b * cosines[i] + a * sines[i]
+      let sine = unsafe sign * sines[i]
+      unsafe first[i * step] = a * cosines[i] - b * sine
+      unsafe second[i * step] = b * cosines[i] + a * sine
     }
   }
 }

@@ -19,6 +19,7 @@ package final class MappedFile: Sendable {
   // The mapping is read-only and lives exactly as long as `self`, so sharing it between threads is safe.
   // `nil` for an empty file, which the system refuses to map.
   private nonisolated(unsafe) let base: UnsafeRawPointer?
+  private let isWritable: Bool
 
   /// Maps the regular file at `path` without reading it.
   ///
@@ -36,6 +37,7 @@ package final class MappedFile: Sendable {
       throw StorageError(path: path, reason: "the file's size, \(status.st_size), is out of range")
     }
     self.byteCount = byteCount
+    isWritable = false
     guard byteCount > 0 else {
       unsafe self.base = nil
       return
@@ -45,6 +47,29 @@ package final class MappedFile: Sendable {
       throw StorageError(path: path, action: "map \(byteCount) bytes", errorNumber: errno)
     }
     unsafe self.base = UnsafeRawPointer(address)
+  }
+
+  /// Zeroed memory in the guise of a file, for tensors that change while they are used.
+  ///
+  /// - Parameter name: what messages call it.
+  package init(zeroedBytes byteCount: Int, name: String) throws(StorageError) {
+    precondition(byteCount > 0, "memory of no bytes")
+    path = name
+    self.byteCount = byteCount
+    isWritable = true
+    let address = unsafe mmap(
+      nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let address = unsafe address, unsafe address != MAP_FAILED else {
+      throw StorageError(path: name, action: "take \(byteCount) bytes of memory for it", errorNumber: errno)
+    }
+    unsafe self.base = UnsafeRawPointer(address)
+  }
+
+  /// Lends the bytes of memory that ``init(zeroedBytes:name:)`` took, for writing; nobody may read them meanwhile.
+  package func withMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+    precondition(isWritable, "a file is read-only")
+    return try unsafe body(
+      UnsafeMutableRawBufferPointer(start: UnsafeMutableRawPointer(mutating: base), count: byteCount))
   }
 
   deinit {
@@ -81,7 +106,8 @@ package final class MappedFile: Sendable {
   package func adviseDontNeed(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
 
   private func advise(_ range: Range<Int>, _ advice: Int32) {
-    guard let base = unsafe base else { return }
+    // Of memory the system would throw the content away.
+    guard let base = unsafe base, !isWritable else { return }
     let clamped = range.clamped(to: 0..<byteCount)
     guard !clamped.isEmpty else { return }
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))

@@ -1,4 +1,4 @@
-internal import Kernels
+package import Kernels
 
 /// One block applied to one chunk of tokens.
 struct BlockPass {
@@ -13,27 +13,11 @@ struct BlockPass {
   /// Memory for the activations inside the block.
   let scratch: BlockScratch
 
-  /// Queries, keys and values of a chunk as attention takes them: rows `stride` apart, heads `headStep` apart.
-  struct QueryKeyValue {
-    /// The first row.
-    let base: UnsafeMutablePointer<Float>
-    /// Elements from one row to the next.
-    let stride: Int
-    /// Elements from one head to the next.
-    let headStep: Int
-    /// Where in a row the keys begin.
-    let keys: Int
-    /// Where in a row the values begin.
-    let values: Int
-  }
+  /// Queries, keys and values of a chunk as attention takes them.
+  typealias QueryKeyValue = QueryKeyValueRows
 
-  /// What attention is to compute: jobs over ranges of keys.
-  struct AttentionPlan {
-    /// Which queries, and which of the ranges they see.
-    var jobs: [AttentionJob]
-    /// Keys and values.
-    var keyRanges: [KeyRange]
-  }
+  /// What attention is to compute.
+  typealias AttentionPlan = Transformer.AttentionPlan
 
   /// Applies the loaded block to `residual`, `[rows, hidden]` f32, in place.
   ///
@@ -48,18 +32,24 @@ struct BlockPass {
   ) throws {
     let rows = positions.count
     try scratch.lend { base in
+      let record = scratch.layout.record
       let normed = base + scratch.layout.normed
+      let mlpNormed = base + (record?.mlpNormed ?? scratch.layout.normed)
       let branch = (base + scratch.layout.branch).assumingMemoryBound(to: Float.self)
       switch configuration.arrangement {
       case .sequential:
         try input(.attentionNorm, residual, rows, to: normed)
         try attention(normed, positions, base, plan) { operand in
           try add(
-            .attentionOutput, operand, rows, edits, to: residual, branch, .postAttentionNorm, .attentionNorm)
+            .attentionOutput, operand, rows, edits, to: residual, branch,
+            keep: record.map { base + $0.attentionSum }, .postAttentionNorm, .attentionNorm)
         }
-        try input(.mlpNorm, residual, rows, to: normed)
-        try mlp(normed, rows, base) { operand in
-          try add(.mlpValue, operand, rows, edits, to: residual, branch, .postMLPNorm, .mlpNorm)
+        if let record { keep(residual, rows, at: base + record.middle) }
+        try input(.mlpNorm, residual, rows, to: mlpNormed)
+        try mlp(mlpNormed, rows, base) { operand in
+          try add(
+            .mlpValue, operand, rows, edits, to: residual, branch, keep: record.map { base + $0.mlpSum },
+            .postMLPNorm, .mlpNorm)
         }
       case .parallel, .parallelWithSharedNorm:
         try input(.attentionNorm, residual, rows, to: normed)
@@ -67,8 +57,9 @@ struct BlockPass {
         try attention(normed, positions, base, plan) { operand in
           try write(.attentionOutput, operand, rows, edits, into: branch)
         }
-        if configuration.arrangement == .parallel { try input(.mlpNorm, residual, rows, to: normed) }
-        try mlp(normed, rows, base) { operand in
+        let isShared = configuration.arrangement == .parallelWithSharedNorm
+        if !isShared { try input(.mlpNorm, residual, rows, to: mlpNormed) }
+        try mlp(isShared ? normed : mlpNormed, rows, base) { operand in
           try write(.mlpValue, operand, rows, edits, into: residual, accumulate: true)
         }
         Kernels.add(context, branch, to: residual, count: rows * configuration.hidden)
@@ -90,21 +81,30 @@ struct BlockPass {
     }
   }
 
-  /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there.
+  /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there; a norm's input is kept
+  /// at `kept`.
   private func add(
     _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: BlockEdits,
-    to residual: UnsafeMutablePointer<Float>, _ branch: UnsafeMutablePointer<Float>, _ branchNorm: WeightRole,
-    _ residualNorm: WeightRole
+    to residual: UnsafeMutablePointer<Float>, _ branch: UnsafeMutablePointer<Float>,
+    keep kept: UnsafeMutableRawPointer?, _ branchNorm: WeightRole, _ residualNorm: WeightRole
   ) throws {
     let width = configuration.hidden
     if weights.vector(branchNorm) == nil {
       try write(role, operand, rows, edits, into: residual, accumulate: true)
     } else {
       try write(role, operand, rows, edits, into: branch)
+      if let kept { keep(branch, rows, at: kept) }
       norm(branchNorm, branch, rows, to: branch, .f32)
       Kernels.add(context, branch, to: residual, count: rows * width)
     }
-    if configuration.normsFollowResidual { norm(residualNorm, residual, rows, to: residual, .f32) }
+    guard configuration.normsFollowResidual else { return }
+    if let kept { keep(residual, rows, at: kept) }
+    norm(residualNorm, residual, rows, to: residual, .f32)
+  }
+
+  /// Copies `[rows, hidden]` rows before they are changed.
+  private func keep(_ rows: UnsafePointer<Float>, _ count: Int, at destination: UnsafeMutableRawPointer) {
+    destination.copyMemory(from: rows, byteCount: count * configuration.hidden * MemoryLayout<Float>.size)
   }
 
   private func attention(
@@ -117,10 +117,13 @@ struct BlockPass {
     let queryWidth = configuration.queryWidth
     let qkv = try queryKeyValue(
       normed, rows, (base + layout.queryKeyValue).assumingMemoryBound(to: Float.self))
+    if let record = layout.record, weights.has(.queryNorm) || weights.has(.keyNorm) {
+      (base + record.projected).copyMemory(
+        from: qkv.base, byteCount: rows * qkv.stride * MemoryLayout<Float>.size)
+    }
     normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
     normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
-    let window = configuration.window(block: weights.block)
-    if let table = window == nil ? rotary?.full : rotary?.windowed {
+    if let table = rotary?.table(configuration, block: weights.block) {
       for (start, heads) in [(0, configuration.heads), (qkv.keys, configuration.keyValueHeads)] {
         table.apply(
           context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
@@ -130,11 +133,7 @@ struct BlockPass {
 
     let attended = (base + layout.attended).assumingMemoryBound(to: Float.self)
     let jobs = plan(qkv, attended)
-    let attend = Attention(
-      heads: configuration.heads, keyValueHeads: configuration.keyValueHeads,
-      headDimension: configuration.headDimension,
-      scale: configuration.attentionScale(block: weights.block),
-      scoreCap: configuration.scoreCap, window: window)
+    let attend = configuration.attention(block: weights.block)
     attend(context, jobs.jobs, keyRanges: jobs.keyRanges)
 
     guard context.precision != .f32 else { return try finish(attended) }
@@ -148,20 +147,13 @@ struct BlockPass {
   private func queryKeyValue(
     _ normed: UnsafeRawPointer, _ rows: Int, _ base: UnsafeMutablePointer<Float>
   ) throws -> QueryKeyValue {
-    let queryWidth = configuration.queryWidth
-    let keyValueWidth = configuration.keyValueWidth
-    let stride = queryWidth + 2 * keyValueWidth
-    let head = configuration.headDimension
+    let rowLayout = QueryKeyValueRows(configuration, isFused: weights.has(.queryKeyValue), base)
     if weights.has(.queryKeyValue) {
-      try project(.queryKeyValue, normed, rows, into: base, stride)
-      if configuration.fusedOrder == .perHead {
-        return QueryKeyValue(base: base, stride: stride, headStep: 3 * head, keys: head, values: 2 * head)
-      }
+      try project(.queryKeyValue, normed, rows, into: base, rowLayout.stride)
     } else {
-      try project([.query, .key, .value], of: weights, normed, rows, into: base, stride)
+      try project([.query, .key, .value], of: weights, normed, rows, into: base, rowLayout.stride)
     }
-    return QueryKeyValue(
-      base: base, stride: stride, headStep: head, keys: queryWidth, values: queryWidth + keyValueWidth)
+    return rowLayout
   }
 
   /// The norm of queries or keys: of each head, or, where the weight is as wide as all heads, of all together.
@@ -278,7 +270,7 @@ struct BlockPass {
 
 extension ModelConfiguration {
   /// The model's norm of `[rows, hidden]` rows.
-  func applyNorm(
+  package func applyNorm(
     _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, weight: [Float], bias: [Float]?,
     to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
   ) {
@@ -294,12 +286,4 @@ extension ModelConfiguration {
         to: destination, precision)
     }
   }
-}
-
-/// The rotary tables of a pass.
-struct RotaryTables: Sendable {
-  /// For blocks that see all keys.
-  let full: RotaryTable
-  /// For blocks with a window.
-  let windowed: RotaryTable
 }

@@ -19,13 +19,17 @@ struct BlockScratchLayout: Sendable {
   let gateAndUp: Int
   /// `[rows, intermediate]` operand.
   let mlpOperand: Int
+  /// What is kept beyond its use by a pass that records; `nil` for others.
+  let record: BlockRecordLayout?
   let byteCount: Int
 
   /// - Parameters:
   ///   - rows: the most rows a chunk has.
   ///   - projecting: whether there are variants that remove a subspace.
+  ///   - recording: whether everything computed inside the block is to be there when it is done.
   init(
-    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false
+    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
+    recording: Bool = false
   ) {
     let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
     var size = 0
@@ -43,11 +47,31 @@ struct BlockScratchLayout: Sendable {
     attended = region(configuration.queryWidth, 4)
     attendedOperand = region(configuration.queryWidth, operand)
     let attentionEnd = size
-    size = shared
+    if !recording { size = shared }
     gateAndUp = region(2 * configuration.intermediate, 4)
     mlpOperand = region(configuration.intermediate, operand)
+    record =
+      recording
+      ? BlockRecordLayout(
+        projected: region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4),
+        middle: region(configuration.hidden, 4), mlpNormed: region(configuration.hidden, operand),
+        attentionSum: region(configuration.hidden, 4), mlpSum: region(configuration.hidden, 4)) : nil
     byteCount = max(size, attentionEnd)
   }
+}
+
+/// Where a pass that records keeps what others overwrite.
+struct BlockRecordLayout: Sendable {
+  /// `[rows, queries + keys + values]` f32: before the norms of queries and keys and before they are turned.
+  let projected: Int
+  /// `[rows, hidden]` f32: the residual stream between attention and MLP.
+  let middle: Int
+  /// `[rows, hidden]` operand: the MLP's input.
+  let mlpNormed: Int
+  /// `[rows, hidden]` f32: the input of the norm that follows attention's matrix or its sum.
+  let attentionSum: Int
+  /// `[rows, hidden]` f32: the same for the MLP.
+  let mlpSum: Int
 }
 
 /// Memory laid out by ``BlockScratchLayout``.
@@ -58,9 +82,11 @@ final class BlockScratch {
 
   /// Memory for chunks of at most `rows` tokens.
   init(
-    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false
+    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
+    recording: Bool = false
   ) {
-    layout = BlockScratchLayout(configuration, precision, rows: rows, projecting: projecting)
+    layout = BlockScratchLayout(
+      configuration, precision, rows: rows, projecting: projecting, recording: recording)
     memory = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)
   }
 

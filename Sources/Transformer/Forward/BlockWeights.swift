@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Kernels
+package import Kernels
 internal import Storage
 
 /// One block's weights, ready to multiply with.
@@ -7,7 +7,7 @@ internal import Storage
 /// For a pass over many tokens, matrices are packed for the product. Otherwise a matrix whose file holds it in the
 /// compute precision is used where it is mapped, and any other is widened or narrowed. What is packed or converted goes
 /// to memory that is reused from block to block, so that never more than one block is held.
-final class BlockWeights {
+package final class BlockWeights {
   private let model: Model
   private let context: ComputeContext
   private let layout: BlockWeightLayout
@@ -17,7 +17,7 @@ final class BlockWeights {
   private var unpacked: AlignedBuffer<UInt8>
   private var vectors: [VectorName: [Float]] = [:]
   /// The block that is loaded, from 1; 0 before the first.
-  private(set) var block = 0
+  package private(set) var block = 0
 
   private struct VectorName: Hashable {
     var role: WeightRole
@@ -29,7 +29,7 @@ final class BlockWeights {
   /// - Parameters:
   ///   - rows: how many tokens will be multiplied with each block.
   ///   - roles: which of the block's weights are needed; all where `nil`.
-  init(_ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil) throws {
+  package init(_ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil) throws {
     self.model = model
     self.context = context
     self.roles = roles ?? model.blockRoles
@@ -39,7 +39,7 @@ final class BlockWeights {
   }
 
   /// Makes `block` (from 1) the one that is lent.
-  func load(_ block: Int) throws {
+  package func load(_ block: Int) throws {
     self.block = block
     for role in roles {
       let entry = try model.weight(role, block: block)
@@ -98,7 +98,9 @@ final class BlockWeights {
 
   /// Lends the matrices that map one input to the outputs of `roles` side by side: all in one where they are packed,
   /// else one by one.
-  func forEachMatrix(of roles: [WeightRole], _ body: (WeightMatrix, _ firstOutput: Int) -> Void) throws {
+  package func forEachMatrix(of roles: [WeightRole], _ body: (WeightMatrix, _ firstOutput: Int) -> Void)
+    throws
+  {
     if layout.isPacked, let offset = layout.offsets[roles] {
       return arena.withUnsafeBufferPointer { arena in
         if let base = arena.baseAddress { body(matrix(roles, at: base + offset, .packed), 0) }
@@ -121,10 +123,10 @@ final class BlockWeights {
   }
 
   /// Whether the blocks have such a weight.
-  func has(_ role: WeightRole) -> Bool { roles.contains(role) }
+  package func has(_ role: WeightRole) -> Bool { roles.contains(role) }
 
   /// A vector of the loaded block; `nil` where the checkpoint has none.
-  func vector(_ role: WeightRole, _ part: Model.Part = .weight) -> [Float]? {
+  package func vector(_ role: WeightRole, _ part: Model.Part = .weight) -> [Float]? {
     vectors[VectorName(role: role, part: part)]
   }
 }

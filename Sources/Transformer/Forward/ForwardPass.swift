@@ -67,6 +67,17 @@ package struct ForwardPass {
     return final
   }
 
+  /// Runs all blocks of the base and keeps what some of them begin with.
+  ///
+  /// - Returns: the residual stream before `firstBlock`, after it, and so on to the last.
+  package func streams(fromBlock firstBlock: Int) throws -> [ResidualStream] {
+    var streams = firstBlock <= 1 ? [stream.copy()] : []
+    try run(
+      throughBlock: model.configuration.blocks,
+      afterBlock: { if $0 + 1 >= firstBlock { streams.append($1.copy()) } })
+    return streams
+  }
+
   /// Runs blocks 1…`lastBlock`, with a look at keys and values.
   ///
   /// - Parameters:
@@ -143,54 +154,6 @@ package struct ForwardPass {
   typealias KeyValueSink = (
     _ block: Int, _ stream: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue
   ) -> Void
-}
-
-/// Which rows of a chunk attend to which: the forest's segments as runs of rows, worked out once for all blocks.
-private struct ChunkPlan {
-  let tokens: Range<Int>
-  private var queries: [(rows: Range<Int>, isCausal: Bool)] = []
-  private var ranges: [Range<Int>] = []
-  private var keys: [Range<Int>] = []
-
-  init(_ forest: TokenForest, chunk: Int, isCausal: Bool) {
-    tokens = forest.tokenRange(ofChunk: chunk)
-    for segment in forest.chunks[chunk] {
-      let first = keys.count
-      for ancestor in forest.path(to: segment) {
-        let range = forest.segments[ancestor].tokens
-        keys.append(range.lowerBound - tokens.lowerBound..<range.upperBound - tokens.lowerBound)
-      }
-      let own = forest.segments[segment]
-      queries.append(
-        (
-          own.tokens.lowerBound - tokens.lowerBound..<own.tokens.upperBound - tokens.lowerBound,
-          isCausal && !own.isPadding
-        ))
-      if own.isPadding { keys.removeLast() }
-      ranges.append(first..<keys.count)
-    }
-  }
-
-  func attention(
-    _ qkv: BlockPass.QueryKeyValue, _ output: UnsafeMutablePointer<Float>, outputStride: Int
-  ) -> BlockPass.AttentionPlan {
-    let keyRanges = keys.map { rows in
-      KeyRange(
-        keys: qkv.base + rows.lowerBound * qkv.stride + qkv.keys,
-        values: qkv.base + rows.lowerBound * qkv.stride + qkv.values, stride: qkv.stride,
-        headStep: qkv.headStep,
-        count: rows.count)
-    }
-    let jobs = zip(queries, ranges).map { queries, ranges in
-      AttentionJob(
-        queries: qkv.base + queries.rows.lowerBound * qkv.stride, queryStride: qkv.stride,
-        headStep: qkv.headStep,
-        output: output + queries.rows.lowerBound * outputStride, outputStride: outputStride,
-        count: queries.rows.count,
-        ranges: ranges, isCausal: queries.isCausal)
-    }
-    return BlockPass.AttentionPlan(jobs: jobs, keyRanges: keyRanges)
-  }
 }
 
 extension Model {

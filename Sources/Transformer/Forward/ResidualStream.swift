@@ -18,7 +18,7 @@ package final class ResidualStream {
   }
 
   /// A stream of its own with the same rows.
-  func copy() -> ResidualStream {
+  package func copy() -> ResidualStream {
     let copy = ResidualStream(rows: rows, width: width)
     copy.base.update(from: base, count: rows * width)
     return copy
@@ -38,7 +38,7 @@ package final class ResidualStream {
   }
 
   /// Copies of chosen rows.
-  func gathered(_ indices: [Int]) throws -> ResidualStream {
+  package func gathered(_ indices: [Int]) throws -> ResidualStream {
     let result = ResidualStream(rows: indices.count, width: width)
     try withRows { source in
       try result.withRows { gathered in
@@ -159,7 +159,7 @@ package final class ResidualStream {
 }
 
 /// result = source · Wᵀ in f32 for a small matrix that is held whole, `[outputs, inputs]`.
-func linear(
+package func linear(
   _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, weight: [Float], outputs: Int,
   inputs: Int,
   into result: UnsafeMutablePointer<Float>

@@ -1,22 +1,29 @@
 internal import Checkpoints
-internal import Kernels
+package import Kernels
 internal import Storage
 
 /// Rows of a residual stream as the output matrix multiplies them.
-final class HeadRows {
+package final class HeadRows {
   /// Number of rows.
-  let count: Int
+  package let count: Int
   fileprivate let operands: AlignedBuffer<UInt8>
 
   /// Takes `rows` of `stream` through the final norm.
-  init(_ head: LanguageModelHead, _ stream: ResidualStream, _ rows: [Int]) throws {
+  package init(_ head: LanguageModelHead, _ stream: ResidualStream, _ rows: [Int]) throws {
     count = rows.count
     operands = try head.normed(stream, rows)
+  }
+
+  /// Lends the rows, in the compute precision.
+  package func withOperands<R>(_ body: (UnsafeRawPointer) throws -> R) rethrows -> R? {
+    try operands.withUnsafeBufferPointer { operands in
+      try operands.baseAddress.map { try body(UnsafeRawPointer($0)) }
+    }
   }
 }
 
 /// The output matrix, a slice of the vocabulary at a time.
-final class SlicedHead {
+package final class SlicedHead {
   private let head: LanguageModelHead
   private let width: Int
   private let bias: [Float]?
@@ -30,7 +37,7 @@ final class SlicedHead {
   private static let sliceRows = 512
 
   /// Takes the memory; nothing is loaded yet.
-  init(_ head: LanguageModelHead) throws {
+  package init(_ head: LanguageModelHead) throws {
     self.head = head
     let model = head.model
     let precision = head.context.precision
@@ -43,13 +50,13 @@ final class SlicedHead {
   }
 
   /// The slices of the vocabulary, in order.
-  var tokenSlices: [Range<Int>] { Self.slices(entry.rowCount, Self.sliceTokens) }
+  package var tokenSlices: [Range<Int>] { Self.slices(entry.rowCount, Self.sliceTokens) }
 
   /// The slices of `count` rows, in order.
-  func rowSlices(_ count: Int) -> [Range<Int>] { Self.slices(count, Self.sliceRows) }
+  package func rowSlices(_ count: Int) -> [Range<Int>] { Self.slices(count, Self.sliceRows) }
 
   /// Logits of the largest slice of `count` rows.
-  func largestSlice(_ count: Int) -> Int {
+  package func largestSlice(_ count: Int) -> Int {
     min(count, Self.sliceRows) * min(entry.rowCount, Self.sliceTokens)
   }
 
@@ -58,7 +65,7 @@ final class SlicedHead {
   }
 
   /// Makes `tokens` the slice that is multiplied with.
-  func load(_ tokens: Range<Int>) throws {
+  package func load(_ tokens: Range<Int>) throws {
     self.tokens = tokens
     guard !isMapped else { return }
     try weights.withUnsafeMutableBufferPointer { weights in
@@ -69,28 +76,37 @@ final class SlicedHead {
   }
 
   /// Logits of some of `rows` over the loaded slice, `[range.count, tokens.count]`.
-  func compute(_ rows: HeadRows, _ range: Range<Int>, into logits: UnsafeMutablePointer<Float>) throws {
+  package func compute(_ rows: HeadRows, _ range: Range<Int>, into logits: UnsafeMutablePointer<Float>) throws
+  {
     let precision = head.context.precision
-    func multiply(by base: UnsafeRawPointer) {
+    try withMatrix { matrix in
       rows.operands.withUnsafeBufferPointer { operands in
         guard let operands = operands.baseAddress else { return }
-        Kernels.multiply(
+        multiply(
           ActivationMatrix(
             UnsafeRawPointer(operands) + range.lowerBound * width * precision.elementBytes, precision,
             rows: range.count, columns: width),
-          by: WeightMatrix(base, precision, outputs: tokens.count, inputs: width, layout: .outputMajor),
-          into: logits, stride: tokens.count)
-      }
-    }
-    if isMapped {
-      try head.model.tensors.withBytes(of: entry, rows: tokens) { bytes in
-        if let base = bytes.baseAddress { multiply(by: base) }
-      }
-    } else {
-      weights.withUnsafeBufferPointer { weights in
-        if let base = weights.baseAddress { multiply(by: UnsafeRawPointer(base)) }
+          by: matrix, into: logits, stride: tokens.count)
       }
     }
     head.finish(logits, rows: range.count, tokens, bias)
+  }
+
+  /// Lends the loaded slice of the output matrix.
+  package func withMatrix(_ body: (WeightMatrix) -> Void) throws {
+    func lend(_ base: UnsafeRawPointer) {
+      body(
+        WeightMatrix(
+          base, head.context.precision, outputs: tokens.count, inputs: width, layout: .outputMajor))
+    }
+    if isMapped {
+      try head.model.tensors.withBytes(of: entry, rows: tokens) { bytes in
+        if let base = bytes.baseAddress { lend(base) }
+      }
+    } else {
+      weights.withUnsafeBufferPointer { weights in
+        if let base = weights.baseAddress { lend(base) }
+      }
+    }
   }
 }

@@ -32,7 +32,7 @@ package struct Model: Sendable {
   package let configuration: ModelConfiguration
   /// `config.json`: as it stands in the folder, or made from the GGUF's metadata.
   package let config: JSON
-  package let tensors: TensorStore
+  package private(set) var tensors: TensorStore
 
   /// Opens a Hugging Face folder, a Hub id found in the local cache, or a GGUF file, and checks that every tensor the family needs is there, with the
   /// shape that the configuration implies.
@@ -104,6 +104,14 @@ package struct Model: Sendable {
   /// What stands before the names in this checkpoint: the family's prefix, none, or that of a larger model around it.
   private let namePrefix: String
 
+  /// The same model with its tensors elsewhere: of the same names and shapes, whatever they are stored as.
+  package func withTensors(_ tensors: TensorStore) throws -> Model {
+    var model = self
+    model.tensors = tensors
+    try model.check()
+    return model
+  }
+
   private static func name(_ role: WeightRole, _ family: ModelFamily, _ prefix: String) -> String? {
     family.tensorNames[role].map { name in
       if name.hasPrefix(family.prefix) { return prefix + name.dropFirst(family.prefix.count) }
@@ -148,7 +156,7 @@ package struct Model: Sendable {
   }
 
   /// A norm's weight with the family's offset, if any, added.
-  func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
+  package func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
     let values = try tensors.floats(entry)
     guard case .rms(let offset) = configuration.norm, offset != 0 else { return values }
     if isGGUF, family.gguf?.addsNormOffset == true { return values }
@@ -235,7 +243,7 @@ package struct Model: Sendable {
 
 extension ElementType {
   /// Whether elements are real numbers: floating point or quantised blocks of them.
-  var isReal: Bool {
+  package var isReal: Bool {
     switch self {
     case .f64, .f32, .f16, .bf16, .f8e4m3, .f8e5m2: true
     default: isQuantized

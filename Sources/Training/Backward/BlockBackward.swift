@@ -1,0 +1,230 @@
+internal import Kernels
+internal import Storage
+internal import Transformer
+
+/// The gradient of one block, a chunk of tokens at a time.
+struct BlockBackward {
+  /// The model's axes.
+  let configuration: ModelConfiguration
+  /// Threads.
+  let context: ComputeContext
+  /// The block that is loaded.
+  let weights: BlockWeights
+  /// Tables of the rotary embedding; `nil` where positions are learned.
+  let rotary: RotaryTables?
+  /// Where the gradients of weights are added.
+  let gradients: Gradients
+  /// Memory for the gradients of activations.
+  let scratch: BlockBackwardScratch
+
+  private typealias Rows = UnsafeMutablePointer<Float>
+
+  /// Turns the gradient of what the block puts out into that of what it was given, `[rows, hidden]`, in place, and adds
+  /// the gradients of the block's weights.
+  func callAsFunction(_ record: BlockRecording.Record, _ gradient: UnsafeMutablePointer<Float>) throws {
+    let (normed, branch) = (scratch.normed, scratch.branch)
+    switch configuration.arrangement {
+    case .sequential:
+      let mlpBranch = throughSum(
+        .postMLPNorm, .mlpNorm, record.mlpSum, gradient, record.rows)
+      try mlp(record, outputGradient: mlpBranch, to: normed, accumulate: false)
+      throughInput(.mlpNorm, record.middle, normed, record.rows, to: gradient)
+      let attentionBranch = throughSum(
+        .postAttentionNorm, .attentionNorm, record.attentionSum, gradient, record.rows)
+      try attention(record, outputGradient: attentionBranch, to: normed)
+      throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
+    case .parallel:
+      try attention(record, outputGradient: gradient, to: normed)
+      try mlp(record, outputGradient: gradient, to: branch, accumulate: false)
+      throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
+      throughInput(.mlpNorm, record.input, branch, record.rows, to: gradient)
+    case .parallelWithSharedNorm:
+      try attention(record, outputGradient: gradient, to: normed)
+      try mlp(record, outputGradient: gradient, to: normed, accumulate: true)
+      throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
+    }
+  }
+
+  /// Takes the stream's gradient back through the norm of the sum, where norms follow it; answers that of what the
+  /// branch's matrix put out.
+  private func throughSum(
+    _ branchNorm: WeightRole, _ sumNorm: WeightRole, _ sum: UnsafePointer<Float>, _ gradient: Rows,
+    _ rows: Int
+  ) -> Rows {
+    if configuration.normsFollowResidual {
+      norm(sumNorm, sum, gradient, rows, to: gradient, accumulate: false)
+    }
+    guard weights.vector(branchNorm) != nil else { return gradient }
+    norm(branchNorm, sum, gradient, rows, to: scratch.branch, accumulate: false)
+    return scratch.branch
+  }
+
+  /// Adds to the stream's gradient what comes back through a branch's input, by way of the norm where one stands there.
+  private func throughInput(
+    _ role: WeightRole, _ source: UnsafePointer<Float>, _ branchGradient: Rows, _ rows: Int,
+    to gradient: Rows
+  ) {
+    if configuration.normsFollowResidual || weights.vector(role) == nil {
+      add(context, branchGradient, to: gradient, count: rows * configuration.hidden)
+    } else {
+      norm(role, source, branchGradient, rows, to: gradient, accumulate: true)
+    }
+  }
+
+  private func norm(
+    _ role: WeightRole, _ source: UnsafePointer<Float>, _ outputGradient: Rows, _ rows: Int,
+    to inputGradient: Rows, accumulate: Bool
+  ) {
+    guard let weight = weights.vector(role) else { return }
+    configuration.normGradient(
+      context, source, outputGradient: outputGradient, rows: rows, weight: weight, to: inputGradient,
+      accumulate: accumulate, weightGradient: gradients.pointer(role, block: weights.block),
+      biasGradient: gradients.pointer(role, block: weights.block, .bias))
+  }
+
+  private func mlp(
+    _ record: BlockRecording.Record, outputGradient: Rows, to inputGradient: Rows, accumulate: Bool
+  ) throws {
+    let (rows, width) = (record.rows, configuration.intermediate)
+    try linear(
+      [.mlpValue], record.mlpOperand, outputGradient, rows, stride: configuration.hidden, to: scratch.inner)
+    // The recorded input of the activation is not needed again: its gradient takes its place.
+    let inner = record.inner
+    if weights.has(.mlpGate) || weights.has(.mlpGateUp) {
+      configuration.activation.gatedGradient(
+        context, inner, rows: rows, width: width, outputGradient: scratch.inner)
+      try linear(
+        weights.has(.mlpGateUp) ? [.mlpGateUp] : [.mlpGate, .mlpUp], record.mlpInput, inner, rows,
+        stride: 2 * width, to: inputGradient, accumulate: accumulate)
+    } else {
+      configuration.activation.gradient(
+        context, inner, rows: rows, width: width, outputGradient: scratch.inner)
+      try linear(
+        [.mlpUp], record.mlpInput, inner, rows, stride: width, to: inputGradient, accumulate: accumulate)
+    }
+  }
+
+  private func attention(
+    _ record: BlockRecording.Record, outputGradient: Rows, to inputGradient: Rows
+  ) throws {
+    let rows = record.rows
+    let qkv = record.queryKeyValue
+    let gradient = scratch.queryKeyValue
+    try linear(
+      [.attentionOutput], record.attended, outputGradient, rows, stride: configuration.hidden,
+      to: scratch.attended)
+    gradient.update(repeating: 0, count: rows * qkv.stride)
+    configuration.attention(block: weights.block).addGradient(
+      context, record.attention.jobs, keyRanges: record.attention.keyRanges,
+      AttentionGradientMemory(
+        rows: qkv.base, rowGradients: gradient, output: record.attended, outputGradient: scratch.attended))
+    let parts = [
+      (WeightRole.queryNorm, 0, configuration.heads), (.keyNorm, qkv.keys, configuration.keyValueHeads),
+    ]
+    for (role, start, heads) in parts {
+      record.positions.withUnsafeBufferPointer { positions in
+        rotary?.table(configuration, block: weights.block).apply(
+          context, gradient + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
+          positions: positions, transposed: true)
+      }
+      guard let weight = weights.vector(role) else { continue }
+      rmsNormGradient(
+        context, record.projected + start, outputGradient: gradient + start, rows: rows, width: weight.count,
+        stride: qkv.stride, heads: weight.count == configuration.headDimension ? heads : 1,
+        headStep: qkv.headStep, weight: weight, epsilon: configuration.normEpsilon, to: gradient + start,
+        accumulate: false, weightGradient: gradients.pointer(role, block: weights.block))
+    }
+    try linear(
+      weights.has(.queryKeyValue) ? [.queryKeyValue] : [.query, .key, .value], record.attentionInput,
+      gradient, rows, stride: qkv.stride, to: inputGradient)
+  }
+
+  /// Gradients of y = x · Wᵀ + b for matrices of one input x whose outputs stand side by side.
+  ///
+  /// - Parameters:
+  ///   - input: x, `[rows, inputs]`.
+  ///   - outputGradient: dy, rows `stride` elements apart.
+  ///   - inputGradient: dx, `[rows, inputs]`, which is overwritten or added to.
+  private func linear(
+    _ roles: [WeightRole], _ input: UnsafePointer<Float>, _ outputGradient: Rows, _ rows: Int, stride: Int,
+    to inputGradient: Rows, accumulate: Bool = false
+  ) throws {
+    var (first, adds) = (0, accumulate)
+    for role in roles {
+      let dy = outputGradient + first
+      try weights.forEachMatrix(of: [role]) { matrix, _ in
+        multiply(
+          ActivationMatrix(dy, .f32, rows: rows, columns: matrix.outputs, stride: stride),
+          by: matrix.transposed, into: inputGradient, stride: matrix.inputs, accumulate: adds)
+        if let gradient = gradients.pointer(role, block: weights.block) {
+          addMatrixGradient(
+            input: input, outputGradient: dy, rows: rows, outputs: matrix.outputs, inputs: matrix.inputs,
+            stride: stride, layout: matrix.layout, to: gradient)
+        }
+      }
+      let outputs = configuration.shape(of: role)[0]
+      if let gradient = gradients.pointer(role, block: weights.block, .bias) {
+        addColumnSums(context, dy, rows: rows, width: outputs, stride: stride, to: gradient)
+      }
+      (first, adds) = (first + outputs, true)
+    }
+  }
+}
+
+/// Memory for the gradients inside a block, reused for every chunk and block.
+final class BlockBackwardScratch {
+  private let memory: AlignedBuffer<Float>
+  private let offsets: [Int]
+
+  /// Memory for chunks of at most `rows` tokens.
+  init(_ configuration: ModelConfiguration, rows: Int) {
+    var offsets = [0]
+    for width in [
+      configuration.hidden, configuration.hidden, configuration.queryWidth,
+      configuration.queryWidth + 2 * configuration.keyValueWidth, configuration.intermediate,
+    ] {
+      offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
+    }
+    self.offsets = offsets
+    memory = unsafe AlignedBuffer(uninitializedCount: offsets.last ?? 0)
+  }
+
+  /// `[rows, hidden]`: of a branch's normed input.
+  var normed: UnsafeMutablePointer<Float> { region(0) }
+  /// `[rows, hidden]`: of what a branch adds to the stream, or of the other branch's input.
+  var branch: UnsafeMutablePointer<Float> { region(1) }
+  /// `[rows, queries]`: of what attention answered.
+  var attended: UnsafeMutablePointer<Float> { region(2) }
+  /// `[rows, queries + keys + values]`.
+  var queryKeyValue: UnsafeMutablePointer<Float> { region(3) }
+  /// `[rows, intermediate]`: of the MLP-value matrix's input.
+  var inner: UnsafeMutablePointer<Float> { region(4) }
+
+  private func region(_ index: Int) -> UnsafeMutablePointer<Float> {
+    memory.withUnsafeBufferPointer { memory in
+      guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
+      return UnsafeMutablePointer(mutating: base) + offsets[index]
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// The gradient of the model's norm of `[rows, hidden]` rows; see `rmsNormGradient` and `layerNormGradient`.
+  func normGradient(
+    _ context: ComputeContext, _ source: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
+    rows: Int, weight: [Float], to inputGradient: UnsafeMutablePointer<Float>, accumulate: Bool,
+    weightGradient: UnsafeMutablePointer<Float>?, biasGradient: UnsafeMutablePointer<Float>?
+  ) {
+    switch norm {
+    case .rms:
+      rmsNormGradient(
+        context, source, outputGradient: outputGradient, rows: rows, width: weight.count, weight: weight,
+        epsilon: normEpsilon, to: inputGradient, accumulate: accumulate, weightGradient: weightGradient)
+    case .layer:
+      layerNormGradient(
+        context, source, outputGradient: outputGradient, rows: rows, width: weight.count, weight: weight,
+        epsilon: normEpsilon, to: inputGradient, accumulate: accumulate, weightGradient: weightGradient,
+        biasGradient: biasGradient)
+    }
+  }
+}

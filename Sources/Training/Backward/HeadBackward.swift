@@ -1,0 +1,156 @@
+internal import Checkpoints
+internal import Kernels
+internal import Storage
+internal import Transformer
+
+/// The gradient of a weighted sum of log-probabilities through the head and the final norm.
+///
+/// Logits are computed again, a slice of rows and vocabulary at a time, so that no row of them is ever held whole.
+struct HeadBackward {
+  /// The model.
+  let model: Model
+  /// Threads.
+  let context: ComputeContext
+  /// Where the gradients of weights are added.
+  let gradients: Gradients
+
+  /// What is scored: a token after each of some rows of the residual stream; a row may occur more than once.
+  struct Targets {
+    /// Rows of the stream.
+    var rows: [Int]
+    /// The token that follows each.
+    var tokens: [Int32]
+    /// The factor on each ln p(token).
+    var weights: [Float]
+    /// ln Σ e^z of each row's logits.
+    var logNormalizers: [Float]
+  }
+
+  /// Adds the gradient of Σ weight · ln p(token) to `streamGradient`, laid out as `stream`, and to the head's weights.
+  func callAsFunction(
+    _ stream: ResidualStream, _ targets: Targets, to streamGradient: ResidualStream
+  ) throws {
+    guard !targets.rows.isEmpty else { return }
+    let head = LanguageModelHead(model, context)
+    let operands = try HeadRows(head, stream, targets.rows)
+    let width = model.configuration.embeddingWidth ?? model.configuration.hidden
+    let operandGradient = ResidualStream(rows: targets.rows.count, width: width)
+    try operandGradient.withRows { gradient in
+      gradient.update(repeating: 0, count: targets.rows.count * width)
+      try throughMatrix(SlicedHead(head), operands, targets, to: gradient)
+    }
+    try throughNorm(stream, targets.rows, operandGradient, to: streamGradient)
+  }
+
+  /// Back through the output matrix, to the rows that it multiplies, `[rows, width]`.
+  private func throughMatrix(
+    _ slices: SlicedHead, _ operands: HeadRows, _ targets: Targets,
+    to operandGradient: UnsafeMutablePointer<Float>
+  ) throws {
+    var logits = unsafe AlignedBuffer<Float>(uninitializedCount: slices.largestSlice(operands.count))
+    let weightGradient = gradients.pointer(.outputHead)
+    let biasGradient = gradients.pointer(.outputHead, .bias)
+    try logits.withUnsafeMutableBufferPointer { logits in
+      guard let logits = logits.baseAddress else { return }
+      for tokens in slices.tokenSlices {
+        try slices.load(tokens)
+        for range in slices.rowSlices(operands.count) {
+          try slices.compute(operands, range, into: logits)
+          logProbabilityGradient(
+            context, logits, firstToken: tokens.lowerBound, width: tokens.count,
+            targets: targets.tokens[range], weights: targets.weights[range],
+            logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
+          try slices.withMatrix { matrix in
+            let width = matrix.inputs
+            multiply(
+              ActivationMatrix(logits, .f32, rows: range.count, columns: tokens.count),
+              by: matrix.transposed, into: operandGradient + range.lowerBound * width, stride: width,
+              accumulate: true)
+            guard let weightGradient else { return }
+            operands.withOperands {
+              addMatrixGradient(
+                input: $0.assumingMemoryBound(to: Float.self) + range.lowerBound * width,
+                outputGradient: logits, rows: range.count, outputs: tokens.count, inputs: width,
+                stride: tokens.count, layout: .outputMajor,
+                to: weightGradient + tokens.lowerBound * width)
+            }
+          }
+          if let biasGradient {
+            addColumnSums(
+              context, logits, rows: range.count, width: tokens.count, stride: tokens.count,
+              to: biasGradient + tokens.lowerBound)
+          }
+        }
+      }
+    }
+  }
+
+  /// Back through the projection to the embedding's width and the final norm, where the family has them, to the stream.
+  private func throughNorm(
+    _ stream: ResidualStream, _ rows: [Int], _ operandGradient: ResidualStream,
+    to streamGradient: ResidualStream
+  ) throws {
+    let (hidden, count) = (stream.width, rows.count)
+    let source = try stream.gathered(rows)
+    let norm = model.entry(.finalNorm)
+    let weight = try norm.map { try model.normWeight($0, .finalNorm) }
+    var gradient = operandGradient
+    if operandGradient.width != hidden {
+      let normed = source.copy()
+      if let weight {
+        let bias = try model.entry(.finalNorm, part: .bias).map { try model.tensors.floats($0) }
+        try normed.withRows {
+          model.configuration.applyNorm(
+            context, $0, rows: count, weight: weight, bias: bias, to: $0, .f32)
+        }
+      }
+      gradient = try throughProjection(
+        model, context, .outputProjection, input: normed, operandGradient, gradients)
+    }
+    try gradient.withRows { gradient in
+      if let weight {
+        try source.withRows {
+          model.configuration.normGradient(
+            context, $0, outputGradient: gradient, rows: count, weight: weight, to: gradient,
+            accumulate: false, weightGradient: gradients.pointer(.finalNorm),
+            biasGradient: gradients.pointer(.finalNorm, .bias))
+        }
+      }
+      try streamGradient.withRows { stream in
+        // One after another: a row may be there twice.
+        for (index, row) in rows.enumerated() {
+          let target = stream + row * hidden
+          for i in 0..<hidden { target[i] += gradient[index * hidden + i] }
+        }
+      }
+    }
+  }
+}
+
+/// Back through one of the matrices between the embedding's width and the stream's; answers the gradient of its input.
+func throughProjection(
+  _ model: Model, _ context: ComputeContext, _ role: WeightRole, input: ResidualStream,
+  _ outputGradient: ResidualStream, _ gradients: Gradients
+) throws -> ResidualStream {
+  let weight = try model.tensors.floats(try model.weight(role))
+  let result = ResidualStream(rows: input.rows, width: input.width)
+  try outputGradient.withRows { dy in
+    try input.withRows { x in
+      try result.withRows { dx in
+        weight.withUnsafeBufferPointer { weight in
+          guard let base = weight.baseAddress else { return }
+          let matrix = WeightMatrix(
+            base, .f32, outputs: outputGradient.width, inputs: input.width, layout: .outputMajor)
+          multiply(
+            ActivationMatrix(dy, .f32, rows: input.rows, columns: outputGradient.width),
+            by: matrix.transposed, into: dx, stride: input.width)
+        }
+        guard let gradient = gradients.pointer(role) else { return }
+        addMatrixGradient(
+          input: x, outputGradient: dy, rows: input.rows, outputs: outputGradient.width, inputs: input.width,
+          stride: outputGradient.width, layout: .outputMajor, to: gradient)
+      }
+    }
+  }
+  return result
+}

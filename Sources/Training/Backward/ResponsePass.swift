@@ -1,0 +1,100 @@
+package import Kernels
+package import Transformer
+
+/// A forward pass over scored texts and, where it is wanted, the way back.
+///
+/// The forward pass is the one that everything else uses. Kept of it is the residual stream before each block from the
+/// lowest trained one on; the way back computes a block once more before it differentiates it, so what is inside a block
+/// is held for one chunk of tokens at a time.
+package struct ResponsePass {
+  /// Σ ln p of the response of each text.
+  package let logProbabilities: [Double]
+  private let model: Model
+  private let context: ComputeContext
+  private let forest: TokenForest
+  private let layout: ParameterLayout
+  /// The residual stream before each block from ``firstKept`` on, and after the last.
+  private let streams: [ResidualStream]
+  /// For each scored token, the text that it belongs to.
+  private let texts: [Int]
+  private let targets: HeadBackward.Targets
+
+  private var firstKept: Int { max(1, layout.firstBlock) }
+
+  /// Runs the texts through `model`; beginnings that they share are computed once.
+  ///
+  /// - Parameters:
+  ///   - context: must compute in f32.
+  ///   - layout: the weights that gradients are wanted of.
+  /// - Throws: ``ModelError`` where the model is an encoder, a token is outside the vocabulary, or a text is longer than
+  ///   the model's positions.
+  package init(
+    _ model: Model, _ context: ComputeContext, _ sequences: [ScoredSequence], _ layout: ParameterLayout,
+    sharing: Bool = true, chunkTokens: Int = ForwardPass.chunkTokens
+  ) throws {
+    try model.requireDecoder()
+    self.model = model
+    self.context = context
+    self.layout = layout
+    forest = TokenForest(sequences.map(\.tokens), chunkTokens: chunkTokens, sharing: sharing)
+    streams = try ForwardPass(model, context, forest).streams(fromBlock: max(1, layout.firstBlock))
+    var (texts, rows, tokens) = ([Int](), [Int](), [Int32]())
+    for (index, sequence) in sequences.enumerated() {
+      let places = forest.ranges(ofText: index).flatMap { Array($0) }
+      for position in sequence.scored {
+        texts.append(index)
+        rows.append(places[position - 1])
+        tokens.append(sequence.tokens[position])
+      }
+    }
+    var logProbabilities = [Double](repeating: 0, count: sequences.count)
+    var normalizers: [Float] = []
+    if let last = streams.last, !rows.isEmpty {
+      let scores = try LanguageModelHead(model, context).logSoftmax(last, rows: rows, targets: tokens)
+      for (index, text) in texts.enumerated() { logProbabilities[text] += scores.logProbability(index) }
+      normalizers = rows.indices.map { Float(scores.logNormalizer($0)) }
+    }
+    self.logProbabilities = logProbabilities
+    self.texts = texts
+    targets = HeadBackward.Targets(rows: rows, tokens: tokens, weights: [], logNormalizers: normalizers)
+  }
+
+  /// Adds the gradient of Σ over texts of weight · ln p(response) to `gradients`.
+  ///
+  /// - Parameters:
+  ///   - weights: one a text.
+  ///   - gradients: of the layout that the pass was made for.
+  ///   - progress: told of tokens done in all blocks.
+  package func addGradient(
+    weights: [Double], to gradients: Gradients, progress: ProgressHandler? = nil
+  ) throws {
+    precondition(gradients.layout.firstBlock == layout.firstBlock, "gradients of another layout")
+    guard let last = streams.last, !targets.rows.isEmpty else { return }
+    let configuration = model.configuration
+    let gradient = ResidualStream(rows: last.rows, width: last.width)
+    try gradient.withRows { $0.update(repeating: 0, count: last.rows * last.width) }
+    var weighted = targets
+    weighted.weights = texts.map { Float(weights[$0]) }
+    try HeadBackward(model: model, context: context, gradients: gradients)(last, weighted, to: gradient)
+
+    let recording = try BlockRecording(model, context, forest)
+    let backward = BlockBackward(
+      configuration: configuration, context: context, weights: recording.weights, rotary: recording.rotary,
+      gradients: gradients, scratch: BlockBackwardScratch(configuration, rows: forest.largestChunk))
+    let total = forest.tokens.count * max(0, configuration.blocks - firstKept + 1)
+    var completed = 0
+    for block in (firstKept..<configuration.blocks + 1).reversed() {
+      try recording.weights.load(block)
+      for chunk in 0..<recording.chunkCount {
+        let tokens = recording.tokens(ofChunk: chunk)
+        try recording.record(chunk: chunk, of: streams[block - firstKept]) { record in
+          try gradient.withRows { try backward(record, $0 + tokens.lowerBound * configuration.hidden) }
+        }
+        completed += tokens.count
+        progress?(completed, total)
+      }
+    }
+    guard layout.firstBlock == 0 else { return }
+    try EmbeddingBackward(model: model, context: context, gradients: gradients)(forest, gradient)
+  }
+}

@@ -1,0 +1,107 @@
+internal import Checkpoints
+package import Transformer
+
+/// The weights of a model that are trained, as one run of numbers.
+///
+/// Every tensor has its elements in the order of the checkpoint and begins on a multiple of sixteen floats; the few
+/// between are zero and stay so.
+package struct ParameterLayout: Sendable {
+  /// What a tensor is in the model.
+  package struct Key: Sendable, Hashable {
+    /// What it is for.
+    package var role: WeightRole
+    /// The block, from 1; `nil` outside the blocks.
+    package var block: Int?
+    /// Weight or bias.
+    package var part: Model.Part
+  }
+
+  /// A tensor that is trained.
+  package struct Parameter: Sendable {
+    /// What it is in the model.
+    package let key: Key
+    /// Its name in the checkpoint.
+    package let name: String
+    /// Its dimensions as stored, outermost first.
+    package let shape: [Int]
+    /// Where its elements are.
+    package let elements: Range<Int>
+  }
+
+  /// Which weights are trained.
+  package struct Selection: Sendable, Hashable {
+    /// Roles, of which a model need not have all.
+    package var roles: Set<WeightRole>
+    /// Blocks, from 1; all of them where `nil`.
+    package var blocks: ClosedRange<Int>?
+    /// Whether biases are trained with their matrices.
+    package var biases: Bool
+
+    /// Chosen roles in chosen blocks.
+    package init(roles: Set<WeightRole>, blocks: ClosedRange<Int>? = nil, biases: Bool = true) {
+      self.roles = roles
+      self.blocks = blocks
+      self.biases = biases
+    }
+
+    /// Every weight.
+    package static let all = Selection(roles: Set(WeightRole.allCases))
+  }
+
+  /// The tensors, those outside the blocks first, then block by block.
+  package let parameters: [Parameter]
+  /// Number of floats, those between tensors included.
+  package let count: Int
+  /// The lowest block with a trained weight, or 0 where one lies before the blocks; where only the end of the model is
+  /// trained, the number after the last block's.
+  package let firstBlock: Int
+  private let offsets: [Key: Int]
+  private let tiedHead: Bool
+
+  /// The selected weights of `model`.
+  package init(_ model: Model, _ selection: Selection = .all) {
+    let isTied = model.configuration.tiedHead
+    var parameters: [Parameter] = []
+    var count = 0
+    func add(_ role: WeightRole, _ block: Int?) {
+      guard selection.roles.contains(role) else { return }
+      for part in selection.biases ? [Model.Part.weight, .bias] : [.weight] {
+        guard let entry = model.entry(role, block: block, part: part) else { continue }
+        parameters.append(
+          Parameter(
+            key: Key(role: role, block: block, part: part), name: entry.name, shape: entry.shape,
+            elements: count..<count + entry.elementCount))
+        count += (entry.elementCount + 15) / 16 * 16
+      }
+    }
+    let outer = WeightRole.allCases.filter { !$0.isPerBlock && !(isTied && $0 == .outputHead) }
+    for role in outer { add(role, nil) }
+    let all = 1...model.configuration.blocks
+    for block in (selection.blocks ?? all).clamped(to: all) {
+      for role in model.blockRoles { add(role, block) }
+    }
+    tiedHead = isTied
+    self.parameters = parameters
+    self.count = count
+    offsets = Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.elements.lowerBound) })
+    firstBlock =
+      parameters.map { $0.key.block ?? ($0.key.role.isBeforeBlocks ? 0 : model.configuration.blocks + 1) }
+      .min() ?? model.configuration.blocks + 1
+  }
+
+  /// Where a tensor's first element is; `nil` where it is not trained or does not exist.
+  package func offset(_ role: WeightRole, block: Int?, _ part: Model.Part = .weight) -> Int? {
+    let isTied = tiedHead && role == .outputHead && part == .weight
+    return offsets[Key(role: isTied ? .tokenEmbedding : role, block: block, part: part)]
+  }
+}
+
+extension WeightRole {
+  /// Whether it makes the residual stream that the first block is given.
+  var isBeforeBlocks: Bool {
+    switch self {
+    case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection: true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package import Kernels
+
+/// Queries, keys and values of a chunk as attention takes them: rows `stride` apart, heads `headStep` apart.
+package struct QueryKeyValueRows {
+  /// The first row.
+  package let base: UnsafeMutablePointer<Float>
+  /// Elements from one row to the next.
+  package let stride: Int
+  /// Elements from one head to the next.
+  package let headStep: Int
+  /// Where in a row the keys begin.
+  package let keys: Int
+  /// Where in a row the values begin.
+  package let values: Int
+
+  /// The layout of rows at `base`.
+  ///
+  /// - Parameter isFused: whether one matrix makes all three.
+  init(_ configuration: ModelConfiguration, isFused: Bool, _ base: UnsafeMutablePointer<Float>) {
+    let head = configuration.headDimension
+    let isPerHead = isFused && configuration.fusedOrder == .perHead
+    self.base = base
+    stride = configuration.queryWidth + 2 * configuration.keyValueWidth
+    headStep = isPerHead ? 3 * head : head
+    keys = isPerHead ? head : configuration.queryWidth
+    values = isPerHead ? 2 * head : configuration.queryWidth + configuration.keyValueWidth
+  }
+}
+
+/// What attention is to compute: jobs over ranges of keys.
+package struct AttentionPlan {
+  /// Which queries, and which of the ranges they see.
+  package var jobs: [AttentionJob]
+  /// Keys and values.
+  package var keyRanges: [KeyRange]
+}
+
+/// The rotary tables of a pass.
+package struct RotaryTables: Sendable {
+  /// For blocks that see all keys.
+  let full: RotaryTable
+  /// For blocks with a window.
+  let windowed: RotaryTable
+
+  /// The table of `block`.
+  package func table(_ configuration: ModelConfiguration, block: Int) -> RotaryTable {
+    configuration.window(block: block) == nil ? full : windowed
+  }
+}
+
+extension ModelConfiguration {
+  /// Attention as `block` computes it.
+  package func attention(block: Int) -> Attention {
+    Attention(
+      heads: heads, keyValueHeads: keyValueHeads, headDimension: headDimension,
+      scale: attentionScale(block: block), scoreCap: scoreCap, window: window(block: block))
+  }
+}

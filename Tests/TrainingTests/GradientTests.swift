@@ -1,0 +1,139 @@
+import Foundation
+import Kernels
+import Testing
+import Training
+import Transformer
+
+/// Gradients of every decoder family against torch autograd, and of one model against central differences.
+@Suite("Gradients")
+struct GradientTests {
+  static let contexts = [
+    ComputeContext(threads: 1, precision: .f32), ComputeContext(threads: 2, precision: .f32),
+  ]
+
+  @Test(
+    "every weight's gradient is autograd's, whether or not beginnings are shared",
+    arguments: GradientGoldens.all, [true, false])
+  func agreesWithAutograd(_ goldens: GradientGoldens, sharing: Bool) throws {
+    let model = try Model(path: goldens.folder)
+    let layout = ParameterLayout(model)
+    let expected = try goldens.tensors()
+    let cases = try goldens.cases()
+    for context in Self.contexts {
+      let gradients = Gradients(layout)
+      for group in goldens.dependsOnLength ? cases.map({ [$0] }) : [cases] {
+        // Chunks smaller than the whole, so that texts are spread over several.
+        let pass = try ResponsePass(
+          model, context, group.map(\.sequence), layout, sharing: sharing, chunkTokens: 60)
+        for (found, expected) in zip(pass.logProbabilities, group) {
+          #expect(abs(found - expected.logProbability) < 1e-4 * max(1, abs(expected.logProbability)))
+        }
+        try pass.addGradient(weights: group.map(\.weight), to: gradients)
+      }
+      #expect(!layout.parameters.isEmpty)
+      for parameter in layout.parameters { check(parameter, gradients.values(of: parameter), expected) }
+    }
+  }
+
+  /// Compares a tensor, or its contractions, with the golden.
+  private func check(
+    _ parameter: ParameterLayout.Parameter, _ found: [Float], _ expected: [String: [Float]]
+  ) {
+    let values = found.map(Double.init)
+    var pairs: [(String, [Double], [Float]?)] = []
+    if let whole = expected[parameter.name] {
+      pairs.append((parameter.name, values, whole))
+    } else {
+      let (rows, columns) = (parameter.shape[0], parameter.shape[parameter.shape.count - 1])
+      let right = (0..<columns).map { cos(0.7 * Double($0) + 0.3) }
+      let left = (0..<rows).map { cos(1.3 * Double($0) + 0.5) }
+      var (byRows, byColumns) = (
+        [Double](repeating: 0, count: rows), [Double](repeating: 0, count: columns)
+      )
+      for row in 0..<rows {
+        for column in 0..<columns {
+          byRows[row] += values[row * columns + column] * right[column]
+          byColumns[column] += values[row * columns + column] * left[row]
+        }
+      }
+      pairs.append((parameter.name + ".rows", byRows, expected[parameter.name + ".rows"]))
+      pairs.append((parameter.name + ".columns", byColumns, expected[parameter.name + ".columns"]))
+    }
+    for (name, values, golden) in pairs {
+      guard let golden = golden?.map(Double.init) else {
+        Issue.record("there is no golden \(name)")
+        continue
+      }
+      // A key's bias moves every score of a query alike, so its gradient is zero but for rounding: transformers takes
+      // some softmaxes in f32 even in an f64 model.
+      guard golden.contains(where: { abs($0) > 2e-5 }) else {
+        #expect(values.allSatisfy { abs($0) < 1e-4 }, "\(name)")
+        continue
+      }
+      let error = relativeError(values, golden)
+      #expect(error < 1e-4, "\(name)")
+    }
+  }
+
+  @Test("gradients of chosen roles and blocks are those of the whole")
+  func selections() throws {
+    let goldens = try #require(GradientGoldens.all.first { $0.name == "gemma2" })
+    let model = try Model(path: goldens.folder)
+    let cases = try goldens.cases()
+    func gradients(_ selection: ParameterLayout.Selection) throws -> [String: [Float]] {
+      let gradients = Gradients(ParameterLayout(model, selection))
+      let pass = try ResponsePass(model, Self.contexts[0], cases.map(\.sequence), gradients.layout)
+      try pass.addGradient(weights: cases.map(\.weight), to: gradients)
+      return Dictionary(
+        uniqueKeysWithValues: gradients.layout.parameters.map { ($0.name, gradients.values(of: $0)) })
+    }
+    let whole = try gradients(.all)
+    let selections: [(ParameterLayout.Selection, Int)] = [
+      (.init(roles: [.mlpValue], biases: false), 2), (.init(roles: [.mlpValue, .query], blocks: 2...2), 2),
+      (.init(roles: [.finalNorm]), 1), (.init(roles: [.tokenEmbedding]), 1),
+    ]
+    for (selection, count) in selections {
+      let part = try gradients(selection)
+      #expect(part.count == count)
+      for (name, values) in part { #expect(values == whole[name], "\(name)") }
+    }
+  }
+
+  @Test("a step along a direction changes the log-probabilities as the gradient says", arguments: 0..<4)
+  func centralDifferences(seed: UInt64) throws {
+    let goldens = try #require(GradientGoldens.all.first { $0.name == "gemma3-text" })
+    let working = try WorkingModel(try Model(path: goldens.folder))
+    let cases = try goldens.cases()
+    let context = Self.contexts[1]
+    let gradients = Gradients(working.layout)
+    func pass() throws -> ResponsePass {
+      try ResponsePass(working.model, context, cases.map(\.sequence), working.layout)
+    }
+    func value() throws -> Double {
+      zip(try pass().logProbabilities, cases).reduce(0) { $0 + $1.0 * $1.1.weight }
+    }
+    try pass().addGradient(weights: cases.map(\.weight), to: gradients)
+
+    var generator = SplitMix64(seed: seed)
+    let direction = (0..<working.layout.count).map { _ in Float(generator.nextUnit() * 2 - 1) }
+    func move(_ step: Float) {
+      working.withParameters { parameters in
+        for index in parameters.indices { parameters[index] += step * direction[index] }
+      }
+    }
+    func difference(_ step: Float) throws -> Double {
+      move(step)
+      let above = try value()
+      move(-2 * step)
+      let below = try value()
+      move(step)
+      return (above - below) / Double(2 * step)
+    }
+    let slope = gradients.withElements { gradient in
+      zip(gradient, direction).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    }
+    // Richardson's extrapolation takes out the error that goes with the step's square.
+    let found = (4 * (try difference(5e-4)) - (try difference(1e-3))) / 3
+    #expect(abs(found - slope) < 5e-3 * max(1, abs(slope)), "slope \(slope), found \(found)")
+  }
+}
