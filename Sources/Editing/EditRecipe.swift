@@ -13,6 +13,14 @@ public struct EditRecipe: Sendable, Hashable {
     /// too, differences centred by the first right singular vector of the chosen side. Its faults are not copied: sides
     /// stay paired, and no pair is dropped.
     case detoxEdit = "detox-edit"
+    /// This project's: what the MLP-value matrices write is compared, over the tokens in which a pair's sides differ, and
+    /// removed by the oblique projection that changes what they write on neutral text least.
+    case oblique
+
+    /// Whether it needs neutral text.
+    public var usesNeutralText: Bool { self == .protected || self == .oblique }
+    /// Whether directions can be ranked in more than one way.
+    var isRanked: Bool { usesNeutralText }
   }
 
   /// How it is computed.
@@ -25,7 +33,7 @@ public struct EditRecipe: Sendable, Hashable {
   public var maximumTokens: Int
   /// Principal directions of neutral text that are protected in each block; 0 for the other methods, which have none.
   public var protectedDirections: Int
-  /// Which of the preference matrix's singular vectors are taken; methods but ``Method/protected`` take the first.
+  /// Which of the preference matrix's singular vectors are taken; ``Method/paper`` and ``Method/detoxEdit`` take the first.
   public var ranking: DirectionRanking
 
   /// A recipe from its parts; texts are cut after 128 tokens, as in the paper, where nothing else is said.
@@ -52,6 +60,7 @@ public struct EditRecipe: Sendable, Hashable {
       recipe.protectedDirections = max(1, hidden / 8)
       recipe.ranking = .consistency
     }
+    if method == .oblique { (recipe.ranking, recipe.rank) = (.mean, .fixed(1)) }
     return recipe
   }
 }

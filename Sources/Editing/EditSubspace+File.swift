@@ -10,13 +10,14 @@ internal import SubspaceEditing
 /// |---|---|
 /// | `format` | `profs-subspace` |
 /// | `version` | `1` |
-/// | `operation` | `project`: W′ = W − α Vᵀ(V W), W the weight whose output is added to the residual stream |
+/// | `operation` | `project`: W′ = W − α Vᵀ(V W), W the weight whose output is added to the residual stream; or `project-oblique`: W′ = W − α Uᵀ(V W), V's rows of length 1, U in `block.b.writes`, V Uᵀ = I |
 /// | `role` | `mlpValue` |
-/// | `hook` | `residual-stream-after-block`: where the embeddings were taken |
+/// | `hook` | `residual-stream-after-block` or `mlp-output`: where the embeddings were taken |
 /// | `sign` | `rejected-minus-chosen`: which way a direction points |
 /// | `block_numbering` | `from-1` |
 /// | `method`, `rank`, `blocks`, `max_tokens`, `pairs`, `pairs_sha256`, `model_sha256`, `compute` | the provenance |
-/// | `protected_directions`, `ranking`, `neutral_sha256` | the rest of it, where `method` is `protected` |
+/// | `ranking`, `neutral_sha256` | more of it, where `method` is `protected` or `oblique` |
+/// | `protected_directions` | and where it is `protected` |
 extension EditSubspace {
   private static let format = "profs-subspace"
 
@@ -32,20 +33,23 @@ extension EditSubspace {
   /// Writes the file's content and finishes `writer`.
   func write(to writer: FileWriter) throws {
     let declared = blocks.flatMap { block in
-      [
-        SafetensorsWriter.Tensor(
-          name: "block.\(block.block).directions", type: .f32,
-          shape: [block.subspace.rank, block.subspace.hidden]),
+      let shape = [block.subspace.rank, block.subspace.hidden]
+      return [
+        SafetensorsWriter.Tensor(name: "block.\(block.block).directions", type: .f32, shape: shape),
         SafetensorsWriter.Tensor(
           name: "block.\(block.block).singular_values", type: .f64,
           shape: [block.subspace.singularValues.count]),
       ]
+        + (block.subspace.writes == nil
+          ? [] : [SafetensorsWriter.Tensor(name: "block.\(block.block).writes", type: .f32, shape: shape)])
     }
     var output = try SafetensorsWriter(writer, tensors: declared, metadata: metadata)
     for tensor in output.tensors {
       guard let block = blocks.first(where: { tensor.name.hasPrefix("block.\($0.block).") }) else { continue }
       if tensor.type == .f64 {
         try block.subspace.singularValues.withUnsafeBytes { try output.append($0, to: tensor.name) }
+      } else if tensor.name.hasSuffix(".writes") {
+        try block.subspace.taken.values.withUnsafeBytes { try output.append($0, to: tensor.name) }
       } else {
         try block.subspace.directions.values.withUnsafeBytes { try output.append($0, to: tensor.name) }
       }
@@ -55,16 +59,18 @@ extension EditSubspace {
 
   private var metadata: [(key: String, value: String)] {
     let recipe = provenance.recipe
-    let protection: [(key: String, value: String)] =
-      provenance.neutralDigest.map {
-        [
-          ("protected_directions", "\(recipe.protectedDirections)"), ("ranking", recipe.ranking.rawValue),
-          ("neutral_sha256", $0),
-        ]
-      } ?? []
+    let isOblique = recipe.method == .oblique
+    var protection: [(key: String, value: String)] = []
+    if recipe.method == .protected {
+      protection.append(("protected_directions", "\(recipe.protectedDirections)"))
+    }
+    if let neutral = provenance.neutralDigest {
+      protection += [("ranking", recipe.ranking.rawValue), ("neutral_sha256", neutral)]
+    }
     return [
-      ("format", Self.format), ("version", "1"), ("operation", "project"), ("role", "mlpValue"),
-      ("hook", "residual-stream-after-block"), ("sign", "rejected-minus-chosen"),
+      ("format", Self.format), ("version", "1"), ("operation", isOblique ? "project-oblique" : "project"),
+      ("role", "mlpValue"), ("hook", isOblique ? "mlp-output" : "residual-stream-after-block"),
+      ("sign", "rejected-minus-chosen"),
       ("block_numbering", "from-1"),
       ("method", recipe.method.rawValue), ("rank", recipe.rank.description),
       ("blocks", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"),
@@ -101,20 +107,20 @@ extension EditSubspace {
     }
     try require("format", Self.format)
     try require("version", "1")
-    try require("operation", "project")
     try require("role", "mlpValue")
     let bounds = try value("blocks").split(separator: "-").compactMap { Int($0) }
     guard bounds.count == 2, bounds[0] >= 1, bounds[0] <= bounds[1],
       let method = EditRecipe.Method(rawValue: try value("method"))
     else { throw EditingError(path, "metadata \"blocks\" or \"method\" cannot be read") }
+    try require("operation", method == .oblique ? "project-oblique" : "project")
     guard let rank = RankChoice(try value("rank")) else {
       throw EditingError(path, "metadata \"rank\" must be an integer or auto, found \"\(try value("rank"))\"")
     }
     var recipe = EditRecipe(
       method: method, rank: rank, blocks: bounds[0]...bounds[1],
       maximumTokens: try number("max_tokens"))
-    if method == .protected {
-      recipe.protectedDirections = try number("protected_directions")
+    if method == .protected { recipe.protectedDirections = try number("protected_directions") }
+    if method.isRanked {
       guard let ranking = DirectionRanking(rawValue: try value("ranking")) else {
         throw EditingError(path, "metadata \"ranking\" cannot be read")
       }
@@ -122,7 +128,7 @@ extension EditSubspace {
     }
 
     let blocks = try file.tensors.entries.filter { $0.name.hasSuffix(".directions") }
-      .map { try Self.block($0, in: file.tensors, path) }
+      .map { try Self.block($0, oblique: method == .oblique, in: file.tensors, path) }
     guard let first = blocks.first, blocks.allSatisfy({ $0.subspace.hidden == first.subspace.hidden }) else {
       throw EditingError(path, "a subspace file holds at least one block's directions, all of one width")
     }
@@ -130,13 +136,15 @@ extension EditSubspace {
       blocks: blocks,
       provenance: Provenance(
         recipe: recipe, pairs: try number("pairs"), pairsDigest: try value("pairs_sha256"),
-        neutralDigest: method == .protected ? try value("neutral_sha256") : nil,
+        neutralDigest: method.usesNeutralText ? try value("neutral_sha256") : nil,
         modelDigest: try value("model_sha256"),
         compute: try value("compute")))
   }
 
   /// One block's directions, checked, with their singular values.
-  private static func block(_ entry: TensorEntry, in tensors: TensorStore, _ path: String) throws -> Block {
+  private static func block(_ entry: TensorEntry, oblique: Bool, in tensors: TensorStore, _ path: String)
+    throws -> Block
+  {
     // The number must be written the one way it is written here, so that no two names mean one block.
     guard let number = entry.name.split(separator: ".").dropFirst().first.flatMap({ Int($0) }), number >= 1,
       entry.name == "block.\(number).directions", entry.type == .f32, entry.shape.count == 2
@@ -152,10 +160,23 @@ extension EditSubspace {
     do {
       let directions = try Embeddings(
         count: entry.shape[0], hidden: entry.shape[1], values: try tensors.floats(entry))
+      let writes = try oblique ? Self.writes(number, of: entry.shape, in: tensors, path) : nil
       return Block(
-        block: number, subspace: try BlockSubspace(directions: directions, singularValues: spectrum))
+        block: number,
+        subspace: try BlockSubspace(directions: directions, writes: writes, singularValues: spectrum))
     } catch let error as SubspaceError {
       throw EditingError(path, "block \(number): \(error)")
     }
+  }
+
+  /// What an oblique projection takes away, a row for each direction.
+  private static func writes(_ number: Int, of shape: [Int], in tensors: TensorStore, _ path: String) throws
+    -> Embeddings
+  {
+    let name = "block.\(number).writes"
+    guard let entry = tensors[name], entry.type == .f32, entry.shape == shape else {
+      throw EditingError(path, "tensor \"\(name)\" in F32, of the shape of the directions, is missing")
+    }
+    return try Embeddings(count: shape[0], hidden: shape[1], values: try tensors.floats(entry))
   }
 }

@@ -17,12 +17,14 @@ extension EditSubspace {
     ModelVariant(
       edits: Dictionary(
         uniqueKeysWithValues: blocks.map { block in
-          let basis = block.subspace.directions
+          let subspace = block.subspace
           return (
             block.block,
             [
               .mlpValue: .projection(
-                .init(basis: basis.values, rank: basis.count, strength: Float(strength)))
+                .init(
+                  basis: subspace.directions.values, writes: subspace.writes?.values, rank: subspace.rank,
+                  strength: Float(strength)))
             ]
           )
         }))

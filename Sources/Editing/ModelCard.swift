@@ -62,6 +62,8 @@ struct ModelCard {
     let recipe = receipt.provenance.recipe
     switch recipe.method {
     case .paper, .detoxEdit: return ""
+    case .oblique:
+      return ", by the oblique projection that changes what is written on ordinary text least"
     case .protected:
       return ", the \(recipe.protectedDirections) directions that matter most to ordinary text left alone"
     }

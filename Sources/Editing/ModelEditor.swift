@@ -48,7 +48,7 @@ public struct ModelEditor: Sendable {
   /// - Parameters:
   ///   - chosen: the preferred text of each pair, its prompt included.
   ///   - rejected: the other text of each pair, as many.
-  ///   - neutral: the text whose directions the recipe ``EditRecipe/Method/protected`` leaves alone; not used otherwise.
+  ///   - neutral: the text whose directions the recipe ``EditRecipe/Method/protected`` or ``EditRecipe/Method/oblique`` leaves alone; not used otherwise.
   /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, or the recipe does not fit the model.
   public func fit(
     chosen: [String], rejected: [String], recipe: EditRecipe? = nil, neutral: NeutralText = .builtin
@@ -59,7 +59,7 @@ public struct ModelEditor: Sendable {
     }
     let tokenizer = try model.tokenizer()
     let recipe = recipe ?? standardRecipe
-    let passages = recipe.method == .protected ? neutral.passages : []
+    let passages = recipe.method.usesNeutralText ? neutral.passages : []
     let fitting = try SubspaceFitting(
       model, context, recipe, chosen: try chosen.map { try tokenizer.encode($0) },
       rejected: try rejected.map { try tokenizer.encode($0) },

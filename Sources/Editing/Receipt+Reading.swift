@@ -31,9 +31,9 @@ extension Receipt {
     var edit = EditRecipe(
       method: method, rank: try recipe.rank(), blocks: bounds[0]...bounds[1],
       maximumTokens: try recipe.number("max_tokens"))
+    if method.isRanked { edit.ranking = try recipe.ranking() }
     if method == .protected {
       edit.protectedDirections = try recipe.number("protected_directions")
-      edit.ranking = try recipe.ranking()
     }
     self.init(
       version: try root.text("profs"), output: output, baseName: try base.text("name"),
@@ -45,7 +45,7 @@ extension Receipt {
       subspaceDigest: try root.object("subspace").text("sha256"),
       provenance: EditSubspace.Provenance(
         recipe: edit, pairs: try pairs.number("count"), pairsDigest: try pairs.text("sha256"),
-        neutralDigest: method == .protected ? try recipe.text("neutral_sha256") : nil,
+        neutralDigest: method.usesNeutralText ? try recipe.text("neutral_sha256") : nil,
         modelDigest: try base.text("model_sha256"), compute: try recipe.text("compute")),
       tensors: try root.list("tensors").map { value in
         let fields = Fields(path: path, value: value)

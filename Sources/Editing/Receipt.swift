@@ -87,9 +87,11 @@ public struct Receipt: Sendable, Equatable {
       ("compute", .string(provenance.compute)),
       ("seed", .string(String(seed))),
     ]
+    if recipe.method == .protected {
+      recipeMembers.append(("protected_directions", .int(recipe.protectedDirections)))
+    }
     if let digest = provenance.neutralDigest {
       recipeMembers += [
-        ("protected_directions", .int(recipe.protectedDirections)),
         ("ranking", .string(recipe.ranking.rawValue)), ("neutral_sha256", .string(digest)),
       ]
     }

@@ -82,7 +82,7 @@ package struct SubspaceExplanation: Sendable {
     let isRankedByValue = subspace.provenance.recipe.ranking == .singularValue
     var blocks: [Block] = []
     for (index, block) in subspace.blocks.enumerated() {
-      let basis = block.subspace.directions
+      let basis = block.subspace.taken
       let logits = try head.logits(ofDirections: basis.values, count: basis.count)
       let directions = (0..<basis.count).map { row in
         let values = logits[row * names.count..<(row + 1) * names.count]
@@ -100,9 +100,9 @@ package struct SubspaceExplanation: Sendable {
         Block(
           block: block.block, singularValues: block.subspace.singularValues, directions: directions,
           previous: try previous.map {
-            ($0.block, try PrincipalAngles(between: $0.subspace.directions, and: basis))
+            ($0.block, try PrincipalAngles(between: $0.subspace.taken, and: basis))
           },
-          compared: try other?[block.block].map { try PrincipalAngles(between: basis, and: $0.directions) }))
+          compared: try other?[block.block].map { try PrincipalAngles(between: basis, and: $0.taken) }))
       progress?(index + 1, subspace.blocks.count)
     }
     self.blocks = blocks

@@ -10,9 +10,12 @@ extension SubspaceFitting {
     // tridiagonal form.
     let embeddings = 2 * pairs * hidden * 4 + 3 * pairs * hidden * 8
     plan.add(.init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * side * side * 8))
-    if recipe.method == .protected {
+    if recipe.method.usesNeutralText {
       // The sum, and its copy in tridiagonal form.
       plan.add(.init("second moment of neutral text", 2 * hidden * hidden * 8))
+    }
+    if recipe.method == .oblique {
+      plan.add(.init("what an MLP writes", tokenCount * hidden * 4))
     }
     return plan
   }

@@ -65,6 +65,19 @@ package struct SubspaceFitting {
       neutralDigest = nil
       embedding = try TextEmbedding(
         model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
+    case .oblique:
+      let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
+      neutralDigest = Self.digest(passages)
+      // A pair's prompt, and whatever else its sides begin with alike, says nothing of their difference.
+      let common = (0..<chosen.count).map { pair in
+        max(1, zip(texts[pair], texts[chosen.count + pair]).prefix { $0 == $1 }.count)
+      }
+      embedding = try TextEmbedding(
+        model, context, texts, pooling: .mean, source: .mlpOutput, skipping: common + common,
+        neutral: passages)
+      guard embedding.neutralTokenCount > 0 else {
+        throw EditingError("--neutral", "the neutral text has no passage of two tokens")
+      }
     case .protected:
       let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
       neutralDigest = Self.digest(passages)
@@ -95,12 +108,13 @@ package struct SubspaceFitting {
       "one pass serves one method")
     var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
-    try forEachPreference(protecting: counts, progress: progress) { block, preferences in
+    try forEachPreference(protecting: counts, progress: progress) { block, preferences, whitening in
       for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
         guard let preference = preferences[recipe.protectedDirections] else { continue }
         let subspace = try BlockSubspace(
           fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
-        blocks[index].append(EditSubspace.Block(block: block, subspace: subspace))
+        blocks[index].append(
+          EditSubspace.Block(block: block, subspace: try whitening?.oblique(subspace) ?? subspace))
       }
     }
     let modelDigest = try model.identityDigest()
@@ -114,10 +128,10 @@ package struct SubspaceFitting {
   }
 
   /// Runs the pass and calls `body` with the preference matrices of each block to be edited, in order: one for each
-  /// number of protected directions in `counts`.
+  /// number of protected directions in `counts`. For ``EditRecipe/Method/oblique`` they are in whitened coordinates.
   func forEachPreference(
     protecting counts: [Int], progress: ProgressHandler? = nil,
-    _ body: (_ block: Int, [Int: PreferenceMatrix]) throws -> Void
+    _ body: (_ block: Int, [Int: PreferenceMatrix], Whitening?) throws -> Void
   ) throws {
     let hidden = model.configuration.hidden
     try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
@@ -126,6 +140,13 @@ package struct SubspaceFitting {
         let half = pairs * hidden
         let rejected = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half]))
         let chosen = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...]))
+        if recipe.method == .oblique, let neutral {
+          let whitening = try Whitening(neutral)
+          let preference = try PreferenceMatrix(
+            rejected: try whitening.whitened(rejected), chosen: try whitening.whitened(chosen),
+            protecting: .none)
+          return try body(block, Dictionary(uniqueKeysWithValues: counts.map { ($0, preference) }), whitening)
+        }
         let directions = try neutral.map { try principalDirections($0, counts.max() ?? 0) }
         var preferences: [Int: PreferenceMatrix] = [:]
         for count in counts {
@@ -139,7 +160,7 @@ package struct SubspaceFitting {
             rejected: rejected, chosen: chosen,
             protecting: protection ?? (recipe.method == .detoxEdit ? .chosenPrincipal : .chosenMean))
         }
-        try body(block, preferences)
+        try body(block, preferences, nil)
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
       }

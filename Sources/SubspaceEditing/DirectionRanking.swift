@@ -7,6 +7,8 @@ public enum DirectionRanking: String, Sendable, Hashable, CaseIterable {
   /// Pairs can differ much along a direction without agreeing on its sign; such a direction is variety of wording, not
   /// what makes one side the rejected one.
   case consistency
+  /// The mean of T's rows, and then the first right singular vectors of what is left without it.
+  case mean
 
   /// How many singular vectors ``consistency`` chooses from, unless the rank is larger.
   public static let candidates = 40

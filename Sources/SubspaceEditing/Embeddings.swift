@@ -23,6 +23,11 @@ public struct Embeddings: Sendable, Equatable {
     (self.count, self.hidden, self.values) = (count, hidden, values)
   }
 
+  /// The first `count` of them, of which there are as many.
+  func prefix(_ count: Int) throws(SubspaceError) -> Embeddings {
+    try Embeddings(count: count, hidden: hidden, values: Array(values.prefix(count * hidden)))
+  }
+
   /// The values in double precision, `[count, hidden]`.
   ///
   /// Throws when a value is not finite, naming `what` and the row.

@@ -1,6 +1,7 @@
 internal import Kernels
 
-/// The edit of one weight as a low-rank adapter: W + B A = W′, with A = V W and B = −α Vᵀ in single precision.
+/// The edit of one weight as a low-rank adapter: W + B A = W′, with A = V W and B = −α Vᵀ in single precision,
+/// obliquely B = −α Uᵀ.
 ///
 /// Stored W is not touched, so its own type costs nothing: W + B A in exact arithmetic differs from the exact W′ by
 /// the rounding of A, half a unit in the last place of single precision.
@@ -9,7 +10,7 @@ public struct LowRankAdapter: Sendable {
   public let inputFactor: [Float]
   /// B, `[outputs, rank]` row after row.
   public let outputFactor: [Float]
-  /// ‖V W′‖_F / ‖W′‖_F of W′ = W + B A in double precision; for full strength what the factors' rounding leaves.
+  /// ‖V W′‖_F / ‖W′‖_F of W′ = W + B A in double precision, obliquely over ‖W‖_F; for full strength what the factors' rounding leaves.
   public let residual: Double
   /// ‖B A‖_F / ‖W‖_F; 0 for a matrix of zeros.
   public let relativeChange: Double
@@ -34,7 +35,9 @@ public struct LowRankAdapter: Sendable {
     }
     // ‖W + B A‖² without W itself: BᵀW = −α V W, which was gathered.
     let original = coefficients.squaredWeightNorm
-    let squaredNorm = original - 2 * strength * dot(exact.elements, a.elements) + squaredChange
+    let squaredNorm =
+      subspace.writes == nil
+      ? original - 2 * strength * dot(exact.elements, a.elements) + squaredChange : original
     residual = squaredNorm > 0 ? (rest.squaredNorm / squaredNorm).squareRoot() : 0
     relativeChange = original > 0 ? (squaredChange / original).squareRoot() : 0
   }
@@ -43,7 +46,7 @@ public struct LowRankAdapter: Sendable {
   public static func outputFactor(of subspace: BlockSubspace, strength: Double) -> [Float] {
     let (rank, hidden) = (subspace.rank, subspace.hidden)
     return (0..<hidden * rank).map {
-      Float(-strength * Double(subspace.directions.values[$0 % rank * hidden + $0 / rank]))
+      Float(-strength * Double(subspace.taken.values[$0 % rank * hidden + $0 / rank]))
     }
   }
 }

@@ -26,9 +26,13 @@ extension BlockSubspace {
     }
     let candidates =
       switch ranking {
-      case .singularValue: rank
+      case .singularValue, .mean: rank
       case .consistency: min(possible, max(rank, DirectionRanking.candidates))
       }
+    if ranking == .mean {
+      self = try Self.meanFirst(preference, rank: rank)
+      return
+    }
     let (values, vectors, means) = try computing { () throws(LinearAlgebraError) in
       var (values, vectors) = try Self.decompose(matrix, candidates)
       let mean = Matrix(rows: 1, columns: matrix.columns, elements: try matrix.meanRow())
@@ -54,6 +58,35 @@ extension BlockSubspace {
     }
     let directions = chosen.prefix(rank).flatMap { vectors[row: $0].map(Float.init) }
     self.init(checked: try Embeddings(count: rank, hidden: matrix.columns, values: directions), values)
+  }
+
+  /// The mean of T's rows first, then the right singular vectors of what T has besides.
+  private static func meanFirst(_ preference: PreferenceMatrix, rank: Int) throws(SubspaceError)
+    -> BlockSubspace
+  {
+    let values = try preference.singularValues()
+    let whole = preference.matrix
+    let (vectors, length) = try computing { () throws(LinearAlgebraError) in
+      var mean = Matrix(rows: 1, columns: whole.columns, elements: try whole.meanRow())
+      let length = mean.squaredNorm.squareRoot()
+      guard length > 0, rank > 1 else {
+        mean.scale(row: 0, by: length > 0 ? 1 / length : 0)
+        return (mean, length)
+      }
+      mean.scale(row: 0, by: 1 / length)
+      var rest = whole
+      try rest.addProduct(try Matrix.product(whole, mean, transposing: .second), mean, scale: -1)
+      let others = try Self.decompose(rest, rank - 1).1
+      return (
+        Matrix(rows: rank, columns: whole.columns, elements: mean.elements + others.elements), length
+      )
+    }
+    // A mean that is rounding has no direction.
+    guard length > 0x1p-24 * preference.differenceNorm / Double(whole.rows).squareRoot() else {
+      throw SubspaceError(reason: .rankUnavailable(requested: rank, available: 0))
+    }
+    return BlockSubspace(
+      checked: try Embeddings(count: rank, hidden: whole.columns, values: vectors.narrowed), values)
   }
 
   /// All singular values of `matrix` and its first `rank` right singular vectors, `[rank, columns]`.

@@ -15,6 +15,8 @@ public struct WeightCoefficients: Sendable {
 
   /// V, `[rank, outputs]`.
   let basis: Matrix
+  /// U, `[rank, outputs]`, what an edit takes away: V, unless the projection is oblique.
+  let taken: Matrix
   /// V W as far as it was added, `[rank, inputs]`.
   private(set) var matrix: Matrix
 
@@ -35,6 +37,7 @@ public struct WeightCoefficients: Sendable {
     }
     (self.subspace, self.shape) = (subspace, shape)
     basis = try subspace.directions.matrix("directions")
+    taken = try subspace.taken.matrix("writes")
     matrix = Matrix(zeros: subspace.rank, shape.inputs)
   }
 

@@ -1,7 +1,7 @@
 internal import Kernels
 
 /// The edit of one weight matrix: W′ = (I − α VᵀV) W, with which nothing is written into the subspace any
-/// more.
+/// more; obliquely W′ = (I − α UᵀV) W with V Uᵀ = I, after which V W′ = 0 too.
 ///
 /// W passes twice, in blocks of rows of any size: first all of it through `observe`, which gathers V W, then
 /// through `edit`, which changes the values in place. Products are in double precision, so an element of W′
@@ -71,10 +71,10 @@ public struct WeightProjection: Sendable {
         switch shape.layout {
         case .outputsByInputs:
           try edited.addProduct(
-            before.basis.columns(part), before.matrix, transposing: .first, scale: -strength)
+            before.taken.columns(part), before.matrix, transposing: .first, scale: -strength)
         case .inputsByOutputs:
           try edited.addProduct(
-            before.matrix.columns(part), before.basis, transposing: .first, scale: -strength)
+            before.matrix.columns(part), before.taken, transposing: .first, scale: -strength)
         }
       }
       let exact = edited.elements.span

@@ -61,7 +61,7 @@ private struct ProtectedGoldens: CustomTestStringConvertible, Sendable {
 @Suite struct ProtectedFittingTests {
   @Test(
     "The space is the one that NumPy finds from transformers' hidden states", arguments: ProtectedGoldens.all,
-    DirectionRanking.allCases)
+    [DirectionRanking.singularValue, .consistency])
   private func spansTheReference(_ goldens: ProtectedGoldens, _ ranking: DirectionRanking) throws {
     let found = try goldens.fit(ranking)
     #expect(found.blocks.map(\.block) == Array(PaperGoldens.blocks))

@@ -40,12 +40,14 @@ import Testing
     try folder.write(judging, "judging.txt")
     let again = try Transcript(
       [
-        "eval", Fixture.model("llama-tied"), "out", "--prompts", "judging.txt", "--text", "text.txt", "--json",
+        "eval", Fixture.model("llama-tied"), "out", "--prompts", "judging.txt", "--text", "text.txt",
+        "--json",
         "--compute", "f32",
       ], in: folder)
     let other = try again.json()
     #expect(continuations["sha256"]?.string == other["settings"]?["continuations"]?["sha256"]?.string)
-    #expect(JSON(report["evaluation"]?["summary"] ?? .null) == JSON(other["summary"] ?? .null))
+    let ours = JSON(try #require(report["evaluation"]?["summary"]))
+    #expect(ours == JSON(try #require(other["summary"])))
   }
 
   @Test("what --auto chooses cannot be given, and what it chooses by must be")

@@ -68,7 +68,9 @@ struct TokenForestTests {
   func padding(seed: UInt64, chunkTokens: Int) {
     let texts = Self.texts(seed: seed).filter { !$0.isEmpty }
     let length = texts.map(\.count).max() ?? 0
-    let forest = TokenForest(texts, chunkTokens: chunkTokens, padding: .init(
+    let forest = TokenForest(
+      texts, chunkTokens: chunkTokens,
+      padding: .init(
         token: 9, lengths: Array(repeating: length, count: texts.count)))
     for (text, tokens) in texts.enumerated() {
       let rows = forest.ranges(ofText: text).flatMap { Array($0) }

@@ -82,6 +82,14 @@ package struct Matrix: Sendable, Equatable {
     for index in range { elements[index] *= factor }
   }
 
+  /// Multiplies every row by `factors`, one for each column.
+  package mutating func scaleColumns(by factors: [Double]) {
+    precondition(factors.count == columns, "a factor for every column")
+    for row in 0..<rows {
+      for column in 0..<columns { elements[row * columns + column] *= factors[column] }
+    }
+  }
+
   /// The mean of the rows, one value a column; not a number when there is no row.
   ///
   /// Throws when the matrix is beyond the BLAS's index range.

@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import Evaluation
 internal import PreferenceData
 internal import Storage
@@ -75,7 +76,9 @@ struct AutomaticEdit {
     if command.output.json {
       Console.json(
         .object(
-          written.report + [("chosen", chosen.json), ("evaluation", evaluation.log.document(summary: record))]
+          written.report + [
+            ("chosen", chosen.json), ("evaluation", evaluation.log.document(summary: record)),
+          ]
         ))
       return
     }

@@ -27,7 +27,9 @@ struct PairsCheckCommand: ParsableCommand {
   @Option(help: "Folder in Hugging Face layout, or .gguf file, that the pairs are for.") var model: String?
   @OptionGroup var chat: ChatOptions
   @Option(help: "How the subspace is found.") var recipe: EditRecipe.Method = .paper
-  @Option(help: ArgumentHelp("Recipe protected: the neutral text, as for profs fit.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "Recipes protected and oblique: the neutral text, as for profs fit.", valueName: "file"))
   var neutral: String?
   @Option(help: ArgumentHelp("Directions in each block.", valueName: "k")) var rank: RankChoice?
   @Option(help: ArgumentHelp("Blocks, counted from 1.", valueName: "a-b")) var layers: LayerRange?
@@ -37,7 +39,9 @@ struct PairsCheckCommand: ParsableCommand {
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
-    if recipe != .protected, neutral != nil { throw ValidationError("--neutral belongs to --recipe protected.") }
+    if !recipe.usesNeutralText, neutral != nil {
+      throw ValidationError("--neutral belongs to --recipe protected and oblique.")
+    }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
   }

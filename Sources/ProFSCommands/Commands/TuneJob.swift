@@ -110,7 +110,7 @@ struct TuneJob {
         continue
       }
       let neutral =
-        method == .protected
+        method.usesNeutralText
         ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: command.maxTokens) } : []
       let fitting = try SubspaceFitting(
         model, context, largest, chosen: pairs.chosen, rejected: pairs.rejected, neutral: neutral)

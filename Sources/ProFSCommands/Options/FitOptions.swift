@@ -39,16 +39,19 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Recipe protected: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
+      "Recipes protected and oblique: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
       valueName: "file"))
   var neutral: String?
 
-  @Option(help: "Recipe protected: which directions are taken first; by default those most consistent.")
+  @Option(
+    help:
+      "Recipes protected and oblique: which directions are taken first; by default those most consistent, and the mean."
+  )
   var rankBy: DirectionRanking?
 
   @Option(
     help: ArgumentHelp(
-      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more.",
+      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipe oblique.",
       valueName: "k"))
   var rank: RankChoice?
 
@@ -63,8 +66,11 @@ struct FitOptions: ParsableArguments {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if let protect, protect < 1 { throw ValidationError("--protect must be at least 1.") }
-    if recipe != .protected, protect != nil || neutral != nil || rankBy != nil {
-      throw ValidationError("--protect, --neutral and --rank-by belong to --recipe protected.")
+    if recipe != .protected, protect != nil {
+      throw ValidationError("--protect belongs to --recipe protected.")
+    }
+    if !recipe.usesNeutralText, neutral != nil || rankBy != nil {
+      throw ValidationError("--neutral and --rank-by belong to --recipe protected and oblique.")
     }
   }
 
@@ -99,7 +105,7 @@ struct FitOptions: ParsableArguments {
   func fitting(_ model: Model, _ context: ComputeContext, _ pairs: TokenizedPairs) throws -> SubspaceFitting {
     var passages: [[Int32]] = []
     let tokenizer = try model.tokenizer()
-    if recipe == .protected {
+    if recipe.usesNeutralText {
       passages = try neutralText().passages.map { try tokenizer.encode($0, limit: maxTokens) }
     }
     return try SubspaceFitting(

@@ -21,9 +21,8 @@ package struct EditCandidate: Sendable, Hashable {
   /// The options of `profs fit` that find its subspace.
   package var recipeOptions: [String] {
     var words = ["--recipe", recipe.method.rawValue]
-    if recipe.method == .protected {
-      words += ["--protect", "\(recipe.protectedDirections)", "--rank-by", recipe.ranking.rawValue]
-    }
+    if recipe.method == .protected { words += ["--protect", "\(recipe.protectedDirections)"] }
+    if recipe.method.usesNeutralText { words += ["--rank-by", recipe.ranking.rawValue] }
     words += ["--rank", recipe.rank.description]
     words += ["--layers", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"]
     return words
@@ -46,7 +45,7 @@ extension EditCandidate {
     for start in starts {
       for rank in ranks {
         for count in protections {
-          for ranking in DirectionRanking.allCases {
+          for ranking in [DirectionRanking.singularValue, .consistency] {
             let recipe = EditRecipe(
               method: .protected, rank: .fixed(rank), blocks: start...blocks, protectedDirections: count,
               ranking: ranking)
@@ -56,6 +55,11 @@ extension EditCandidate {
             }
           }
         }
+      }
+      for rank in [1, 2, 4] where rank <= largestRank {
+        let oblique = EditRecipe(
+          method: .oblique, rank: .fixed(rank), blocks: start...blocks, ranking: .mean)
+        candidates += [0.5, 1, 1.5, 2, 3].map { EditCandidate(recipe: oblique, strength: $0) }
       }
       for rank in [1, 2, 4] where rank <= largestRank {
         let paper = EditRecipe(method: .paper, rank: .fixed(rank), blocks: start...blocks)

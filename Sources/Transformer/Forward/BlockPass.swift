@@ -205,6 +205,12 @@ struct BlockPass {
     into result: UnsafeMutablePointer<Float>, accumulate: Bool = false
   ) throws {
     let width = configuration.hidden
+    if role == .mlpValue, let note = edits.mlpOutput {
+      try multiplyAll([role], of: weights, operand, rows, into: note, width, accumulate: false)
+      if !accumulate { result.update(repeating: 0, count: rows * width) }
+      Kernels.add(context, note, to: result, count: rows * width)
+      return addBiases([role], of: weights, rows, to: result, width)
+    }
     switch edits[role] {
     case nil: try project(role, operand, rows, into: result, width, accumulate: accumulate)
     case .weights(let weights):
@@ -213,10 +219,9 @@ struct BlockPass {
       try scratch.lend { base in
         let target = accumulate ? (base + scratch.layout.edited).assumingMemoryBound(to: Float.self) : result
         try multiplyAll([role], of: weights, operand, rows, into: target, width, accumulate: false)
-        projection.basis.withUnsafeBufferPointer { basis in
-          guard let basis = basis.baseAddress else { return }
+        projection.withBases { basis, writes in
           removeSubspace(
-            from: target, rows: rows, width: width, basis: basis, rank: projection.rank,
+            from: target, rows: rows, width: width, basis: basis, writing: writes, rank: projection.rank,
             strength: projection.strength)
         }
         if accumulate { Kernels.add(context, target, to: result, count: rows * width) }

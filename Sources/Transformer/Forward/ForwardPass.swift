@@ -49,12 +49,15 @@ package struct ForwardPass {
   ///
   /// - Parameters:
   ///   - progress: told of tokens done in all blocks.
+  ///   - mlpOutputs: gets what each block's MLP-value matrix writes before its bias, `[tokens, hidden]`.
   ///   - afterBlock: called with the block's number and the residual stream after it.
   package func run(
-    throughBlock lastBlock: Int, progress: ProgressHandler? = nil,
+    throughBlock lastBlock: Int, progress: ProgressHandler? = nil, mlpOutputs: ResidualStream? = nil,
     afterBlock: (_ block: Int, ResidualStream) throws -> Void = { _, _ in }
   ) throws {
-    try run(throughBlock: lastBlock, progress: progress, keysAndValues: nil) { try afterBlock($0, $1[0]) }
+    try run(throughBlock: lastBlock, progress: progress, mlpOutputs: mlpOutputs, keysAndValues: nil) {
+      try afterBlock($0, $1[0])
+    }
   }
 
   /// Runs all blocks of the base and its variants.
@@ -85,7 +88,8 @@ package struct ForwardPass {
   ///   - afterBlock: called with the block's number and all streams, the base's first; a variant that has not begun to
   ///     differ shares the base's.
   func run(
-    throughBlock lastBlock: Int, progress: ProgressHandler?, keysAndValues: KeyValueSink?,
+    throughBlock lastBlock: Int, progress: ProgressHandler?, mlpOutputs: ResidualStream? = nil,
+    keysAndValues: KeyValueSink?,
     afterBlock: (_ block: Int, [ResidualStream]) throws -> Void
   ) throws {
     let configuration = model.configuration
@@ -119,10 +123,13 @@ package struct ForwardPass {
         try forEach(active.count * plans.count, workers) { item, worker in
           let plan = plans[item % plans.count]
           let index = active[item / plans.count]
+          let firstElement = plan.tokens.lowerBound * configuration.hidden
+          var edits = index == 0 ? BlockEdits.none : variantWeights[index - 1].edits
+          if index == 0 { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
           try passes[worker](
-            rows[index] + plan.tokens.lowerBound * configuration.hidden,
+            rows[index] + firstElement,
             positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
-            edits: index == 0 ? .none : variantWeights[index - 1].edits
+            edits: edits
           ) { qkv, output in
             keysAndValues?(block, index, plan.tokens, qkv)
             return plan.attention(qkv, output, outputStride: configuration.queryWidth)
@@ -133,7 +140,7 @@ package struct ForwardPass {
           }
         }
       }
-      try withExtendedLifetime(streams) { try afterBlock(block, streams) }
+      try withExtendedLifetime((streams, mlpOutputs)) { try afterBlock(block, streams) }
     }
   }
 

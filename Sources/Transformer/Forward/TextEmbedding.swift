@@ -18,7 +18,16 @@ package struct TextEmbedding {
     case meanPadded = "mean-padded"
   }
 
+  /// What is pooled.
+  package enum Source: Sendable {
+    /// The residual stream after the block.
+    case residualStream
+    /// What the block's MLP-value matrix writes, before its bias and before any norm behind it.
+    case mlpOutput
+  }
+
   private let model: Model
+  private let source: Source
   private let context: ComputeContext
   private let forest: TokenForest
   private let ranges: [[Range<Int>]]
@@ -30,13 +39,16 @@ package struct TextEmbedding {
   /// - Parameters:
   ///   - texts: token ids; texts that begin alike share the computation.
   ///   - padding: the token ``Pooling/meanPadded`` pads with; not used otherwise.
+  ///   - source: what is pooled.
+  ///   - skipping: of each text how many tokens at its beginning are left out of its mean; instead of what `pooling` says.
+  ///     Of a text that is no longer its last token stays.
   ///   - sides: the texts are so many lists of equal length, one behind the other, each with a longest text of its own.
   ///   - neutral: token ids of neutral texts; each token but a text's first counts once in the second moment. Not to be
   ///     had with ``Pooling/meanPadded``, which would pad them as well.
   /// - Throws: ``ModelError`` for a text without tokens.
   package init(
     _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0,
-    sides: Int = 1, neutral: [[Int32]] = []
+    source: Source = .residualStream, skipping: [Int]? = nil, sides: Int = 1, neutral: [[Int32]] = []
   ) throws {
     precondition(texts.count % sides == 0, "sides of equal length")
     precondition(neutral.isEmpty || pooling != .meanPadded, "neutral texts are not padded")
@@ -44,6 +56,7 @@ package struct TextEmbedding {
       throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
     }
     self.model = model
+    self.source = source
     self.context = context
     let lengths = (0..<sides).flatMap { side in
       let size = texts.count / sides
@@ -56,20 +69,26 @@ package struct TextEmbedding {
       padding: pooling == .meanPadded ? .init(token: padding, lengths: lengths) : nil)
     ranges = texts.indices.map { [forest] text in
       let ranges = forest.ranges(ofText: text)
+      if let skipping { return Self.dropping(min(skipping[text], texts[text].count - 1), ranges) }
       switch pooling {
       case .mean, .meanPadded: return ranges
-      case .skipFirst: return texts[text].count == 1 ? ranges : Self.droppingFirst(ranges)
+      case .skipFirst: return texts[text].count == 1 ? ranges : Self.dropping(1, ranges)
       case .last: return ranges.last.map { [$0.upperBound - 1..<$0.upperBound] } ?? []
       }
     }
     neutralRanges = neutral.indices.flatMap { [forest] text in
-      Self.droppingFirst(forest.ranges(ofText: texts.count + text))
+      Self.dropping(1, forest.ranges(ofText: texts.count + text))
     }
   }
 
-  private static func droppingFirst(_ ranges: [Range<Int>]) -> [Range<Int>] {
-    guard let first = ranges.first else { return [] }
-    return [first.lowerBound + 1..<first.upperBound] + ranges.dropFirst()
+  /// `ranges` without their first `count` rows.
+  private static func dropping(_ count: Int, _ ranges: [Range<Int>]) -> [Range<Int>] {
+    var left = count
+    return ranges.compactMap { range in
+      let dropped = min(left, range.count)
+      left -= dropped
+      return dropped == range.count ? nil : range.lowerBound + dropped..<range.upperBound
+    }
   }
 
   /// Tokens that are computed for each block, shared prefixes counted once.
@@ -97,10 +116,14 @@ package struct TextEmbedding {
     _ body: (_ block: Int, _ embeddings: [Float], _ neutral: SecondMoment?) throws -> Void
   ) throws {
     let pass = try ForwardPass(model, context, forest)
+    let written =
+      source == .mlpOutput
+      ? ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden) : nil
     try pass.run(
-      throughBlock: blocks.upperBound, progress: progress,
-      afterBlock: { block, stream in
+      throughBlock: blocks.upperBound, progress: progress, mlpOutputs: written,
+      afterBlock: { block, residual in
         guard blocks.contains(block) else { return }
+        let stream = written ?? residual
         let embeddings = try stream.means(context, ofTexts: ranges)
         let moment = neutralRanges.isEmpty ? nil : try stream.secondMoment(of: neutralRanges)
         guard embeddings.allSatisfy(\.isFinite), moment?.isFinite ?? true else {

@@ -6,7 +6,7 @@ internal import Checkpoints
 package struct ModelVariant: Sendable {
   /// What becomes of one matrix.
   package enum WeightEdit: Sendable {
-    /// W′x = (I − α VᵀV)(W x), with the rows of V orthonormal: the edit without new weights.
+    /// W′x = (I − α UᵀV)(W x), with V Uᵀ = I: the edit without new weights.
     case projection(Projection)
     /// The same role's matrix of another checkpoint, of the same shape.
     case replacement(Model)
@@ -14,19 +14,34 @@ package struct ModelVariant: Sendable {
 
   /// A subspace that is removed from what a matrix writes.
   package struct Projection: Sendable {
-    /// V, `[rank, hidden]` f32, rows orthonormal.
+    /// V, `[rank, hidden]` f32: what is read.
     package let basis: [Float]
+    /// U, `[rank, hidden]` f32: what is taken away for it; `nil` where it is V, whose rows are then orthonormal.
+    package let writes: [Float]?
     /// Number of directions.
     package let rank: Int
     /// α: the share that is removed, 1 for all of it.
     package let strength: Float
 
-    /// - Parameter basis: `[rank, hidden]`, rows orthonormal.
-    package init(basis: [Float], rank: Int, strength: Float) {
+    /// - Parameters:
+    ///   - basis: `[rank, hidden]`, rows orthonormal where nothing else is written.
+    ///   - writes: as many rows, each with the product 1 with its row of `basis` and 0 with the others.
+    package init(basis: [Float], writes: [Float]? = nil, rank: Int, strength: Float) {
       precondition(rank > 0 && basis.count % rank == 0, "a basis holds whole rows")
+      precondition(writes.map { $0.count == basis.count } ?? true, "as many rows are written as read")
       self.basis = basis
+      self.writes = writes
       self.rank = rank
       self.strength = strength
+    }
+
+    /// Lends V and U.
+    func withBases(_ body: (UnsafePointer<Float>, UnsafePointer<Float>) -> Void) {
+      basis.withUnsafeBufferPointer { basis in
+        guard let basis = basis.baseAddress else { return }
+        guard let writes else { return body(basis, basis) }
+        writes.withUnsafeBufferPointer { if let writes = $0.baseAddress { body(basis, writes) } }
+      }
     }
   }
 

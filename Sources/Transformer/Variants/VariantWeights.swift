@@ -11,6 +11,8 @@ struct BlockEdits {
   }
 
   private var edits: [WeightRole: Edit] = [:]
+  /// Where what the MLP-value matrix writes is noted before its bias, `[rows, hidden]` f32; of the base alone.
+  var mlpOutput: UnsafeMutablePointer<Float>?
 
   /// The base's block as it is.
   static var none: BlockEdits { BlockEdits() }
