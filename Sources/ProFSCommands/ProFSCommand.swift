@@ -32,7 +32,7 @@ public struct ProFSCommand: ParsableCommand {
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
       TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
-      GradientsCommand.self, PairsCommand.self, EmbedCommand.self, TokenizeCommand.self,
+      GradientsCommand.self, DPOCommand.self, PairsCommand.self, EmbedCommand.self, TokenizeCommand.self,
       InspectCommand.self,
     ])
 
