@@ -9,9 +9,10 @@ struct DPOCommand: ParsableCommand {
     commandName: "dpo",
     abstract: "Train a model on preference pairs by DPO, the method that an edit is compared with.",
     discussion: """
-      The reference is the model as it is given; what it says of the pairs is computed once. Weights, gradients and the \
-      optimiser's memory are single precision: 12 bytes a trained weight with RMSprop, 16 with AdamW, 4 more \
-      where there are validation pairs, and 4 for every other weight. The defaults are the paper's, for GPT-2. The output has the base's files, types and names.
+      The reference is the model as it is given; what it says of the pairs is computed once. Weights, \
+      gradients and the optimiser's memory are single precision: 12 bytes a trained weight with RMSprop, \
+      16 with AdamW, 4 more where there are validation pairs, and 4 for every other weight. The defaults \
+      are the paper's, for GPT-2. The output has the base's files, types and names.
 
       With --state the run can be interrupted: given the same options again it goes on where the file was last written, \
       exactly as if it had not stopped.
