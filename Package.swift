@@ -72,7 +72,7 @@ let package = Package(
 
     .target(
       name: "Training",
-      dependencies: ["Storage", "Kernels", "Checkpoints", "Transformer"],
+      dependencies: ["Storage", "Kernels", "Checkpoints", "Transformer", "SubspaceEditing"],
       swiftSettings: safe),
 
     // Layer 6: jobs of many runs.
@@ -88,7 +88,7 @@ let package = Package(
       name: "ProFSCommands",
       dependencies: [
         "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", "Editing",
-        "Evaluation", "PreferenceData", "Studies", argumentParser,
+        "Evaluation", "PreferenceData", "Training", "Studies", argumentParser,
       ], resources: [.embedInCode("Resources/masked-stems.txt")], swiftSettings: safe),
     .target(
       name: "ProFS",

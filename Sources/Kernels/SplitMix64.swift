@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  internal import Glibc
+#elseif canImport(Darwin)
+  internal import Darwin
+#endif
+
 /// The SplitMix64 generator (Steele, Lea and Flood 2014): small, and the same numbers on every platform.
 package struct SplitMix64: RandomNumberGenerator, Sendable {
   private var state: UInt64
@@ -15,4 +21,9 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
 
   /// A number in [0, 1).
   package mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+
+  /// A number of the standard normal distribution, by Box and Muller's transformation.
+  package mutating func nextNormal() -> Double {
+    (-2 * log(1 - nextUnit())).squareRoot() * cos(2 * .pi * nextUnit())
+  }
 }

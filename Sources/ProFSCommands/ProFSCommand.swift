@@ -6,6 +6,7 @@ internal import PreferenceData
 internal import Storage
 internal import SubspaceEditing
 internal import Tokenization
+internal import Training
 internal import Transformer
 
 /// The `profs` command.
@@ -31,7 +32,8 @@ public struct ProFSCommand: ParsableCommand {
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
       TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
-      PairsCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
+      GradientsCommand.self, DPOCommand.self, PairsCommand.self, EmbedCommand.self, TokenizeCommand.self,
+      InspectCommand.self,
     ])
 
   /// Required by the parser, which fills in nothing: the command has no options of its own.
@@ -65,6 +67,7 @@ public struct ProFSCommand: ParsableCommand {
     case let error as SubspaceError: error.description
     case let error as EditingError: error.description
     case let error as EvaluationError: error.description
+    case let error as TrainingError: error.description
     case let error as PreferenceDataError: error.description
     default: nil
     }

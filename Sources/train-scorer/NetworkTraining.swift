@@ -63,10 +63,10 @@ struct NetworkTraining {
     var network = NGramNetwork(
       table: [Float](repeating: 0, count: rows * Self.width),
       head: [Float](repeating: 0, count: NGramNetwork.Head.count))
-    for index in network.table.indices { network.table[index] = 0.1 * generator.nextNormal() }
-    for index in NGramNetwork.Head.weights { network.head[index] = 0.15 * generator.nextNormal() }
-    for index in NGramNetwork.Head.maximum { network.head[index] = 0.2 * generator.nextNormal() }
-    for index in NGramNetwork.Head.mean { network.head[index] = 0.2 * generator.nextNormal() }
+    for index in network.table.indices { network.table[index] = 0.1 * Float(generator.nextNormal()) }
+    for index in NGramNetwork.Head.weights { network.head[index] = 0.15 * Float(generator.nextNormal()) }
+    for index in NGramNetwork.Head.maximum { network.head[index] = 0.2 * Float(generator.nextNormal()) }
+    for index in NGramNetwork.Head.mean { network.head[index] = 0.2 * Float(generator.nextNormal()) }
     self.network = network
     tableOptimizer = Adam(count: network.table.count)
     headOptimizer = Adam(count: network.head.count)
@@ -227,12 +227,5 @@ private struct Adam {
       parameters[index] -= rate * first[index] / ((second[index] * correction).squareRoot() + 1e-6)
       gradient[index] = 0
     }
-  }
-}
-
-extension SplitMix64 {
-  /// A number of the standard normal distribution, by Box and Muller's transformation.
-  fileprivate mutating func nextNormal() -> Float {
-    Float((-2 * log(1 - nextUnit())).squareRoot() * cos(2 * .pi * nextUnit()))
   }
 }

@@ -19,6 +19,12 @@ struct ComputeOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
   }
 
+  /// Single precision, which gradients need, on `threads` or every processor.
+  static func f32(threads: Int?, seed: UInt64) -> ComputeContext {
+    ComputeContext(
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: .f32, seed: seed)
+  }
+
   /// - Parameter precision: where the user chose none.
   func context(defaultPrecision precision: ComputePrecision) -> ComputeContext {
     ComputeContext(

@@ -1,0 +1,73 @@
+internal import ArgumentParser
+internal import PreferenceData
+internal import Tokenization
+internal import Training
+internal import Transformer
+
+/// Pairs whose responses are scored given their prompts.
+struct ResponseOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Preference pairs: .jsonl, .json, .csv or .tsv, each also .gz, with prompt/chosen/rejected or chosen/rejected; in JSON they can be lists of chat messages. Without a prompt all but the first token of a side is its response.",
+      valueName: "file"))
+  var pairs: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Which columns hold the pairs, e.g. chosen=neutral1,rejected=toxic.", valueName: "names"))
+  var columns: String?
+
+  @OptionGroup var chat: ChatOptions
+
+  @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
+  var limit: Int?
+
+  @Option(help: ArgumentHelp("Of a prompt, the last n tokens are kept.", valueName: "n"))
+  var maxPromptTokens = 64
+
+  @Option(help: ArgumentHelp("Of a response, the first n tokens are kept.", valueName: "n"))
+  var maxResponseTokens = 64
+
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+    if maxPromptTokens < 1 { throw ValidationError("--max-prompt-tokens must be at least 1.") }
+    if maxResponseTokens < 1 { throw ValidationError("--max-response-tokens must be at least 1.") }
+  }
+
+  /// Reads `path`, or the pairs, and turns them into tokens.
+  ///
+  /// - Throws: where a pair's side cannot be written or has no response.
+  func scoredPairs(_ model: Model, from path: String? = nil) throws -> [ScoredPair] {
+    let path = path ?? pairs
+    let file = try PreferenceFile(
+      path: path, columns: try columns.map { try PreferenceColumns(parsing: $0) })
+    let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
+    return try file.pairs.prefix(limit ?? file.pairs.count).map { pair in
+      func side(_ side: PreferenceSide) throws -> ScoredSequence {
+        do {
+          let sequence = try scored(pair, side, tokenizer)
+          guard !sequence.scored.isEmpty else {
+            throw PreferenceDataError(file: path, line: pair.line, reason: "\(side.rawValue): no response")
+          }
+          return sequence
+        } catch let error as TokenizationError {
+          throw PreferenceDataError(file: path, line: pair.line, reason: "\(side.rawValue): \(error)")
+        }
+      }
+      return ScoredPair(chosen: try side(.chosen), rejected: try side(.rejected))
+    }
+  }
+
+  /// A side's tokens, cut at both ends; its response begins where its tokens leave those of the prompt alone.
+  private func scored(
+    _ pair: PreferencePair, _ side: PreferenceSide, _ tokenizer: PassageTokenizer
+  ) throws -> ScoredSequence {
+    let whole = try tokenizer.encode(pair.passage(of: side))
+    let prompt = try tokenizer.encode(pair.prompt ?? .text(""), addsGenerationPrompt: true)
+    let shared = zip(whole, prompt).prefix { $0 == $1 }.count
+    let first = max(0, shared - maxPromptTokens)
+    let start = max(1, shared - first)
+    return ScoredSequence(
+      tokens: Array(whole[first...].prefix(start + maxResponseTokens)), responseStart: start)
+  }
+}

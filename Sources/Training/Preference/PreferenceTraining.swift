@@ -1,0 +1,188 @@
+package import Kernels
+package import Transformer
+
+/// Training on preference pairs: DPO, cDPO or IPO, step by step.
+///
+/// The reference is the model as it was given; its log-probabilities are computed once. Equal inputs, seed and thread
+/// count give equal steps, also where a run is interrupted and resumed.
+package final class PreferenceTraining {
+  /// The model as it is now.
+  package let working: WorkingModel
+  /// What is minimised and how.
+  package let recipe: TrainingRecipe
+  /// How far the run has come.
+  package internal(set) var state = TrainingState()
+  /// What is trained on.
+  let pairs: [ScoredPair]
+  /// What is only looked at.
+  let validation: [ScoredPair]
+  /// What makes steps of gradients.
+  let optimizer: Optimizer
+  /// ln p(chosen) − ln p(rejected) under the reference, of the pairs and then of those for validation.
+  var reference: [Double] = []
+  /// The weights at the best validation so far; empty where there was none.
+  var best: [Float] = []
+  private let context: ComputeContext
+  private let gradients: Gradients
+
+  /// Tokens of one forward pass without a way back.
+  private static let passTokens = 4096
+
+  /// Reads the model into memory; nothing is computed yet.
+  ///
+  /// - Parameters:
+  ///   - context: must compute in f32; its seed decides the order of the pairs.
+  ///   - selection: the weights that are trained.
+  ///   - validation: pairs that are not trained on; may be empty.
+  package init(
+    _ base: Model, _ context: ComputeContext, _ recipe: TrainingRecipe,
+    training selection: ParameterLayout.Selection, pairs: [ScoredPair], validation: [ScoredPair]
+  ) throws {
+    try base.requireDecoder()
+    guard !pairs.isEmpty else { throw TrainingError(base.path, "there are no pairs to train on") }
+    working = try WorkingModel(base, selection)
+    guard !working.layout.parameters.isEmpty else {
+      throw TrainingError(base.path, "\(base.family.name) has none of the weights that were to be trained")
+    }
+    self.context = context
+    self.recipe = recipe
+    self.pairs = pairs
+    self.validation = validation
+    optimizer = Optimizer(recipe.optimizer, count: working.layout.count)
+    gradients = Gradients(working.layout)
+  }
+
+  /// Steps of the whole run, if nothing stops it early.
+  package var totalSteps: Int {
+    let perEpoch = (pairs.count + recipe.pairsPerStep - 1) / recipe.pairsPerStep
+    let all = perEpoch * recipe.epochs
+    return min(all, recipe.maximumSteps ?? all)
+  }
+
+  /// Computes the reference's log-probabilities, unless a resumed run brought them.
+  ///
+  /// - Parameter progress: told of pairs done.
+  package func computeReference(progress: ProgressHandler? = nil) throws {
+    guard reference.isEmpty else { return }
+    precondition(state.step == 0, "the reference is the model before its first step")
+    reference = try margins(of: pairs + validation, progress)
+  }
+
+  /// Takes the next step and answers what was found on its way; the figures are those before the step.
+  package func step() throws -> StepRecord {
+    precondition(reference.count == pairs.count + validation.count, "the reference comes first")
+    let chosen = pairsOfStep(state.step)
+    gradients.reset()
+    var figures = PreferenceFigures(loss: recipe.loss)
+    for first in stride(from: 0, to: chosen.count, by: recipe.batch) {
+      let batch = chosen[first..<min(first + recipe.batch, chosen.count)]
+      let pass = try ResponsePass(
+        working.model, context, ScoredPair.sequences(batch.map { pairs[$0] }), working.layout)
+      let slopes = zip(ScoredPair.margins(pass.logProbabilities), batch).map { margin, index in
+        figures.add(margin: margin - reference[index]) / Double(chosen.count)
+      }
+      try pass.addGradient(weights: slopes.flatMap { [$0, -$0] }, to: gradients)
+    }
+    let norm = gradients.withElements { elements in
+      elements.baseAddress.map { sumOfSquares(context, $0, count: elements.count).squareRoot() } ?? 0
+    }
+    guard norm.isFinite, figures.meanLoss.isFinite else {
+      throw TrainingError(
+        "step \(state.step + 1)", "the loss is no longer a number; lower --learning-rate or --clip")
+    }
+    let rate = recipe.rate(atStep: state.step)
+    let scale = recipe.clip.map { min(1, $0 / (norm + 1e-6)) } ?? 1
+    optimizer.step(context, working, gradients, scale: scale, rate: rate)
+    state.step += 1
+    return StepRecord(
+      step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy,
+      gradientNorm: norm, rate: rate)
+  }
+
+  /// The loss of the validation pairs as the model is now; remembers the weights where it is the lowest so far.
+  package func validate() throws -> ValidationRecord {
+    var figures = PreferenceFigures(loss: recipe.loss)
+    for (margin, reference) in zip(try margins(of: validation), reference[pairs.count...]) {
+      figures.add(margin: margin - reference)
+    }
+    let record = ValidationRecord(
+      step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy)
+    if figures.meanLoss < state.bestLoss {
+      state.bestLoss = figures.meanLoss
+      state.bestStep = state.step
+      state.validationsSinceBest = 0
+      best = working.withParameters { Array($0) }
+    } else {
+      state.validationsSinceBest += 1
+    }
+    return record
+  }
+
+  /// Whether the run is over: all steps taken, or the validation loss has not fallen for long enough.
+  package var isFinished: Bool {
+    state.step >= totalSteps || state.validationsSinceBest >= recipe.patience ?? .max
+  }
+
+  /// Whether validation pairs are due after the step just taken.
+  package var validationIsDue: Bool {
+    !validation.isEmpty && (state.step % recipe.validationInterval == 0 || state.step == totalSteps)
+  }
+
+  /// Goes back to the weights of the best validation, if there was any.
+  package func restoreBest() {
+    guard !best.isEmpty else { return }
+    working.withParameters { parameters in
+      for index in parameters.indices { parameters[index] = best[index] }
+    }
+  }
+
+  /// Which pairs a step is made of: every epoch has an order of its own, drawn from the seed.
+  private func pairsOfStep(_ step: Int) -> [Int] {
+    let perEpoch = (pairs.count + recipe.pairsPerStep - 1) / recipe.pairsPerStep
+    var order = Array(pairs.indices)
+    if recipe.shuffles {
+      var generator = SplitMix64(seed: context.seed &+ UInt64(step / perEpoch) &* 0x9E37_79B9)
+      order.shuffle(using: &generator)
+    }
+    let first = step % perEpoch * recipe.pairsPerStep
+    return Array(order[first..<min(first + recipe.pairsPerStep, order.count)])
+  }
+
+  private func margins(of pairs: [ScoredPair], _ progress: ProgressHandler? = nil) throws -> [Double] {
+    let nothing = ParameterLayout(working.model, .init(roles: []))
+    var result: [Double] = []
+    for batch in (0..<pairs.count).batches(of: pairs, tokens: Self.passTokens) {
+      let pass = try ResponsePass(working.model, context, ScoredPair.sequences(pairs[batch]), nothing)
+      result += ScoredPair.margins(pass.logProbabilities)
+      progress?(batch.upperBound, pairs.count)
+    }
+    return result
+  }
+}
+
+/// Sums over pairs of what is reported.
+private struct PreferenceFigures {
+  let loss: PreferenceLoss
+  private var losses = 0.0
+  private var margins = 0.0
+  private var correct = 0
+  private var count = 0
+
+  init(loss: PreferenceLoss) { self.loss = loss }
+
+  var meanLoss: Double { losses / Double(max(1, count)) }
+  /// β times the mean margin: how much more reward the chosen side has.
+  var meanReward: Double { loss.beta * margins / Double(max(1, count)) }
+  var accuracy: Double { Double(correct) / Double(max(1, count)) }
+
+  /// Takes in a pair and answers the derivative of its loss.
+  @discardableResult
+  mutating func add(margin: Double) -> Double {
+    let (value, slope) = loss(margin: margin)
+    losses += value
+    margins += margin
+    correct += margin > 0 ? 1 : 0
+    count += 1
+    return slope
+  }
+}
