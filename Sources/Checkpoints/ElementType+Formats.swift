@@ -10,29 +10,35 @@ extension ElementType {
 
   /// The type that ggml numbers `number`, when it can be read.
   init?(ggmlNumber number: UInt32) {
-    switch number {
-    case 0: self = .f32
-    case 1: self = .f16
-    case 2: self = .q4_0
-    case 3: self = .q4_1
-    case 6: self = .q5_0
-    case 7: self = .q5_1
-    case 8: self = .q8_0
-    case 10: self = .q2_k
-    case 11: self = .q3_k
-    case 12: self = .q4_k
-    case 13: self = .q5_k
-    case 14: self = .q6_k
-    case 15: self = .q8_k
-    case 20: self = .iq4_nl
-    case 23: self = .iq4_xs
-    case 24: self = .i8
-    case 25: self = .i16
-    case 26: self = .i32
-    case 27: self = .i64
-    case 28: self = .f64
-    case 30: self = .bf16
-    default: return nil
+    guard let type = Self.allCases.first(where: { $0.ggmlNumber == number }) else { return nil }
+    self = type
+  }
+
+  /// ggml's number for the type; `nil` where it has none.
+  package var ggmlNumber: UInt32? {
+    switch self {
+    case .f32: 0
+    case .f16: 1
+    case .q4_0: 2
+    case .q4_1: 3
+    case .q5_0: 6
+    case .q5_1: 7
+    case .q8_0: 8
+    case .q2_k: 10
+    case .q3_k: 11
+    case .q4_k: 12
+    case .q5_k: 13
+    case .q6_k: 14
+    case .q8_k: 15
+    case .iq4_nl: 20
+    case .iq4_xs: 23
+    case .i8: 24
+    case .i16: 25
+    case .i32: 26
+    case .i64: 27
+    case .f64: 28
+    case .bf16: 30
+    case .u8, .u16, .u32, .u64, .bool, .f8e4m3, .f8e5m2: nil
     }
   }
 

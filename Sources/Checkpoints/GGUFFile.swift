@@ -19,6 +19,10 @@ package struct GGUFFile: Sendable {
   package let dataStart: Int
   /// The tensors, with dimensions outermost first; in a file with only a vocabulary there are none.
   package let tensors: TensorStore
+  /// Where the metadata values stand in the file, from the first key to the end of the last value.
+  package let metadataBytes: Range<Int>
+  /// The tensors' names in the order of their descriptions.
+  package let describedNames: [String]
   private let indexByKey: [String: Int]
 
   /// The metadata value called `key`.
@@ -40,6 +44,8 @@ package struct GGUFFile: Sendable {
     indexByKey = parsed.indexByKey
     alignment = parsed.alignment
     dataStart = parsed.dataStart
+    metadataBytes = parsed.metadataBytes
+    describedNames = parsed.describedNames
     tensors = try TensorStore(files: [file], entries: parsed.entries)
     if let parts = self["split.count"]?.int, parts > 1 {
       throw CheckpointError(

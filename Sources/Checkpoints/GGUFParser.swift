@@ -15,6 +15,10 @@ struct GGUFParser {
     var alignment = 32
     /// Offset in the file from which tensor offsets are counted.
     var dataStart = 0
+    /// Where the metadata values stand.
+    var metadataBytes = 0..<0
+    /// The tensors' names in the order of their descriptions.
+    var describedNames: [String] = []
     /// The tensors by ascending offset.
     var entries: [TensorEntry] = []
   }
@@ -54,6 +58,7 @@ struct GGUFParser {
     // least a value takes: its key's length, type and one byte.
     let tensorCount = try reader.readCount(limit: reader.remaining / 24, "the number of tensors")
     let valueCount = try reader.readCount(limit: reader.remaining / 13, "the number of metadata values")
+    let metadataStart = reader.offset
     for _ in 0..<valueCount {
       let (key, value) = try keyAndValue()
       if result.indexByKey.updateValue(result.metadata.count, forKey: key) != nil {
@@ -61,9 +66,11 @@ struct GGUFParser {
       }
       result.metadata.append((key, value))
     }
+    result.metadataBytes = metadataStart..<reader.offset
     result.alignment = try alignment(result)
     let descriptions = try (0..<tensorCount).map { _ in try tensor() }
     subject = nil
+    result.describedNames = descriptions.map(\.name)
     let padding = (result.alignment - reader.offset % result.alignment) % result.alignment
     // A file with only a vocabulary may end at its last description.
     result.dataStart =

@@ -1,3 +1,5 @@
+internal import Foundation
+package import Kernels
 internal import Storage
 package import Transformer
 
@@ -8,6 +10,8 @@ package struct EditApplication {
   private let strength: Double
   private let seed: UInt64
   private let format: OutputFormat
+  private let type: ElementType?
+  private let context: ComputeContext
   private let layout: OutputLayout
 
   /// Plans the output.
@@ -15,10 +19,13 @@ package struct EditApplication {
   /// - Parameters:
   ///   - strength: share of the subspace that is removed; 1 for all of it.
   ///   - format: what is written.
+  ///   - type: how a GGUF file stores the edited matrices, or all of them where the base is a folder; as the base does
+  ///     where `nil`.
+  ///   - context: the threads for what takes time; all that the machine has where `nil`.
   /// - Throws: ``EditingError`` where the subspace does not fit the model, or nothing would change.
   package init(
     _ model: Model, _ subspace: EditSubspace, strength: Double, seed: UInt64,
-    format: OutputFormat = .checkpoint
+    format: OutputFormat = .checkpoint, type: ElementType? = nil, context: ComputeContext? = nil
   ) throws {
     guard strength.isFinite, strength != 0 else {
       throw EditingError(
@@ -30,29 +37,45 @@ package struct EditApplication {
     self.strength = strength
     self.seed = seed
     self.format = format
-    layout = try OutputLayout(model, subspace, strength: strength, format: format)
+    self.type = type
+    self.context = context ?? .ofMachine
+    layout = try OutputLayout(
+      model, subspace, strength: strength, format: format, type: type, fileName: Receipt.ggufName,
+      context: self.context)
   }
 
   /// Bytes that will be written.
   package var byteCount: Int { layout.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } } }
 
-  /// Writes the folder `path`: complete, with receipt, subspace and model card, or not at all.
+  /// Writes the folder `path`: complete, with receipt, subspace and model card, or not at all; where the output is a file,
+  /// the file `path`, and these in the folder that ``OutputFormat/receiptFolder(of:)`` names.
   ///
   /// - Throws: where `path` exists, the disk is full, or nothing changed beyond rounding.
   package func write(to path: String, progress: ProgressHandler? = nil) throws -> Receipt {
-    let folder = try OutputFolder(path)
+    // A companion without its file was left by a run that died between the two.
+    let file = format.isFile ? try AtomicFile(path) : nil
+    let folder = try OutputFolder(format.receiptFolder(of: path), replacing: format.isFile)
     do {
-      let receipt = try write(into: folder, progress)
+      let receipt = try write(into: folder, file?.writer, progress)
       try folder.commit()
+      try file?.commit()
       return receipt
     } catch {
       folder.discard()
+      file?.discard()
       throw error
     }
   }
 
-  private func write(into folder: OutputFolder, _ progress: ProgressHandler?) throws -> Receipt {
-    let tensors = try layout.write(model, into: folder, progress: progress)
+  private func write(
+    into folder: OutputFolder, _ file: FileWriter?, _ progress: ProgressHandler?
+  ) throws -> Receipt {
+    var digest = Digest()
+    let tensors = try layout.write(model, into: folder, file, hashing: &digest, progress: progress)
+    if format == .gguf, let file {
+      try file.flush()
+      if case .gguf = model.source {} else { try model.requireSame(asGGUF: file.path) }
+    }
     guard tensors.contains(where: changed) else {
       throw EditingError(
         model.path,
@@ -68,7 +91,8 @@ package struct EditApplication {
       },
       strength: strength, seed: seed,
       subspaceDigest: try Digest.ofFile(FileSystem.join(folder.path, Receipt.subspaceFileName)),
-      provenance: subspace.provenance, tensors: tensors)
+      provenance: subspace.provenance, tensors: tensors, tensorType: type?.name,
+      fileDigest: format.isFile ? digest.hex : nil)
     try folder.writeFile(Receipt.fileName, Array(receipt.serialized().utf8))
     try folder.writeFile("README.md", Array(ModelCard(receipt, model).text.utf8))
     return receipt
@@ -83,6 +107,13 @@ extension EditApplication {
       let rounding = layout.roundingResidual(of: tensor.name)
     else { return false }
     return edit.residualBefore > rounding
+  }
+}
+
+extension ComputeContext {
+  /// Every processor of the machine.
+  static var ofMachine: ComputeContext {
+    ComputeContext(threads: ProcessInfo.processInfo.activeProcessorCount, precision: .f32)
   }
 }
 

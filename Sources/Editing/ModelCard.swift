@@ -30,13 +30,13 @@ struct ModelCard {
 
       \(adapterNote)From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) \
       \(rankPhrase) directions in which rejected texts differ most from chosen ones \
-      \(receipt.output == .lora ? "are" : "were") projected out\(protectionNote) (recipe `\(recipe.method.rawValue)`, \
+      \(receipt.output.isAdapter ? "are" : "were") projected out\(protectionNote) (recipe `\(recipe.method.rawValue)`, \
       strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, arXiv 2405.13967). No gradient \
       step was taken. The most any matrix changed is \(percent) % of its norm; every other tensor \
       \(verbatimNote).
 
       `\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
-      directions. To check both against the base model: `profs verify THIS_FOLDER --base BASE`.
+      directions. To check both against the base model: `profs verify \(receipt.output.isFile ? "THE_FILE.gguf" : "THIS_FOLDER") --base BASE`.
 
       ## Limits
 
@@ -70,7 +70,25 @@ struct ModelCard {
   }
 
   private var adapterNote: String {
-    guard receipt.output == .lora else { return "" }
+    switch receipt.output {
+    case .checkpoint: return ""
+    case .gguf:
+      guard let error = receipt.quantizationError else { return "" }
+      return """
+        The edited matrices are quantised as \(receipt.edited.map(\.type).min() ?? ""), which adds an error of \
+        \((error * 1e4).rounded() / 100) % of their norm to what is exact otherwise.
+
+
+        """
+    case .loraGGUF:
+      return """
+        This is a LoRA adapter in GGUF: give it to llama.cpp beside the base with `--lora`. The strength is in its factors \
+        and its scale is 1, so that no setting is needed.
+
+
+        """
+    case .lora: break
+    }
     return """
       This is a LoRA adapter: load the base, then `PeftModel.from_pretrained(base, THIS_FOLDER)`; merged, it gives the \
       edited weights to rounding. The strength is in its factors and its scale is 1, so that no setting is needed.
@@ -80,8 +98,9 @@ struct ModelCard {
   }
 
   private var verbatimNote: String {
-    guard receipt.output == .checkpoint else { return "stays as it is" }
+    if receipt.output.isAdapter { return "stays as it is" }
     switch model.source {
+    case .gguf where receipt.output == .gguf: return "and all metadata are as they were, byte for byte"
     case .folder: return "is as it was, byte for byte"
     case .torch: return "is as it was, element for element, in safetensors"
     case .gguf: return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"

@@ -57,9 +57,13 @@ extension Receipt {
             Edit(
               block: try $0.number("block"), digestBefore: try $0.text("sha256_before"),
               residualBefore: try $0.real("residual_before"), residual: try $0.real("residual"),
-              relativeChange: try $0.real("relative_change"))
+              relativeChange: try $0.real("relative_change"),
+              quantizationError: $0.value["quantization_error"]?.double,
+              baseQuantizationError: $0.value["quantization_error_of_base"]?.double)
           })
-      })
+      },
+      tensorType: root.value["tensor_type"]?.string,
+      fileDigest: output.isFile ? try root.text("file_sha256") : nil)
   }
 
   /// Typed members of an object, with errors that name the file and the key.

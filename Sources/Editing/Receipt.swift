@@ -10,6 +10,8 @@ public struct Receipt: Sendable, Equatable {
   /// Where the subspace stands in the output folder; not beside the weights, where other tools take every
   /// safetensors file for a shard.
   public static let subspaceFileName = "profs/subspace.safetensors"
+  /// What a GGUF file is called in its receipt, so that it can be given another name.
+  static let ggufName = "gguf"
   static let format = "profs-receipt"
 
   /// A file and its SHA-256.
@@ -32,6 +34,11 @@ public struct Receipt: Sendable, Equatable {
     public let residual: Double
     /// ‖W′ − W‖_F / ‖W‖_F.
     public let relativeChange: Double
+    /// ‖Q(W′) − W′‖_F / ‖W′‖_F, what quantising the edited weight adds; `nil` where it is not quantised.
+    public var quantizationError: Double? = nil
+    /// ‖Q(W) − W‖_F / ‖W‖_F, what it would add to the weight as it was; `nil` where the base holds it quantised so
+    /// already, and what that cost is not known.
+    public var baseQuantizationError: Double? = nil
   }
 
   /// A tensor of the output.
@@ -68,12 +75,23 @@ public struct Receipt: Sendable, Equatable {
   public var provenance: EditSubspace.Provenance
   /// Every tensor of the output, in file order.
   public var tensors: [Tensor]
+  /// The type that was asked for in a GGUF file; `nil` for the base's own.
+  public var tensorType: String? = nil
+  /// SHA-256 of the GGUF file; `nil` where the output is a folder.
+  public var fileDigest: String? = nil
 
   /// The tensors that were edited.
   public var edited: [Tensor] { tensors.filter { $0.edit != nil } }
 
+  /// The root mean square of the edited tensors' ``Edit/quantizationError``; `nil` where none is quantised.
+  public var quantizationError: Double? {
+    let errors = edited.compactMap(\.edit?.quantizationError)
+    return errors.isEmpty
+      ? nil : (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
+  }
+
   /// How many of a checkpoint's tensors are as they were; 0 of an adapter's, which all belong to the edit.
-  public var unchangedCount: Int { output == .checkpoint ? tensors.count - edited.count : 0 }
+  public var unchangedCount: Int { output.isAdapter ? 0 : tensors.count - edited.count }
 
   /// The text of `profs.json`.
   func serialized() -> String {
@@ -95,40 +113,56 @@ public struct Receipt: Sendable, Equatable {
         ("ranking", .string(recipe.ranking.rawValue)), ("neutral_sha256", .string(digest)),
       ]
     }
-    let json: JSON = [
-      "format": .string(Self.format),
-      "version": 1,
-      "profs": .string(version),
-      "output": .string(output.rawValue),
-      "base": [
-        "name": .string(baseName),
-        "files": .array(baseFiles.map { ["name": .string($0.name), "sha256": .string($0.digest)] }),
-        "model_sha256": .string(provenance.modelDigest),
-      ],
-      "recipe": .object(recipeMembers),
-      "pairs": ["count": .int(provenance.pairs), "sha256": .string(provenance.pairsDigest)],
-      "subspace": ["file": .string(Self.subspaceFileName), "sha256": .string(subspaceDigest)],
-      "tensors": .array(
-        tensors.map { tensor in
-          var members: [(key: String, value: JSON)] = [
-            ("name", .string(tensor.name)), ("file", .string(tensor.file)), ("dtype", .string(tensor.type)),
-            ("shape", .array(tensor.shape.map { .int($0) })), ("sha256", .string(tensor.digest)),
-          ]
-          if let edit = tensor.edit {
-            members.append(
-              (
-                "edit",
-                [
-                  "block": .int(edit.block), "sha256_before": .string(edit.digestBefore),
-                  "residual_before": .double(edit.residualBefore), "residual": .double(edit.residual),
-                  "relative_change": .double(edit.relativeChange),
-                ]
-              ))
-          }
-          return .object(members)
-        }),
+    var outputMembers: [(key: String, value: JSON)] = [("output", .string(output.rawValue))]
+    if let tensorType { outputMembers.append(("tensor_type", .string(tensorType))) }
+    if let fileDigest { outputMembers.append(("file_sha256", .string(fileDigest))) }
+    let members: [(key: String, value: JSON)] = [
+      ("format", .string(Self.format)), ("version", 1), ("profs", .string(version)),
     ]
-    return json.serialized(pretty: true) + "\n"
+    let rest: [(key: String, value: JSON)] = [
+      (
+        "base",
+        [
+          "name": .string(baseName),
+          "files": .array(baseFiles.map { ["name": .string($0.name), "sha256": .string($0.digest)] }),
+          "model_sha256": .string(provenance.modelDigest),
+        ]
+      ),
+      ("recipe", .object(recipeMembers)),
+      ("pairs", ["count": .int(provenance.pairs), "sha256": .string(provenance.pairsDigest)]),
+      ("subspace", ["file": .string(Self.subspaceFileName), "sha256": .string(subspaceDigest)]),
+      (
+        "tensors",
+        .array(
+          tensors.map { tensor in
+            var members: [(key: String, value: JSON)] = [
+              ("name", .string(tensor.name)), ("file", .string(tensor.file)), ("dtype", .string(tensor.type)),
+              ("shape", .array(tensor.shape.map { .int($0) })), ("sha256", .string(tensor.digest)),
+            ]
+            if let edit = tensor.edit {
+              members.append(("edit", .object(edit.members)))
+            }
+            return .object(members)
+          })
+      ),
+    ]
+    return JSON.object(members + outputMembers + rest).serialized(pretty: true) + "\n"
+  }
+}
+
+extension Receipt.Edit {
+  /// The members of its object; figures of quantisation where there is one.
+  fileprivate var members: [(key: String, value: JSON)] {
+    var members: [(key: String, value: JSON)] = [
+      ("block", .int(block)), ("sha256_before", .string(digestBefore)),
+      ("residual_before", .double(residualBefore)), ("residual", .double(residual)),
+      ("relative_change", .double(relativeChange)),
+    ]
+    if let quantizationError { members.append(("quantization_error", .double(quantizationError))) }
+    if let baseQuantizationError {
+      members.append(("quantization_error_of_base", .double(baseQuantizationError)))
+    }
+    return members
   }
 }
 

@@ -10,10 +10,12 @@ extension Verification {
   static func adapterChecks(
     of path: String, _ receipt: Receipt, _ tensors: TensorStore, _ subspace: EditSubspace, _ base: Model?
   ) throws -> [Check] {
-    [
-      try configurationCheck(of: path, receipt, tensors, base),
-      try outputFactorCheck(receipt, tensors, subspace),
-    ]
+    var checks = [try outputFactorCheck(receipt, tensors, subspace)]
+    // A GGUF adapter has its settings in the file itself, whose SHA-256 the receipt has.
+    if receipt.output == .lora {
+      checks.insert(try configurationCheck(of: path, receipt, tensors, base), at: 0)
+    }
+    return checks
   }
 
   /// `adapter_config.json` is, byte for byte, that of the tensors; where the base is, and without the base how it stores
@@ -40,6 +42,20 @@ extension Verification {
       finding: holds ? "\(modules.count) modules" : "it says something else")
   }
 
+  /// The name of B where A is called `name`.
+  private static func outputFactorName(beside name: String, _ format: OutputFormat) -> String? {
+    switch format {
+    case .loraGGUF:
+      let suffix = AdapterTensor.Factor.input.ggufSuffix
+      return name.hasSuffix(suffix)
+        ? name.dropLast(suffix.count) + AdapterTensor.Factor.output.ggufSuffix : nil
+    case .lora, .checkpoint, .gguf:
+      return AdapterConfiguration.module(ofTensor: name, .input).map {
+        AdapterConfiguration.tensorName($0, .output)
+      }
+    }
+  }
+
   /// Every B is −α Vᵀ of the subspace, bit for bit: whatever A is, only the subspace's directions can be written.
   private static func outputFactorCheck(
     _ receipt: Receipt, _ tensors: TensorStore, _ subspace: EditSubspace
@@ -47,8 +63,7 @@ extension Verification {
     var wrong: String?
     for tensor in receipt.edited {
       guard let block = tensor.edit?.block, let directions = subspace[block],
-        let module = AdapterConfiguration.module(ofTensor: tensor.name, .input),
-        let entry = tensors[AdapterConfiguration.tensorName(module, .output)],
+        let name = outputFactorName(beside: tensor.name, receipt.output), let entry = tensors[name],
         entry.shape == [directions.hidden, directions.rank], entry.type == .f32,
         try tensors.floats(entry).map(\.bitPattern)
           == LowRankAdapter.outputFactor(of: directions, strength: receipt.strength).map(\.bitPattern)

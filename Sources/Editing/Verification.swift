@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Kernels
+package import Kernels
 internal import Storage
 internal import SubspaceEditing
 package import Transformer
@@ -28,11 +28,23 @@ public struct Verification: Sendable {
   /// Without the base: every tensor has the hash, type and shape of the receipt, none is missing or new, the edited ones
   /// are those the subspace names, and they have no part in it; an adapter writes into the subspace alone. With it: the files are those the receipt names, and
   /// every tensor computed anew from base and subspace has the bytes of the output.
-  /// - Throws: where the folder, its receipt or the base cannot be read.
-  package init(of path: String, base: Model?, progress: ProgressHandler? = nil) throws {
-    let receipt = try Receipt(folder: path)
-    let edited = try SafetensorsFolder(path: path, name: receipt.output.tensorFileStem).tensors
-    let subspacePath = FileSystem.join(path, Receipt.subspaceFileName)
+  /// A GGUF file is held as a whole against the SHA-256 of its receipt, which stands in a folder beside it.
+  /// - Parameter context: the threads that quantise tensors anew; all that the machine has where `nil`.
+  /// - Throws: where the output, its receipt or the base cannot be read.
+  package init(
+    of path: String, base: Model?, context: ComputeContext? = nil, progress: ProgressHandler? = nil
+  ) throws {
+    let folder = path.hasSuffix(".gguf") ? OutputFormat.gguf.receiptFolder(of: path) : path
+    let receipt = try Receipt(folder: folder)
+    guard receipt.output.isFile == path.hasSuffix(".gguf") else {
+      throw EditingError(
+        path, "this receipt is of \(receipt.output.isFile ? "a GGUF file: give it" : "a folder")")
+    }
+    let edited =
+      receipt.output.isFile
+      ? try GGUFFile(path: path).tensors
+      : try SafetensorsFolder(path: path, name: receipt.output.tensorFileStem).tensors
+    let subspacePath = FileSystem.join(folder, Receipt.subspaceFileName)
     let subspace = try EditSubspace(path: subspacePath)
     self.receipt = receipt
     let total = edited.entries.reduce(0) { $0 + $1.bytes.count } * (base == nil ? 1 : 2)
@@ -59,15 +71,20 @@ public struct Verification: Sendable {
       Check(
         claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
         finding: wrong.map { "\"\($0)\" differs" } ?? "\(receipt.tensors.count) tensors"))
+    if let digest = receipt.fileDigest {
+      checks.append(Check.equal("the whole file is that of the receipt", try Digest.ofFile(path), digest))
+    }
     switch receipt.output {
     case .checkpoint:
       let layout = try Model.family(ofFolder: path).weightLayout
       checks.append(try Self.residualCheck(receipt, edited, subspace, layout))
-    case .lora:
+    case .gguf:
+      checks.append(try Self.residualCheck(receipt, edited, subspace, .outputsByInputs))
+    case .lora, .loraGGUF:
       checks += try Self.adapterChecks(of: path, receipt, edited, subspace, base)
     }
     if let base {
-      checks += try Self.checks(receipt, subspace, base) { bytes in
+      checks += try Self.checks(receipt, subspace, base, context ?? .ofMachine) { bytes in
         completed += bytes
         progress?(completed, total)
       }
@@ -97,7 +114,7 @@ public struct Verification: Sendable {
     return Check(
       claim: "the tensors are those of the receipt", holds: odd == nil,
       finding: odd.map { expected.contains($0) ? "\"\($0)\" is missing" : "\"\($0)\" is not in it" }
-        ?? (receipt.output == .lora
+        ?? (receipt.output.isAdapter
           ? "\(found.count), for \(receipt.edited.count) weights"
           : "\(receipt.edited.count) of \(found.count) edited"))
   }
@@ -139,23 +156,47 @@ public struct Verification: Sendable {
   }
 
   private static func checks(
-    _ receipt: Receipt, _ subspace: EditSubspace, _ base: Model, _ progress: (Int) -> Void
+    _ receipt: Receipt, _ subspace: EditSubspace, _ base: Model, _ context: ComputeContext,
+    _ progress: (Int) -> Void
   ) throws -> [Check] {
+    let type = try receipt.tensorType.map { name in
+      guard let type = ElementType.allCases.first(where: { $0.name == name }) else {
+        throw EditingError(Receipt.fileName, "\"tensor_type\" is \(name), which is no type of tensors")
+      }
+      return type
+    }
     let layout = try OutputLayout(
-      base, subspace, strength: receipt.strength, format: receipt.output)
+      base, subspace, strength: receipt.strength, format: receipt.output, type: type,
+      fileName: Receipt.ggufName, context: context)
     let files = try layout.sourceFiles.map { try Digest.ofFile($0) }
     var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
     var wrong: String?
+    func compare(_ computed: Receipt.Tensor) {
+      let agrees = recorded.removeValue(forKey: computed.name)?.agrees(with: computed) ?? false
+      if !agrees { wrong = wrong ?? computed.name }
+    }
+    var whole: [Check] = []
     for file in layout.files {
+      if let gguf = file.gguf {
+        var digest = Digest()
+        let computed = try layout.emitGGUF(file, gguf, base) { bytes in
+          digest.update(bytes)
+          progress(bytes.count)
+        }
+        computed.forEach(compare)
+        whole = [
+          Check.equal(
+            "base and subspace give the whole file, metadata and all", digest.hex, receipt.fileDigest ?? "")
+        ]
+        continue
+      }
       for tensor in file.tensors {
-        let computed = try layout.record(tensor, base, file.name) { _ in }
-        let agrees = recorded.removeValue(forKey: tensor.name)?.agrees(with: computed) ?? false
-        if !agrees { wrong = wrong ?? tensor.name }
+        compare(try layout.record(tensor, base, file.name) { _ in })
         progress(tensor.byteCount)
       }
     }
     wrong = wrong ?? recorded.keys.sorted().first
-    return [
+    return whole + [
       Check.equal(
         "the base model is the one of the receipt", files.joined(separator: " "),
         receipt.baseFiles.map(\.digest).joined(separator: " ")),
@@ -180,7 +221,10 @@ extension Receipt.Tensor {
   /// Whether both records are of the same bytes, and their measures equal but for the order of summation, which is the
   /// processor's.
   fileprivate func agrees(with other: Self) -> Bool {
-    func agree(_ a: Double, _ b: Double) -> Bool { abs(a - b) <= 1e-4 * max(abs(a), abs(b)) }
+    func agree(_ a: Double?, _ b: Double?) -> Bool {
+      guard let a, let b else { return a == b }
+      return abs(a - b) <= 1e-4 * max(abs(a), abs(b))
+    }
     guard name == other.name, file == other.file, type == other.type, shape == other.shape,
       digest == other.digest
     else { return false }
@@ -188,6 +232,8 @@ extension Receipt.Tensor {
     return edit.block == computed.block && edit.digestBefore == computed.digestBefore
       && agree(edit.residualBefore, computed.residualBefore) && agree(edit.residual, computed.residual)
       && agree(edit.relativeChange, computed.relativeChange)
+      && agree(edit.quantizationError, computed.quantizationError)
+      && agree(edit.baseQuantizationError, computed.baseQuantizationError)
   }
 }
 

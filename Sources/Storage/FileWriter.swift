@@ -90,7 +90,8 @@ package final class FileWriter {
     [ENOSPC, EDQUOT, EFBIG].contains(errorNumber)
   }
 
-  private func flush() throws(StorageError) {
+  /// Hands what is buffered to the system, so that the file can be read.
+  package func flush() throws(StorageError) {
     let pending = exchange(&buffer, with: [])
     try unsafe pending.span.bytes.withUnsafeBytes { bytes throws(StorageError) in
       try unsafe descriptor.write(bytes)

@@ -2,7 +2,7 @@
 ///
 /// GGUF files hold the name only.
 /// Names from llama.cpp's vocabulary loader; the steps are those of the `tokenizer.json` files behind the names.
-enum GGUFPreTokenizer: Sendable {
+enum GGUFPreTokenizer: Sendable, CaseIterable {
   /// GPT-2's pattern.
   case gpt2
   /// Every numeric character by itself, then GPT-2's pattern.

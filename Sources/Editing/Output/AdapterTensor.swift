@@ -14,15 +14,13 @@ struct AdapterTensor: OutputTensor {
 
   /// The factor.
   let factor: Factor
-  /// The module whose weight is edited, as transformers names it.
-  let module: String
+  /// Its name in the adapter's file.
+  let name: String
   /// That weight in the base.
   let weight: TensorEntry
   /// What is done to it, its layout being the base's.
   let edit: WeightEdit
 
-  /// Its name in the adapter's file.
-  var name: String { AdapterConfiguration.tensorName(module, factor) }
   /// Single precision, whatever the base is stored as.
   var type: ElementType { .f32 }
   /// Its dimensions, outermost first.

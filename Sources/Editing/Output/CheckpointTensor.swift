@@ -19,6 +19,8 @@ struct CheckpointTensor: OutputTensor {
   var sourceOffset: Float = 0
   /// What is done to it; `nil` for a tensor that stays as it is.
   var edit: WeightEdit?
+  /// The threads that quantise it; the calling one alone where `nil`.
+  var context: ComputeContext?
 
   /// Elements that are held at a time.
   private static let pieceElements = 1 << 20
@@ -27,7 +29,12 @@ struct CheckpointTensor: OutputTensor {
   var roundingResidual: Double? { edit?.subspace.roundingResidual(of: type) }
 
   /// Whether the bytes are those of the source.
-  var isVerbatim: Bool { edit == nil && type == source.type && rearrangement == .none && sourceOffset == 0 }
+  var isVerbatim: Bool { edit == nil && holdsSourceValues }
+
+  /// Whether the bytes before an edit are those of the source.
+  private var holdsSourceValues: Bool {
+    type == source.type && rearrangement == .none && sourceOffset == 0
+  }
 
   /// Gives the tensor's bytes to `sink`, piece by piece.
   ///
@@ -43,7 +50,7 @@ struct CheckpointTensor: OutputTensor {
       return nil
     }
     guard let edit else {
-      try forEachPiece(store) { values, _ in try Self.encoded(values, as: type).withUnsafeBytes(sink) }
+      try forEachPiece(store) { values, _ in try encoded(values).withUnsafeBytes(sink) }
       return nil
     }
     do {
@@ -59,28 +66,32 @@ struct CheckpointTensor: OutputTensor {
     let weight = WeightShape(shape, edit.layout)
     var projection = try WeightProjection(removing: edit.subspace, from: weight, strength: edit.strength)
     var before = Digest()
+    var baseError = RelativeError()
+    if holdsSourceValues { try store.withBytes(of: source) { before.update($0) } }
     try forEachPiece(store) { values, rows in
-      try Self.encoded(values, as: type).withUnsafeBytes { before.update($0) }
       try projection.observe(values.span, rows: rows)
+      guard !holdsSourceValues else { return }
+      let bytes = try encoded(values)
+      bytes.withUnsafeBytes { before.update($0) }
+      if type.isQuantized { baseError.add(decoded(bytes), of: values) }
     }
     var written = try WeightCoefficients(edit.subspace, shape: weight)
+    var error = RelativeError()
     try forEachPiece(store) { values, rows in
       var span = values.mutableSpan
       try projection.edit(&span, rows: rows)
+      let bytes = try encoded(values)
+      try bytes.withUnsafeBytes(sink)
       // What is measured is what was written: the values after rounding to the file's type.
-      try Self.encoded(values, as: type).withUnsafeBytes { bytes in
-        try sink(bytes)
-        values.withUnsafeMutableBufferPointer { values in
-          guard let source = bytes.baseAddress, let target = values.baseAddress else { return }
-          widen(type, from: source, count: values.count, to: target)
-        }
-      }
-      try written.add(values.span, rows: rows)
+      let rounded = decoded(bytes)
+      if type.isQuantized { error.add(rounded, of: values) }
+      try written.add(rounded.span, rows: rows)
     }
     return Receipt.Edit(
       block: edit.block, digestBefore: before.hex, residualBefore: projection.before.relativeNorm,
       residual: written.relativeNorm,
-      relativeChange: projection.relativeChange)
+      relativeChange: projection.relativeChange, quantizationError: type.isQuantized ? error.value : nil,
+      baseQuantizationError: type.isQuantized && !holdsSourceValues ? baseError.value : nil)
   }
 
   /// Lends the output's values in f32, some rows at a time.
@@ -104,7 +115,7 @@ struct CheckpointTensor: OutputTensor {
           for (index, row) in rows.enumerated() {
             for column in 0..<width { base[index * width + column] = columns[column * rowCount + row] }
           }
-        case .interleavedHalves, .fusedBlocks:
+        case .interleavedHalves, .fusedBlocks, .separateHalves, .fusedHeads:
           for (index, row) in rows.enumerated() {
             let from = rearrangement.sourceRow(row)
             try store.widen(source, rows: from..<from + 1, to: base + index * width)
@@ -116,27 +127,67 @@ struct CheckpointTensor: OutputTensor {
     }
   }
 
-  /// The bytes of `values` in a floating-point type.
-  private static func encoded(_ values: [Float], as type: ElementType) throws -> [UInt8] {
-    switch type {
-    case .f32: return values.withUnsafeBytes { Array($0) }
-    case .f16, .bf16:
-      return [UInt8](unsafeUninitializedCapacity: values.count * 2) { bytes, count in
-        count = values.count * 2
-        values.withUnsafeBufferPointer { values in
-          guard let source = values.baseAddress, let base = bytes.baseAddress else { return }
-          base.withMemoryRebound(to: UInt16.self, capacity: values.count) { half in
-            if type == .f16 {
-              HalfPrecision.narrowToF16(source, count: values.count, to: half)
-            } else {
-              HalfPrecision.narrowToBF16(source, count: values.count, to: half)
-            }
+  /// The bytes of `values`, whole rows, as the output's type.
+  private func encoded(_ values: [Float]) throws -> [UInt8] {
+    guard type.isNarrowable, let count = type.byteCount(elements: values.count) else {
+      throw EditingError(
+        "tensor \"\(name)\"",
+        "a tensor stored as \(type.name) cannot be edited; convert it to bf16, f16 or f32")
+    }
+    var bytes = [UInt8](repeating: 0, count: count)
+    // Whole blocks of every type.
+    let share = 1 << 14
+    let shares = (values.count + share - 1) / share
+    try values.withUnsafeBufferPointer { values in
+      try bytes.withUnsafeMutableBytes { bytes in
+        guard let source = values.baseAddress, let target = bytes.baseAddress else { return }
+        func encode(_ index: Int) throws {
+          let start = index * share
+          let offset = type.byteCount(elements: start) ?? 0
+          do {
+            try narrow(
+              type, from: source + start, count: min(share, values.count - start), to: target + offset)
+          } catch {
+            throw EditingError("tensor \"\(name)\"", "\(error)")
           }
         }
+        if let context, type.isQuantized {
+          try context.parallelForEach(shares, onWorkers: { index, _ in try encode(index) })
+        } else {
+          for index in 0..<shares { try encode(index) }
+        }
       }
-    default:
-      throw EditingError(
-        "weights", "a tensor stored as \(type.name) cannot be edited; convert it to bf16, f16 or f32")
+    }
+    return bytes
+  }
+
+  /// The values of bytes of the output's type.
+  private func decoded(_ bytes: [UInt8]) -> [Float] {
+    let count = bytes.count / type.blockBytes * type.blockElements
+    return [Float](unsafeUninitializedCapacity: count) { values, written in
+      written = count
+      bytes.withUnsafeBytes { bytes in
+        guard let source = bytes.baseAddress, let target = values.baseAddress else { return }
+        widen(type, from: source, count: count, to: target)
+      }
     }
   }
+}
+
+/// ‖x̂ − x‖ / ‖x‖ in the Frobenius norm, of numbers that come piece by piece.
+private struct RelativeError {
+  private var error = 0.0
+  private var square = 0.0
+
+  /// Adds numbers `found` for `exact`.
+  mutating func add(_ found: [Float], of exact: [Float]) {
+    for index in 0..<min(found.count, exact.count) {
+      let difference = Double(found[index] - exact[index])
+      error += difference * difference
+      square += Double(exact[index]) * Double(exact[index])
+    }
+  }
+
+  /// The quotient; 0 for zeros.
+  var value: Double { square > 0 ? (error / square).squareRoot() : 0 }
 }

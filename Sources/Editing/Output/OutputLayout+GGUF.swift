@@ -8,31 +8,49 @@ internal import Transformer
 extension OutputLayout {
   /// The weights under the names and in the order of the family's checkpoints.
   static func converted(_ model: Model, _ edits: [String: WeightEdit]) -> [CheckpointTensor] {
-    let configuration = model.configuration
-    let names = model.family.gguf
     let type = convertedType(model)
+    return rearranged(model, names: model.family.tensorNames, edits) { _, _ in type }
+  }
+
+  /// Every weight of `model`, global ones before those of blocks, as the other of the two formats has it: a GGUF file's as
+  /// a checkpoint's, or the other way round.
+  ///
+  /// - Parameters:
+  ///   - names: the names in the output.
+  ///   - type: how a role's tensor of some shape is stored there.
+  static func rearranged(
+    _ model: Model, names: [WeightRole: String], _ edits: [String: WeightEdit],
+    context: ComputeContext? = nil,
+    type: (WeightRole, [Int]) -> ElementType
+  ) -> [CheckpointTensor] {
+    let configuration = model.configuration
+    let gguf = model.family.gguf
+    let isFromGGUF = if case .gguf = model.source { true } else { false }
     var tensors: [CheckpointTensor] = []
     func add(_ role: WeightRole, _ block: Int?) {
       for part in [Model.Part.weight, .bias] {
-        guard let entry = model.entry(role, block: block, part: part),
-          let pattern = model.family.tensorNames[role]
-        else { continue }
+        guard let entry = model.entry(role, block: block, part: part), let pattern = names[role] else {
+          continue
+        }
         var rearrangement = Rearrangement.none
         var shape = entry.shape
-        if names?.interleavedRoles.contains(role) == true {
-          rearrangement = .interleavedHalves(head: configuration.headDimension)
-        } else if role == .queryKeyValue, names?.fusedOrder == .blocks {
-          rearrangement = .fusedBlocks(heads: configuration.heads, head: configuration.headDimension)
+        if gguf?.interleavedRoles.contains(role) == true {
+          let head = configuration.headDimension
+          rearrangement = isFromGGUF ? .interleavedHalves(head: head) : .separateHalves(head: head)
+        } else if role == .queryKeyValue, gguf?.fusedOrder == .blocks {
+          let (heads, head) = (configuration.heads, configuration.headDimension)
+          rearrangement =
+            isFromGGUF ? .fusedBlocks(heads: heads, head: head) : .fusedHeads(heads: heads, head: head)
         } else if role.isLinear, part == .weight, model.family.linearLayout == .inputMajor {
           rearrangement = .transposed
           shape.reverse()
         }
+        let isOffset = gguf?.addsNormOffset == true && entry.shape.count == 1 && part == .weight
         tensors.append(
           CheckpointTensor(
-            name: Model.expand(pattern, block: block, part: part), type: type, shape: shape, source: entry,
-            rearrangement: rearrangement,
-            sourceOffset: names?.addsNormOffset == true && entry.shape.count == 1 && part == .weight ? 1 : 0,
-            edit: edits[entry.name]))
+            name: Model.expand(pattern, block: block, part: part), type: type(role, shape), shape: shape,
+            source: entry, rearrangement: rearrangement, sourceOffset: isOffset ? (isFromGGUF ? 1 : -1) : 0,
+            edit: edits[entry.name], context: context))
       }
     }
     for role in WeightRole.allCases where !role.isPerBlock {

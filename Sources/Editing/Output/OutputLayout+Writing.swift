@@ -6,13 +6,26 @@ internal import Transformer
 extension OutputLayout {
   /// Writes every file into `folder` and answers a record of each tensor.
   ///
-  /// - Parameter progress: told of bytes written.
+  /// - Parameters:
+  ///   - file: what takes a GGUF file, which is left to be finished.
+  ///   - digest: takes all of that file's bytes.
+  ///   - progress: told of bytes written.
   func write(
-    _ model: Model, into folder: OutputFolder, progress: ProgressHandler?
+    _ model: Model, into folder: OutputFolder, _ file: FileWriter?, hashing digest: inout Digest,
+    progress: ProgressHandler?
   ) throws -> [Receipt.Tensor] {
     let total = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
     var completed = 0
     var records: [Receipt.Tensor] = []
+    if let writer = file, let only = files.first, let layout = only.gguf {
+      try writer.reserve(layout.byteCount)
+      return try emitGGUF(only, layout, model) { bytes in
+        digest.update(bytes)
+        try writer.write(bytes)
+        completed += bytes.count
+        progress?(min(completed, total), total)
+      }
+    }
     for file in files {
       if let source = file.verbatimSource {
         try folder.copyFile(source, as: file.name)
@@ -51,6 +64,29 @@ extension OutputLayout {
       }
     }
     return records
+  }
+
+  /// Emits a GGUF file from its start to its end and answers a record of each tensor.
+  func emitGGUF(
+    _ file: File, _ layout: GGUFLayout, _ model: Model, _ sink: (UnsafeRawBufferPointer) throws -> Void
+  ) throws -> [Receipt.Tensor] {
+    let byName = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
+    var records: [Receipt.Tensor] = []
+    try layout.header.withUnsafeBytes(sink)
+    for place in layout.tensors {
+      guard let tensor = byName[place.name] else { continue }
+      try Self.emitZeros(place.padding, sink)
+      records.append(try record(tensor, model, file.name, sink))
+    }
+    try Self.emitZeros(layout.finalPadding, sink)
+    return records
+  }
+
+  private static func emitZeros(_ count: Int, _ sink: (UnsafeRawBufferPointer) throws -> Void) throws {
+    let zeros = [UInt8](repeating: 0, count: min(count, 1 << 16))
+    for start in stride(from: 0, to: count, by: 1 << 16) {
+      try zeros[..<min(count - start, 1 << 16)].withUnsafeBytes(sink)
+    }
   }
 
   /// Emits a tensor, hashing what goes by.

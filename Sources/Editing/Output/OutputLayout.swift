@@ -1,6 +1,7 @@
 internal import Checkpoints
 internal import Kernels
 internal import Storage
+internal import SubspaceEditing
 internal import Transformer
 
 /// The files of an edit's output: which tensors go where, and which small files stand beside them.
@@ -15,6 +16,8 @@ struct OutputLayout {
     let header: SafetensorsHeader?
     /// The source file, where the whole of it is copied.
     var verbatimSource: String? = nil
+    /// What else a GGUF file holds; `nil` for safetensors.
+    var gguf: GGUFLayout? = nil
   }
 
   /// A file beside the weights.
@@ -39,8 +42,13 @@ struct OutputLayout {
 
   /// The layout for writing `model` edited by `subspace`.
   ///
-  /// As a checkpoint a folder keeps its files, torch's become safetensors, and a GGUF becomes a folder.
-  init(_ model: Model, _ subspace: EditSubspace, strength: Double, format: OutputFormat) throws {
+  /// As a checkpoint a folder keeps its files, torch's become safetensors, and a GGUF becomes a folder. A GGUF file is
+  /// called `fileName`, and has `type` for the edited matrices of a base that is one, else for all matrices.
+  init(
+    _ model: Model, _ subspace: EditSubspace, strength: Double, format: OutputFormat,
+    type: ElementType? = nil,
+    fileName: String = "", context: ComputeContext? = nil
+  ) throws {
     try format.check(model)
     try Self.check(subspace, fits: model)
     switch model.source {
@@ -48,11 +56,21 @@ struct OutputLayout {
     case .torch(let folder): sourceFiles = folder.shards.map { FileSystem.join(model.path, $0) }
     case .gguf: sourceFiles = [model.path]
     }
-    guard format == .checkpoint else {
+    switch format {
+    case .checkpoint: break
+    case .lora:
       (files, sideFiles) = try Self.adapter(model, subspace, strength)
       return
+    case .loraGGUF:
+      (files, sideFiles) = ([try Self.ggufAdapter(model, subspace, strength, fileName: fileName)], [])
+      return
+    case .gguf:
+      let edits = try Self.edits(model, subspace, strength, layout: .outputsByInputs)
+      files = [try Self.gguf(model, edits, type: type, fileName: fileName, context)]
+      sideFiles = []
+      return
     }
-    let edits = try Self.edits(model, subspace, strength)
+    let edits = try Self.edits(model, subspace, strength, layout: model.family.weightLayout)
     switch model.source {
     case .folder(let folder):
       files = folder.shards.enumerated().map { index, shard in
@@ -97,13 +115,13 @@ struct OutputLayout {
 
   /// The edit of each tensor that has one, by the tensor's name in the source.
   private static func edits(
-    _ model: Model, _ subspace: EditSubspace, _ strength: Double
+    _ model: Model, _ subspace: EditSubspace, _ strength: Double, layout: WeightLayout
   ) throws -> [String: WeightEdit] {
     var edits: [String: WeightEdit] = [:]
     for block in subspace.blocks {
       let entry = try model.weight(.mlpValue, block: block.block)
       edits[entry.name] = WeightEdit(
-        block: block.block, subspace: block.subspace, strength: strength, layout: model.family.weightLayout)
+        block: block.block, subspace: block.subspace, strength: strength, layout: layout)
     }
     return edits
   }

@@ -6,6 +6,10 @@ enum Rearrangement: Equatable {
   case interleavedHalves(head: Int)
   /// The source has all queries, all keys and all values, the output the three of each head together.
   case fusedBlocks(heads: Int, head: Int)
+  /// The source has the rows of a head's first half before those of its second, the output in turn.
+  case separateHalves(head: Int)
+  /// The source has query, key and value of each head together, the output all queries, all keys and all values.
+  case fusedHeads(heads: Int, head: Int)
   /// The source is the transposed matrix.
   case transposed
 
@@ -17,6 +21,9 @@ enum Rearrangement: Equatable {
       row - row % head + (row % head < head / 2 ? 2 * (row % head) : 2 * (row % head - head / 2) + 1)
     case .fusedBlocks(let heads, let head):
       (row / head % 3 * heads + row / head / 3) * head + row % head
+    case .separateHalves(let head): row - row % head + row % head / 2 + row % 2 * (head / 2)
+    case .fusedHeads(let heads, let head):
+      (row / head % heads * 3 + row / head / heads) * head + row % head
     }
   }
 }

@@ -24,6 +24,13 @@ extension BlockSubspace {
       switch type {
       case .bf16: 0x1p-9
       case .f16: 0x1p-12
+      // Of blocks, half the error that weights have on average.
+      case .q2_k: 0.15
+      case .q3_k: 0.08
+      case .q4_0, .q4_1, .q4_k, .iq4_nl, .iq4_xs: 0.05
+      case .q5_0, .q5_1, .q5_k: 0.025
+      case .q6_k: 0.01
+      case .q8_0: 0.003
       default: 0x1p-24
       }
     // Twice over for chance, and twice because the directions are themselves rounded to single precision.

@@ -11,14 +11,17 @@ struct ApplyCommand: ParsableCommand {
     discussion: """
       With --format lora the edit is written as an adapter in PEFT's format instead: two small matrices for each edited \
       one, which merged into the base give the edited weights to rounding. The base stays as it is.
+
+      With --out NAME.gguf the output is one GGUF file, or with --format lora an adapter for llama.cpp; receipt and model \
+      card go to NAME.gguf.profs. Of a GGUF file only the edited matrices change: they are quantised again as they were, or \
+      as --gguf-type says, and the error that adds is measured.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
   @Option(help: ArgumentHelp("Subspace file that profs fit wrote.", valueName: "file")) var subspace: String
-  @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
-  @Option(help: "What to write.") var format = OutputFormat.checkpoint
+  @OptionGroup var destination: EditOutputOptions
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
   @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
     LayerRange?
@@ -35,10 +38,12 @@ struct ApplyCommand: ParsableCommand {
 
   func run() throws {
     let quiet = output.quiet || output.json
-    try NewOutput.check(out)
+    let (out, format) = (destination.out, destination.chosenFormat)
+    try destination.check()
     let opened = try Model(path: model)
     let chosen = try EditSubspace(path: subspace).restricted(to: layers?.blocks, rank: rank)
-    let application = try EditApplication(opened, chosen, strength: strength, seed: seed, format: format)
+    let application = try EditApplication(
+      opened, chosen, strength: strength, seed: seed, format: format, type: destination.ggufType)
     let (receipt, seconds) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       try application.write(to: out, progress: $0)
     }

@@ -11,6 +11,7 @@ internal import Transformer
 struct AutomaticEdit {
   private let command: EditCommand
   private let quiet: Bool
+  private let out: String
   private let prompts: String
   private let text: String
   /// Prompts that choose the edit.
@@ -24,8 +25,9 @@ struct AutomaticEdit {
   init(_ command: EditCommand) throws {
     self.command = command
     quiet = command.output.quiet || command.output.json
+    out = command.destination.out
     (prompts, text) = (command.automatic.prompts ?? "", command.automatic.text ?? "")
-    try NewOutput.check(command.out)
+    try command.destination.check()
     let texts = try TextList(path: prompts).texts
     guard texts.count >= 2 else {
       throw PreferenceDataError(
@@ -44,7 +46,7 @@ struct AutomaticEdit {
     tune.textLimit = command.automatic.textLimit
     tune.maxPerplexityIncrease = command.automatic.maxPerplexityIncrease
     if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
-    tune.out = command.out + ".tuning.json"
+    tune.out = out + ".tuning.json"
     (tune.compute, tune.output) = (command.compute, command.output)
     let job = try TuneJob(tune, columns: command.fit.columns, prompts: choosing, quiet: quiet)
     let (tuning, _) = try job.run()
@@ -65,10 +67,10 @@ struct AutomaticEdit {
     let written = try edit.edit()
 
     var evaluate = try EvalCommand.parse(
-      [command.model, command.out, "--prompts", prompts, "--text", text])
+      [command.model, out, "--prompts", prompts, "--text", text])
     evaluate.continuations.scorers = command.automatic.scorers
     evaluate.textLimit = command.automatic.textLimit
-    evaluate.out = command.out + ".evaluation.json"
+    evaluate.out = out + ".evaluation.json"
     (evaluate.compute, evaluate.output) = (command.compute, command.output)
     let evaluation = try EvalJob(evaluate, prompts: judging)
     let (summary, record) = try evaluation.finish()
@@ -87,9 +89,9 @@ struct AutomaticEdit {
     Console.result(
       "chosen on \(choosing.count) prompts, judged on \(judging.count) others: \(chosen.candidate.options)")
     Console.result(
-      "written to \(command.out); check again with: profs verify \(command.out) --base \(command.model)")
+      "written to \(out); check again with: profs verify \(out) --base \(command.model)")
     if !quiet {
-      Console.message("measurements: \(command.out).tuning.json, \(command.out).evaluation.json")
+      Console.message("measurements: \(out).tuning.json, \(out).evaluation.json")
     }
   }
 }

@@ -19,6 +19,7 @@ struct EditCommand: ParsableCommand {
       The output has the files of the input, its receipt profs.json, and a model card. Torch's .bin files become \
       safetensors. A GGUF becomes a Hugging Face folder: in f16 or f32 where its MLP-value matrices are, else in bf16.
       With --format lora the output is an adapter in PEFT's format, and the base stays as it is.
+      With --out NAME.gguf it is one GGUF file, as profs apply writes it.
 
       With --auto everything but the data is chosen by trying: half of the prompts choose the edit, as profs tune does, \
       and the other half judge what was written, as profs eval does.
@@ -30,8 +31,7 @@ struct EditCommand: ParsableCommand {
   var model: String
 
   @OptionGroup var fit: FitOptions
-  @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
-  @Option(help: "What to write.") var format = OutputFormat.checkpoint
+  @OptionGroup var destination: EditOutputOptions
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
   @OptionGroup(title: "Choosing automatically") var automatic: AutomaticOptions
   @OptionGroup var compute: ComputeOptions
@@ -45,6 +45,10 @@ struct EditCommand: ParsableCommand {
       throw ValidationError(
         "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself.")
     }
+    if automatic.auto, ![.checkpoint, .gguf].contains(destination.chosenFormat) {
+      throw ValidationError(
+        "--auto judges what it writes, and so writes a checkpoint or a GGUF file, not an adapter.")
+    }
   }
 
   func run() throws {
@@ -57,6 +61,7 @@ struct EditCommand: ParsableCommand {
       } else {
         TensorReport.print(edit.receipt)
         Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
+        let out = destination.out
         Console.result("written to \(out); check again with: profs verify \(out) --base \(model)")
       }
     }
@@ -76,7 +81,8 @@ struct EditCommand: ParsableCommand {
   func edit() throws -> Outcome {
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
-    try NewOutput.check(out)
+    let (out, format) = (destination.out, destination.chosenFormat)
+    try destination.check()
     let (job, reading) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try FitJob(model, fit, compute)
     }
@@ -88,11 +94,13 @@ struct EditCommand: ParsableCommand {
     if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       try EditApplication(
-        job.model, subspace, strength: strength, seed: compute.seed, format: format
+        job.model, subspace, strength: strength, seed: compute.seed, format: format,
+        type: destination.ggufType,
+        context: job.context
       ).write(to: out, progress: $0)
     }
     let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {
-      try Verification(of: out, base: job.model, progress: $0)
+      try Verification(of: out, base: job.model, context: job.context, progress: $0)
     }
     let peak = meter.stop()
     guard proof.holds else {

@@ -13,7 +13,7 @@ struct VerifyCommand: ParsableCommand {
       model and the subspace and compared bit for bit. Exit code 1 where a claim does not hold.
       """)
 
-  @Argument(help: "Folder that profs edit or profs apply wrote.")
+  @Argument(help: "Folder or .gguf file that profs edit or profs apply wrote.")
   var edited: String
 
   @Option(help: ArgumentHelp("The model it was made from.", valueName: "model")) var base: String?

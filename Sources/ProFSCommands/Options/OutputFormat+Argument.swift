@@ -6,7 +6,8 @@ extension OutputFormat: ExpressibleByArgument {
   var noun: String {
     switch self {
     case .checkpoint: "checkpoint"
-    case .lora: "adapter"
+    case .lora, .loraGGUF: "adapter"
+    case .gguf: "GGUF file"
     }
   }
 }

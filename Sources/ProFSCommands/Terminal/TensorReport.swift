@@ -6,12 +6,17 @@ internal import Storage
 enum TensorReport {
   /// A tensor's entry in the `--json` output; zeros where it was not edited.
   static func json(_ tensor: Receipt.Tensor) -> JSON {
-    [
-      "tensor": .string(tensor.name),
-      "block": .int(tensor.edit?.block ?? 0),
-      "relative_change": .double(tensor.edit?.relativeChange ?? 0),
-      "residual": .double(tensor.edit?.residual ?? 0),
+    var members: [(key: String, value: JSON)] = [
+      ("tensor", .string(tensor.name)),
+      ("block", .int(tensor.edit?.block ?? 0)),
+      ("relative_change", .double(tensor.edit?.relativeChange ?? 0)),
+      ("residual", .double(tensor.edit?.residual ?? 0)),
     ]
+    if let error = tensor.edit?.quantizationError { members.append(("quantization_error", .double(error))) }
+    if let error = tensor.edit?.baseQuantizationError {
+      members.append(("quantization_error_of_base", .double(error)))
+    }
+    return .object(members)
   }
 
   /// Prints a table of the edited tensors to standard output, and how many there are.
@@ -25,7 +30,16 @@ enum TensorReport {
       ]
       Console.result(columns.joined(separator: " ") + "  \(tensor.name)")
     }
-    guard receipt.output == .checkpoint else {
+    if let error = receipt.quantizationError {
+      let types = Set(receipt.edited.map(\.type)).sorted().joined(separator: ", ")
+      let ofBase = receipt.edited.compactMap(\.edit?.baseQuantizationError).max()
+      let comparison =
+        ofBase.map { String(format: "; as they were it would be up to %.2f %%", $0 * 100) } ?? ""
+      Console.result(
+        "quantising them as \(types) adds an error of "
+          + String(format: "%.2f %%", error * 100) + " of their norm" + comparison)
+    }
+    guard !receipt.output.isAdapter else {
       return Console.result("\(receipt.edited.count) matrices edited by the adapter, the base as it was")
     }
     Console.result(

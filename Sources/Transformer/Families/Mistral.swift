@@ -15,7 +15,8 @@ extension ModelFamily {
     },
     // Files of Mistral 7B and its like are of Llama's architecture; this one is Mistral Small 3.1's.
     gguf: GGUFNames(
-      architecture: "mistral3", tensorNames: commonGGUFNames, values: commonGGUFValues,
+      architecture: "mistral3", newArchitecture: "llama", tensorNames: commonGGUFNames,
+      values: commonGGUFValues,
       fixedConfig: [
         ("architectures", ["MistralForCausalLM"]), ("model_type", "mistral"), ("hidden_act", "silu"),
         ("sliding_window", nil),

@@ -36,6 +36,8 @@ package struct ModelFamily: Sendable {
   package struct GGUFNames: Sendable {
     /// `general.architecture`.
     package var architecture: String
+    /// What it is in new files, where these are of another architecture with the same names.
+    package var newArchitecture: String?
     /// Tensor name of each role.
     package var tensorNames: [WeightRole: String]
     /// Numbers and flags of `config.json` that the file also states, as (key, GGUF key after the architecture's prefix).

@@ -1,0 +1,72 @@
+internal import Checkpoints
+internal import Kernels
+internal import Storage
+internal import Transformer
+
+/// A model as one GGUF file.
+extension OutputLayout {
+  /// The file of `model`; `edits` by the names of its tensors.
+  static func gguf(
+    _ model: Model, _ edits: [String: WeightEdit], type: ElementType?, fileName: String,
+    _ context: ComputeContext?
+  ) throws -> File {
+    if let type, !type.isNarrowable {
+      throw EditingError("--gguf-type \(type.name)", "weights cannot be written as this type")
+    }
+    if case .gguf(let file) = model.source {
+      return try repeated(file, edits, type: type, fileName: fileName, context)
+    }
+    return try made(model, edits, type: type ?? folderType(model), fileName: fileName, context)
+  }
+
+  /// The type of a folder's edited matrices, bf16 where they have none that weights are written as.
+  private static func folderType(_ model: Model) -> ElementType {
+    let type = model.entry(.mlpValue, block: 1)?.type ?? .bf16
+    return type == .f32 || type == .f16 ? type : .bf16
+  }
+
+  /// A folder's weights and settings as a file.
+  ///
+  /// As llama.cpp's own converter has them: matrices in the file's type, norms, biases and positions in f32, and in f16
+  /// where rows are not whole blocks.
+  private static func made(
+    _ model: Model, _ edits: [String: WeightEdit], type: ElementType, fileName: String,
+    _ context: ComputeContext?
+  ) throws -> File {
+    guard let names = model.family.gguf?.tensorNames, model.configuration.isCausal else {
+      throw EditingError(
+        model.path,
+        "a \(model.family.name) model in a folder cannot be written as a GGUF file; write a checkpoint")
+    }
+    var tensors: [any OutputTensor] = []
+    if let divisors = model.ggufFrequencyDivisors {
+      tensors.append(NumbersTensor(name: "rope_freqs.weight", values: divisors))
+    }
+    tensors += rearranged(model, names: names, edits, context: context) { role, shape in
+      if shape.count < 2 || role == .positionEmbedding { return .f32 }
+      return (shape.last ?? 0) % type.blockElements == 0 ? type : .f16
+    }
+    return File(
+      name: fileName, tensors: tensors, header: nil,
+      gguf: try GGUFLayout(
+        metadata: try model.ggufMetadata(fileType: type),
+        tensors: tensors.map { GGUFLayout.Tensor(name: $0.name, type: $0.type, shape: $0.shape) },
+        path: fileName))
+  }
+
+  /// The same file with other bytes for the edited tensors alone; with a type of their own for them, other offsets too.
+  private static func repeated(
+    _ file: GGUFFile, _ edits: [String: WeightEdit], type: ElementType?, fileName: String,
+    _ context: ComputeContext?
+  ) throws -> File {
+    var types: [String: ElementType] = [:]
+    if let type { for name in edits.keys { types[name] = type } }
+    let tensors = file.tensors.entries.map { entry in
+      CheckpointTensor(
+        name: entry.name, type: types[entry.name] ?? entry.type, shape: entry.shape, source: entry,
+        edit: edits[entry.name], context: context)
+    }
+    return File(
+      name: fileName, tensors: tensors, header: nil, gguf: try GGUFLayout(repeating: file, types: types))
+  }
+}

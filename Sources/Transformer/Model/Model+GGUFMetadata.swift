@@ -1,0 +1,161 @@
+package import Checkpoints
+package import Kernels
+internal import Storage
+internal import Tokenization
+
+/// What a GGUF file says of a model, from the same tables that reading one goes by.
+extension Model {
+  /// The metadata of this model, which comes from a folder, as a GGUF file.
+  ///
+  /// - Parameter fileType: how the matrices are stored.
+  /// - Throws: where no such file can say what the model or its tokenizer does.
+  package func ggufMetadata(fileType: ElementType) throws -> GGUFMetadata {
+    guard let names = family.gguf else {
+      throw ModelError(path, "no GGUF file holds a model of the family \(family.name)")
+    }
+    let architecture = names.newArchitecture ?? names.architecture
+    var metadata = GGUFMetadata()
+    metadata.add("general.architecture", architecture)
+    metadata.add("general.type", "model")
+    metadata.add("general.name", FileSystem.lastComponent(of: path))
+    if let number = fileType.ggufFileType { metadata.add("general.file_type", number) }
+    metadata.add("general.quantization_version", UInt32(2))
+    for (_, key) in names.values { addValue(key, "\(architecture).\(key)", to: &metadata) }
+    if configuration.positions == .rotary {
+      let turning = configuration.rotary.dimension ?? configuration.headDimension
+      metadata.add("\(architecture).rope.dimension_count", UInt32(clamping: turning))
+      try addScaling(architecture, to: &metadata)
+    }
+    // Of this architecture the file states the window in its own way: 0 for none.
+    if architecture == "phi3", let window = configuration.windows.lazy.compactMap(\.self).first {
+      metadata.add("phi3.attention.sliding_window", UInt32(clamping: window))
+    }
+    if architecture == "gemma3", configuration.windows != standardGemma3Windows {
+      metadata.add(
+        "\(architecture).attention.sliding_window_pattern", configuration.windows.map { $0 != nil })
+    }
+    try addTokenizer(to: &metadata)
+    return metadata
+  }
+
+  /// The numbers by which the rotary frequencies are divided one by one: the tensor `rope_freqs.weight` of Llama 3's
+  /// files; `nil` where they are not.
+  package var ggufFrequencyDivisors: [Float]? {
+    guard case .llama3 = configuration.rotary.scaling else { return nil }
+    let settings = configuration.rotary
+    let (scaled, _) = settings.frequencies(headDimension: configuration.headDimension, positions: 1)
+    let (plain, _) = RotarySettings(base: settings.base, dimension: settings.dimension)
+      .frequencies(headDimension: configuration.headDimension, positions: 1)
+    return zip(plain, scaled).map { Float($0 / $1) }
+  }
+
+  /// Throws unless the GGUF file at `file`, whatever its name, says of itself what this model is.
+  ///
+  /// Files have no words for some of what configurations ask for, and readers then assume the usual: a window, say.
+  package func requireSame(asGGUF file: String) throws {
+    let opened = try Self.openGGUF(file)
+    let document = try JSONDocument(parsing: Array(opened.config.serialized().utf8), source: file)
+    var found = try opened.family.configuration(ConfigReader(path: file, root: document.root))
+    var expected = configuration
+    // Biases are there or not in either.
+    (found.biases, expected.biases) = ([:], [:])
+    (found.fusedOrder, expected.fusedOrder) = (.blocks, .blocks)
+    guard found == expected else {
+      throw ModelError(
+        path,
+        "a GGUF file of architecture \"\(family.gguf?.architecture ?? "")\" cannot say all that this configuration does "
+          + "(a window, a scale of queries, rotary scaling …); write a checkpoint")
+    }
+  }
+
+  /// Adds the value that the key stands for; nothing where this model has none.
+  private func addValue(_ key: String, _ name: String, to metadata: inout GGUFMetadata) {
+    let c = configuration
+    func add(_ value: Int) { metadata.add(name, UInt32(clamping: value)) }
+    switch key {
+    case "embedding_length": add(c.hidden)
+    case "feed_forward_length": add(c.intermediate)
+    case "block_count": add(c.blocks)
+    case "attention.head_count": add(c.heads)
+    case "attention.head_count_kv": add(c.keyValueHeads)
+    case "attention.key_length":
+      // Gemma's tables name it twice.
+      guard !metadata.keys.contains(name) else { return }
+      add(c.headDimension)
+      metadata.add(name.dropLast("key_length".count) + "value_length", UInt32(clamping: c.headDimension))
+    case "context_length": add(c.maximumPositions)
+    case "vocab_size": add(c.vocabulary)
+    case "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon": metadata.add(name, c.normEpsilon)
+    case "rope.freq_base": metadata.add(name, Float(c.rotary.base))
+    case "rope.freq_base_swa": metadata.add(name, Float((c.windowedRotary ?? c.rotary).base))
+    case "attn_logit_softcapping": if let cap = c.scoreCap { metadata.add(name, cap) }
+    case "final_logit_softcapping": if let cap = c.logitCap { metadata.add(name, cap) }
+    case "attention.sliding_window": add(c.windows.lazy.compactMap(\.self).first ?? 0)
+    case "use_parallel_residual": metadata.add(name, c.arrangement != .sequential)
+    default: break
+    }
+  }
+
+  private func addScaling(_ architecture: String, to metadata: inout GGUFMetadata) throws {
+    switch configuration.rotary.scaling {
+    case .none, .llama3: break
+    case .linear(let factor):
+      metadata.add("\(architecture).rope.scaling.type", "linear")
+      metadata.add("\(architecture).rope.scaling.factor", Float(factor))
+    case .dynamic, .yarn, .longRope:
+      throw ModelError(
+        path, "this scaling of rotary embeddings is not written to GGUF files; write a checkpoint")
+    }
+  }
+
+  /// The windows that readers assume: in all blocks but every sixth.
+  private var standardGemma3Windows: [Int?] {
+    let window = configuration.windows.lazy.compactMap(\.self).first
+    return (1...configuration.blocks).map { $0 % 6 == 0 ? nil : window }
+  }
+
+  private func addTokenizer(to metadata: inout GGUFMetadata) throws {
+    let vocabulary = try tokenizer().ggufVocabulary(size: configuration.vocabulary)
+    func list(_ strings: ByteStrings) -> [[UInt8]] { (0..<strings.count).map { Array(strings[$0]) } }
+    metadata.add("tokenizer.ggml.model", vocabulary.model)
+    if let name = vocabulary.preTokenizer { metadata.add("tokenizer.ggml.pre", name) }
+    metadata.add("tokenizer.ggml.tokens", list(vocabulary.tokens))
+    if vocabulary.model == "gpt2" {
+      metadata.add("tokenizer.ggml.merges", list(vocabulary.merges))
+    } else {
+      metadata.add("tokenizer.ggml.scores", vocabulary.scores)
+    }
+    metadata.add("tokenizer.ggml.token_type", vocabulary.kinds.map { Int32($0.rawValue) })
+    for (name, id) in [
+      ("bos", vocabulary.bosID), ("eos", vocabulary.eosID), ("unknown", vocabulary.unknownID),
+      ("padding", vocabulary.padID),
+    ] {
+      if let id { metadata.add("tokenizer.ggml.\(name)_token_id", UInt32(clamping: id)) }
+    }
+    if let flag = vocabulary.addsSpacePrefix { metadata.add("tokenizer.ggml.add_space_prefix", flag) }
+    if let flag = vocabulary.addsBOS { metadata.add("tokenizer.ggml.add_bos_token", flag) }
+    if let flag = vocabulary.addsEOS { metadata.add("tokenizer.ggml.add_eos_token", flag) }
+    if let (text, _) = chatTemplateText { metadata.add("tokenizer.chat_template", text) }
+  }
+}
+
+extension ElementType {
+  /// `general.file_type` of a file whose matrices are of this type, where llama.cpp has a number for it.
+  fileprivate var ggufFileType: UInt32? {
+    switch self {
+    case .f32: 0
+    case .f16: 1
+    case .q4_0: 2
+    case .q4_1: 3
+    case .q8_0: 7
+    case .q5_0: 8
+    case .q5_1: 9
+    case .q2_k: 10
+    case .q6_k: 18
+    case .iq4_nl: 25
+    case .iq4_xs: 30
+    case .bf16: 32
+    default: nil
+    }
+  }
+}
