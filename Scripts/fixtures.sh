@@ -8,7 +8,7 @@ Scripts/fixtures/venv.sh
 Scripts/fetch-models.py smollm2 minilm
 # Modules and tools that live beside the generators.
 tools=" smollm2 smollm2_folder compare_edit compare_gguf edit_every_family tokenizer_check precision_angles zeroshot
-  zeroshot_compare eval_compare "
+  zeroshot_compare eval_compare report_screenshots "
 derived=" edited_goldens paper_reference protected_reference tiny_gguf tiny_torch "
 for script in Scripts/fixtures/*.py; do
   name=$(basename "$script" .py)

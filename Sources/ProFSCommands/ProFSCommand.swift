@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Editing
 internal import Evaluation
 internal import PreferenceData
+internal import Reporting
 internal import Storage
 internal import SubspaceEditing
 internal import Tokenization
@@ -31,6 +32,7 @@ public struct ProFSCommand: ParsableCommand {
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
       TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
+      ReportCommand.self,
       PairsCommand.self, EmbedCommand.self, TokenizeCommand.self, InspectCommand.self,
     ])
 
@@ -66,6 +68,7 @@ public struct ProFSCommand: ParsableCommand {
     case let error as EditingError: error.description
     case let error as EvaluationError: error.description
     case let error as PreferenceDataError: error.description
+    case let error as RecordError: error.description
     default: nil
     }
   }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "edit", "fit", "apply", "verify", "explain", "tune", "generate", "chat", "eval", "perplexity",
-    "tasks", "pairs",
+    "tasks", "report", "pairs",
     "embed", "tokenize", "inspect",
   ]
 
