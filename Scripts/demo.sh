@@ -46,7 +46,7 @@ heading "4. Evaluate: how much less toxic, and at what cost, on $(wc -l <"$measu
 
 heading "5. Report: all of it on one page"
 "$profs" explain "$edited/profs/subspace.safetensors" --model "$base" --json --quiet >"$records/directions.json"
-"$profs" verify "$edited" --base "$base" --json >"$records/proof.json"
+"$profs" verify "$edited" --base "$base" --json --quiet >"$records/proof.json"
 "$profs" report "$records"/{eval,directions,proof}.json "$edited/profs.json" --out "$report"
 
 # The result once more, in a line.

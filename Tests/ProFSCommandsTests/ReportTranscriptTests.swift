@@ -44,7 +44,8 @@ import Testing
     let page = try folder.read("report.html")
     let text = String(decoding: page, as: UTF8.self)
     for title in [
-      "What changes", "The trade-off", "Side by side", "What the directions stand for", "The receipt",
+      "What changes", "The trade-off", "Side by side (eval.json)", "Side by side (generate.json)",
+      "What the directions stand for", "The receipt",
       "The proof",
       "What it took", "Accuracy on zero-shot tasks",
     ] { #expect(text.contains(">\(title)</h2>"), "\(title)") }

@@ -10,6 +10,16 @@ import Testing
     #expect(try page([record]).contains("from some file."))
   }
 
+  @Test("an edit from a subspace file says how long it took in all")
+  func applied() throws {
+    let record = try Record(
+      text: "{\"out\": \"d\", \"changed\": [{}, {}], \"unchanged\": 26, \"seconds\": 61.4}")
+    let page = try page([record])
+    #expect(
+      page.contains("Edit from a subspace file (record.json)") && page.contains("1\u{A0}min\u{A0}1\u{A0}s"))
+    #expect(page.contains("<dt>matrices edited</dt><dd dir=\"auto\">2</dd>"))
+  }
+
   @Test(
     "what is no record is refused by a sentence that says what is",
     arguments: [

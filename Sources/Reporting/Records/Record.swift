@@ -49,7 +49,7 @@ package struct Record: Sendable {
   }
 
   private static let known =
-    "give files of profs eval --out, tune --out or study, a receipt profs.json, or what edit, fit, explain, perplexity, "
+    "give files of profs eval --out, tune --out or study, a receipt profs.json, or what edit, apply, fit, explain, perplexity, "
     + "tasks, generate or verify print with --json"
 
   private static func content(of field: Field, format: String) throws -> Content {

@@ -1,4 +1,6 @@
-/// What `profs edit`, `fit`, `perplexity`, `tasks`, `verify` and `generate` print with `--json`.
+internal import Storage
+
+/// What `profs edit`, `apply`, `fit`, `perplexity`, `tasks`, `verify` and `generate` print with `--json`.
 enum RunRecord: Sendable {
   /// Name and value of something that was measured.
   typealias Fact = (name: String, value: String)
@@ -30,7 +32,7 @@ enum RunRecord: Sendable {
   /// The record that a document's members make it; `nil` where they make it none.
   init?(recognising root: Field) throws {
     let keys = Set(try root.members.map(\.key))
-    if keys.isSuperset(of: ["verified", "changed", "seconds"]) {
+    if keys.isSuperset(of: ["out", "changed", "seconds"]) {
       self = try Self.edit(root)
     } else if keys.isSuperset(of: ["out", "blocks", "seconds"]) {
       self = try Self.fit(root)
@@ -53,16 +55,23 @@ enum RunRecord: Sendable {
   }
 
   private static func edit(_ root: Field) throws -> RunRecord {
-    let stages = try root.member("seconds").members.prefix(16).map { ($0.key, try $0.field.number) }
+    // An edit says how long each stage took, applying a subspace how long it took in all.
+    let seconds = try root.member("seconds")
+    let stages =
+      seconds.value.kind == .number
+      ? [("writing", try seconds.number)]
+      : try seconds.members.prefix(16).map { ($0.key, try $0.field.number) }
     var facts: [Fact] = [("matrices edited", "\(try root.member("changed").list.count)")]
     for (key, name) in [("unchanged", "tensors as they were"), ("pairs", "pairs"), ("tokens", "tokens read")]
     {
       if let count = try root.optional(key)?.count { facts.append((name, NumberText.grouped(Double(count)))) }
     }
     if let compute = try root.optional("compute") { facts.append(("computed in", try compute.text)) }
-    let verified = try root.member("verified").bool
-    facts.append(("proved from its files", verified ? "yes" : "no"))
-    return .work(title: "Edit", stages: Array(stages), facts: facts + (try memory(root)))
+    let verified = try root.optional("verified")?.bool
+    if let verified { facts.append(("proved from its files", verified ? "yes" : "no")) }
+    return .work(
+      title: verified == nil ? "Edit from a subspace file" : "Edit", stages: stages,
+      facts: facts + (try memory(root)))
   }
 
   private static func fit(_ root: Field) throws -> RunRecord {

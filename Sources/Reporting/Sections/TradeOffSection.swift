@@ -30,7 +30,7 @@ struct TradeOffSection: Section {
       else { return nil }
       return Plot.Mark(x: x, y: y, label: record.models[index], radius: 6)
     }
-    plot.series = PaperFigures.changes + [edits]
+    (plot.series, plot.relativeHeight) = (PaperFigures.changes + [edits], 1.15)
     return plot
   }
 
