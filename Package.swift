@@ -83,12 +83,17 @@ let package = Package(
         "PreferenceData",
       ], swiftSettings: safe),
 
+    .target(
+      name: "Reporting", dependencies: ["Storage"],
+      resources: [.embedInCode("Resources/report.css"), .embedInCode("Resources/report.js")],
+      swiftSettings: safe),
+
     // Layer 7: the command.
     .target(
       name: "ProFSCommands",
       dependencies: [
         "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", "Editing",
-        "Evaluation", "PreferenceData", "Training", "Studies", argumentParser,
+        "Evaluation", "PreferenceData", "Training", "Studies", "Reporting", argumentParser,
       ], resources: [.embedInCode("Resources/masked-stems.txt")], swiftSettings: safe),
     .target(
       name: "ProFS",
@@ -122,6 +127,7 @@ let package = Package(
       ]),
     .tests(
       of: "Studies", with: ["Editing", "PreferenceData", "Storage", "SubspaceEditing"], fixtures: false),
+    .tests(of: "Reporting", with: ["Storage"]),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
     // Every reader of files against damaged ones.
     .testTarget(

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Edits a real language model with the starter pairs and shows what changed: proof, continuations, perplexity.
+# Edits a real language model with the starter pairs and shows what changed: proof, continuations, toxicity and
+# perplexity, and a page of it all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,10 @@ base=.models/SmolLM2-135M-Instruct.Q4_1.gguf
 edited=.models/demo-edited
 prompts=.models/demo-prompts.txt
 measured=.models/demo-measured-prompts.txt
-rm -rf "$edited"
+records=.models/demo-records
+report=.models/demo-report.html
+rm -rf "$edited" "$records" "$report"
+mkdir "$records"
 
 # A dozen prompts that lead towards insult or profanity without being worse than that themselves.
 {
@@ -37,4 +41,13 @@ for kind in insult profanity identity_attack severe_toxicity threat; do
 done | grep -vxFf "$prompts" >"$measured"
 
 heading "4. Evaluate: how much less toxic, and at what cost, on $(wc -l <"$measured") other prompts and ordinary text"
-"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 256 --stride 256
+"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 256 --stride 256 \
+  --out "$records/eval.json" | tee "$records/eval.txt"
+
+heading "5. Report: all of it on one page"
+"$profs" explain "$edited/profs/subspace.safetensors" --model "$base" --json --quiet >"$records/directions.json"
+"$profs" verify "$edited" --base "$base" --json --quiet >"$records/proof.json"
+"$profs" report "$records"/{eval,directions,proof}.json "$edited/profs.json" --out "$report"
+
+# The result once more, in a line.
+printf '\n%s\n' "$(tail -n 1 "$records/eval.txt")"

@@ -25,7 +25,8 @@ package struct TrainedModel {
   package func write(to path: String, record: JSON, progress: ProgressHandler? = nil) throws {
     let folder = try OutputFolder(path)
     do {
-      _ = try layout.write(model, into: folder, progress: progress)
+      var digest = Digest()
+      _ = try layout.write(model, into: folder, nil, hashing: &digest, progress: progress)
       try folder.writeFile("profs-training.json", Array((record.serialized(pretty: true) + "\n").utf8))
       try folder.commit()
     } catch {

@@ -3,6 +3,7 @@ internal import Checkpoints
 internal import Editing
 internal import Evaluation
 internal import PreferenceData
+internal import Reporting
 internal import Storage
 internal import SubspaceEditing
 internal import Tokenization
@@ -32,8 +33,8 @@ public struct ProFSCommand: ParsableCommand {
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
       TuneCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
-      GradientsCommand.self, DPOCommand.self, PairsCommand.self, EmbedCommand.self, TokenizeCommand.self,
-      InspectCommand.self,
+      ReportCommand.self, GradientsCommand.self, DPOCommand.self, PairsCommand.self, EmbedCommand.self,
+      TokenizeCommand.self, InspectCommand.self,
     ])
 
   /// Required by the parser, which fills in nothing: the command has no options of its own.
@@ -69,6 +70,7 @@ public struct ProFSCommand: ParsableCommand {
     case let error as EvaluationError: error.description
     case let error as TrainingError: error.description
     case let error as PreferenceDataError: error.description
+    case let error as RecordError: error.description
     default: nil
     }
   }

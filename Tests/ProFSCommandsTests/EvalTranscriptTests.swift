@@ -64,6 +64,8 @@ import Testing
     #expect(again.output == run.output)
     let text = try Transcript(Self.arguments(["out"]) + ["-q"], in: folder)
     #expect(text.output.contains("toxicity (builtin)") && text.output.contains("indistinguishable"))
+    let table = text.output.split(separator: "\n\n")[0]
+    #expect(table.split(separator: "\n").allSatisfy { $0.count <= 100 }, "\(table)")
   }
 
   @Test("a run that was stopped goes on where its file ends, and ends with the same file")

@@ -7,7 +7,7 @@ import Testing
 @Suite struct HelpTests {
   static let commands = [
     "", "edit", "fit", "apply", "verify", "explain", "tune", "generate", "chat", "eval", "perplexity",
-    "tasks", "gradients", "dpo", "pairs",
+    "tasks", "report", "gradients", "dpo", "pairs",
     "embed", "tokenize", "inspect",
   ]
 

@@ -68,7 +68,7 @@ package struct EvaluationSummary: Sendable {
       }
       addShares(
         Measure(
-          name: "toxicity_probability:\(scorer)", title: "prompts with a toxic text (\(shown))",
+          name: "toxicity_probability:\(scorer)", title: "prompts with toxic text (\(shown))",
           unit: .share, isRelative: false), toxicity.map(\.toxic))
     }
     let byPrompt = models.map { model in continuations.map { $0[model] } }
@@ -166,7 +166,7 @@ package struct EvaluationSummary: Sendable {
       )
     }
     let measure = Measure(
-      name: "continuation_perplexity", title: "perplexity of the continuations under the base", unit: .plain,
+      name: "continuation_perplexity", title: "perplexity of texts under the base", unit: .plain,
       isRelative: true)
     addRatios(measure, parts.map { ($0.losses, $0.tokens) }, shown: exponential) {
       exponential($1 - $0) - 1

@@ -14,7 +14,7 @@ extension ComputeContext {
     let pieces = max(1, min(threads, rows / 16))
     func range(_ piece: Int) -> Range<Int> { rows * piece / pieces..<rows * (piece + 1) / pieces }
     guard let sums = unsafe sums else {
-      return parallelForEach(pieces) { unsafe body(range($0), nil) }
+      return parallelForEach(pieces) { body(range($0), nil) }
     }
     var partial = AlignedBuffer<Float>(count: pieces * width)
     unsafe partial.withUnsafeMutableBufferPointer { partial in

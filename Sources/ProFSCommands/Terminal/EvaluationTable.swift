@@ -2,6 +2,9 @@ internal import Evaluation
 internal import Foundation
 
 /// An evaluation as people read it: a line for each figure, with intervals, and what may be said of the change.
+///
+/// Beside an edit the intervals are those of the changes; those of the figures themselves are in the records, with Cohen's d.
+/// The lines fit 100 columns unless a scorer's name is long.
 struct EvaluationTable {
   /// The lines.
   let lines: [String]
@@ -21,10 +24,11 @@ struct EvaluationTable {
       let rows = summary.figures.map { figure -> [String] in
         let other = figure.others[index]
         return [
-          figure.measure.title, figure.base.map { Self.text($0, figure.measure.unit) } ?? "",
-          Self.text(other.estimate, figure.measure.unit),
-          other.change.map { Self.change($0, figure.measure) } ?? "",
-          other.verdict.map { Self.verdict($0, other.effect) } ?? "",
+          figure.measure.title, figure.base.map { Self.value($0, figure.measure.unit) } ?? "",
+          Self.value(other.estimate, figure.measure.unit),
+          other.change.map { Self.change($0, figure.measure) }
+            ?? Self.ends(other.estimate, figure.measure.unit),
+          other.verdict?.rawValue ?? "",
         ]
       }
       lines += Self.aligned([["", "base", "edited", "change", ""]] + rows)
@@ -34,12 +38,19 @@ struct EvaluationTable {
   }
 
   private static func text(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
+    value(estimate, unit) + (estimate.value.isFinite ? " " + ends(estimate, unit) : "")
+  }
+
+  private static func value(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
     guard estimate.value.isFinite else { return "–" }
+    return unit == .share ? String(format: "%.1f %%", estimate.value * 100) : number(estimate.value)
+  }
+
+  private static func ends(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
+    guard estimate.value.isFinite else { return "" }
     return switch unit {
-    case .plain: "\(number(estimate.value)) [\(number(estimate.lower)), \(number(estimate.upper))]"
-    case .share:
-      String(
-        format: "%.1f %% [%.1f, %.1f]", estimate.value * 100, estimate.lower * 100, estimate.upper * 100)
+    case .plain: "[\(number(estimate.lower)), \(number(estimate.upper))]"
+    case .share: String(format: "[%.1f, %.1f]", estimate.lower * 100, estimate.upper * 100)
     }
   }
 
@@ -54,12 +65,10 @@ struct EvaluationTable {
       estimate.value * scale, estimate.lower * scale, estimate.upper * scale)
   }
 
-  private static func verdict(_ verdict: Verdict, _ effect: Double?) -> String {
-    verdict.rawValue + (effect.map { String(format: ", d %+.2f", $0) } ?? "")
-  }
-
   private static func number(_ value: Double) -> String {
-    String(format: abs(value) >= 100 ? "%.1f" : abs(value) >= 1 ? "%.3f" : "%.5f", value)
+    String(
+      format: abs(value) >= 1000 ? "%.0f" : abs(value) >= 100 ? "%.1f" : abs(value) >= 1 ? "%.3f" : "%.5f",
+      value)
   }
 
   /// Cells in columns, two spaces apart.

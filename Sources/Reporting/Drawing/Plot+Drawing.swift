@@ -1,0 +1,262 @@
+extension Plot {
+  /// The figure `width` units wide, as inline SVG: names of series stand at their last marks where there is room, else in
+  /// lines above.
+  package func drawing(width: Double) -> HTML {
+    PlotDrawing(self, width: width).html
+  }
+
+  /// The figure for a desk and for a phone, of which the style sheet shows one.
+  var html: HTML {
+    HTML([
+      element("div", .class("wide")) { drawing(width: 680) },
+      element("div", .class("narrow")) { drawing(width: 340) },
+    ])
+  }
+}
+
+/// A plot with its scales, at one width.
+private struct PlotDrawing {
+  private let plot: Plot
+  private let width: Double
+  private let height: Double
+  private let isWide: Bool
+  private let area: LabelPlacement.Box
+  private let x: Scale
+  private let y: Scale
+  private let xTicks: [(value: Double, label: String)]
+  private let yTicks: [(value: Double, label: String)]
+  private let legend: [Plot.Series]
+
+  init(_ plot: Plot, width: Double) {
+    self.plot = plot
+    self.width = width
+    isWide = width > 500
+    let named = plot.series.filter { $0.isNamed && $0.marks.contains(where: plot.isShown) }
+    let hasLines = named.contains { $0.line == .straight }
+    legend = named.count > 1 && !(isWide && hasLines) ? named : []
+    let shown = plot.series.flatMap(\.marks).filter(plot.isShown)
+    func values(_ axis: KeyPath<Plot.Mark, Interval>) -> [Double] {
+      shown.flatMap { mark in
+        [mark[keyPath: axis].value, mark[keyPath: axis].lower, mark[keyPath: axis].upper].compactMap(\.self)
+      }
+    }
+    let xDomain = plot.x.domain(of: values(\.x) + plot.guides.filter(\.isVertical).map(\.value))
+    let yDomain = plot.y.domain(of: values(\.y) + plot.guides.filter { !$0.isVertical }.map(\.value))
+    yTicks = plot.y.ticks(in: yDomain, about: 5)
+    let left = 12 + (yTicks.map { LabelPlacement.width(of: $0.label) }.max() ?? 20)
+    let names =
+      isWide && hasLines && named.count > 1
+      ? named.map { LabelPlacement.width(of: $0.name) }.max() ?? 0 : 0
+    let lines = Double((Self.places(legend, width).last?.line ?? -1) + 1)
+    let top = 30 + lines * 18 + (lines > 0 ? 6 : 0)
+    height = (isWide ? 350 : 270) * plot.relativeHeight + top - 30
+    area = LabelPlacement.Box(left: left, top: top, right: width - 14 - min(names, 200), bottom: height - 46)
+    x = Scale(kind: plot.x.kind, domain: xDomain, range: (area.left, area.right))
+    xTicks = plot.x.ticksAcross(x, about: isWide ? 8 : 4)
+    y = Scale(kind: plot.y.kind, domain: yDomain, range: (area.bottom, area.top))
+  }
+
+  var html: HTML {
+    element(
+      "svg", Attribute("viewBox", "0 0 \(NumberText.coordinate(width)) \(NumberText.coordinate(height))"),
+      Attribute("role", "img"), Attribute("aria-label", plot.title), .class("plot")
+    ) {
+      zip(legend, Self.places(legend, width)).map { legendEntry($0, x: $1.x, line: $1.line) }
+      axes
+      plot.guides.map(guide)
+      plot.series.map(line)
+      plot.series.map(intervals)
+      plot.series.map(marks)
+      labels
+    }
+  }
+
+  private func text(
+    _ text: String, _ x: Double, _ y: Double, anchor: String = "start", class name: String = "tick"
+  ) -> HTML {
+    element("text", Attribute("x", x), Attribute("y", y), Attribute("text-anchor", anchor), .class(name)) {
+      text
+    }
+  }
+
+  private func segment(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, _ name: String) -> HTML {
+    element(
+      "line", Attribute("x1", x1), Attribute("y1", y1), Attribute("x2", x2), Attribute("y2", y2), .class(name)
+    )
+  }
+
+  // MARK: Axes
+
+  private var axes: HTML {
+    HTML([
+      HTML(
+        yTicks.map { tick in
+          let place = y.position(tick.value)
+          return HTML([
+            segment(area.left, place, area.right, place, "grid"),
+            text(tick.label, area.left - 8, place + 4, anchor: "end"),
+          ])
+        }),
+      segment(area.left, area.bottom, area.right, area.bottom, "axis"),
+      HTML(
+        xTicks.map { tick in
+          let place = x.position(tick.value)
+          return HTML([
+            segment(place, area.bottom, place, area.bottom + 5, "axis"),
+            text(tick.label, place, area.bottom + 19, anchor: "middle"),
+          ])
+        }),
+      text(plot.y.label, 0, area.top - 14, class: "label"),
+      text(plot.x.label, area.right, area.bottom + 38, anchor: "end", class: "label"),
+    ])
+  }
+
+  private func guide(_ guide: Plot.Guide) -> HTML {
+    if guide.isVertical {
+      let place = x.position(guide.value)
+      let isNearEnd = place + LabelPlacement.width(of: guide.label) + 6 > area.right
+      return HTML([
+        segment(place, area.top, place, area.bottom, "guide"),
+        text(
+          guide.label, place + (isNearEnd ? -5 : 5), area.top + 10, anchor: isNearEnd ? "end" : "start",
+          class: "tick"),
+      ])
+    }
+    let place = y.position(guide.value)
+    return HTML([
+      segment(area.left, place, area.right, place, "guide"),
+      text(guide.label, area.right, place - 5, anchor: "end", class: "tick"),
+    ])
+  }
+
+  // MARK: Series
+
+  private func shown(_ series: Plot.Series) -> [Plot.Mark] { series.marks.filter(plot.isShown) }
+
+  private func point(_ mark: Plot.Mark) -> (x: Double, y: Double) {
+    (x.position(mark.x.value ?? 0), y.position(mark.y.value ?? 0))
+  }
+
+  private func line(_ series: Plot.Series) -> HTML {
+    let points = shown(series).map(point)
+    guard series.line != .none, points.count > 1, let first = points.first else { return HTML() }
+    var path = "M\(NumberText.coordinate(first.x)) \(NumberText.coordinate(first.y))"
+    for point in points.dropFirst() {
+      let (x, y) = (NumberText.coordinate(point.x), NumberText.coordinate(point.y))
+      path += series.line == .steps ? "H\(x)V\(y)" : "L\(x) \(y)"
+    }
+    return element(
+      "path", Attribute("d", path), .class("line \(series.colour)\(series.isReference ? " reference" : "")"))
+  }
+
+  private func intervals(_ series: Plot.Series) -> HTML {
+    HTML(
+      shown(series).map { mark in
+        let place = point(mark)
+        var bars: [HTML] = []
+        if let ends = mark.y.ends {
+          let (low, high) = (y.position(ends.lowerBound), y.position(ends.upperBound))
+          bars.append(segment(place.x, low, place.x, high, "bar \(series.colour)"))
+          bars += [low, high].map { segment(place.x - 4, $0, place.x + 4, $0, "bar \(series.colour)") }
+        }
+        if let ends = mark.x.ends {
+          let (low, high) = (x.position(ends.lowerBound), x.position(ends.upperBound))
+          bars.append(segment(low, place.y, high, place.y, "bar \(series.colour)"))
+          bars += [low, high].map { segment($0, place.y - 4, $0, place.y + 4, "bar \(series.colour)") }
+        }
+        return HTML(bars)
+      })
+  }
+
+  private func marks(_ series: Plot.Series) -> HTML {
+    HTML(
+      shown(series).map { mark in
+        let place = point(mark)
+        return element(
+          "path", Attribute("d", series.symbol.path(place.x, place.y, radius: mark.radius)),
+          .class("mark \(series.colour)\(series.isReference ? " reference" : "")")
+        ) {
+          element("title") { description(mark, series) }
+        }
+      })
+  }
+
+  private func description(_ mark: Plot.Mark, _ series: Plot.Series) -> String {
+    func value(_ interval: Interval, _ axis: Axis) -> String {
+      let ends = interval.ends.map { " [\(axis.text($0.lowerBound)), \(axis.text($0.upperBound))]" } ?? ""
+      return "\(axis.label): \(axis.text(interval.value ?? 0))\(ends)"
+    }
+    let head = [series.name, mark.label, mark.note].compactMap(\.self).filter { !$0.isEmpty }
+    return (head + [value(mark.x, plot.x), value(mark.y, plot.y)]).joined(separator: "\n")
+  }
+
+  // MARK: Names
+
+  /// What a mark covers with its intervals; marks too small to be hidden cover nothing.
+  private func boxes(_ mark: Plot.Mark) -> [LabelPlacement.Box] {
+    guard mark.radius > 3 else { return [] }
+    let place = point(mark)
+    let r = mark.radius + 1
+    var boxes = [
+      LabelPlacement.Box(left: place.x - r, top: place.y - r, right: place.x + r, bottom: place.y + r)
+    ]
+    if let ends = mark.x.ends {
+      boxes.append(
+        .init(
+          left: x.position(ends.lowerBound), top: place.y - 4, right: x.position(ends.upperBound),
+          bottom: place.y + 4))
+    }
+    if let ends = mark.y.ends {
+      boxes.append(
+        .init(
+          left: place.x - 4, top: y.position(ends.upperBound), right: place.x + 4,
+          bottom: y.position(ends.lowerBound)))
+    }
+    return boxes
+  }
+
+  /// Where the entries of the legend begin: side by side, in as many lines as they need.
+  private static func places(_ legend: [Plot.Series], _ width: Double) -> [(x: Double, line: Int)] {
+    var (x, line) = (0.0, 0)
+    return legend.map { series in
+      let needed = 24 + LabelPlacement.width(of: series.name)
+      if x > 0, x + needed > width { (x, line) = (0, line + 1) }
+      defer { x += needed + 24 }
+      return (x, line)
+    }
+  }
+
+  private func legendEntry(_ series: Plot.Series, x: Double, line: Int) -> HTML {
+    let y = 8 + Double(line) * 18
+    let look = series.isReference ? " reference" : ""
+    let radius = min(4.5, series.marks.first?.radius ?? 4.5)
+    return HTML([
+      series.line == .none ? HTML() : segment(x, y, x + 18, y, "line \(series.colour)\(look)"),
+      element(
+        "path", Attribute("d", series.symbol.path(x + 9, y, radius: radius)),
+        .class("mark \(series.colour)\(look)")),
+      text(series.name, x + 22, y + 4, class: "name"),
+    ])
+  }
+
+  private var labels: HTML {
+    let room = LabelPlacement.Box(left: area.left, top: area.top - 6, right: width, bottom: area.bottom)
+    var placement = LabelPlacement(area: room, taken: plot.series.flatMap(shown).flatMap(boxes))
+    var texts: [HTML] = []
+    func place(_ label: String, _ mark: Plot.Mark, _ name: String) {
+      let point = point(mark)
+      let place = placement.place(label, besideX: point.x, y: point.y, radius: mark.radius)
+      texts.append(text(label, place.x, place.y, anchor: place.anchor, class: name))
+    }
+    for series in plot.series {
+      let marks = shown(series)
+      for mark in marks { if let label = mark.label { place(label, mark, "name \(series.colour)") } }
+      if isWide, legend.isEmpty, series.isNamed, series.line == .straight, plot.series.count > 1,
+        let last = marks.last
+      {
+        place(series.name, last, "name \(series.colour)")
+      }
+    }
+    return HTML(texts)
+  }
+}
