@@ -128,7 +128,9 @@ package struct SubspaceFitting {
   }
 
   /// Runs the pass and calls `body` with the preference matrices of each block to be edited, in order: one for each
-  /// number of protected directions in `counts`. For ``EditRecipe/Method/oblique`` they are in whitened coordinates.
+  /// number of protected directions in `counts`.
+  ///
+  /// For ``EditRecipe/Method/oblique`` they are in whitened coordinates.
   func forEachPreference(
     protecting counts: [Int], progress: ProgressHandler? = nil,
     _ body: (_ block: Int, [Int: PreferenceMatrix], Whitening?) throws -> Void

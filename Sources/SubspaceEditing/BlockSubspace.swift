@@ -10,7 +10,9 @@ public struct BlockSubspace: Sendable, Equatable {
   ///
   /// Where there are ``writes`` its rows are of length 1, and not orthogonal.
   public let directions: Embeddings
-  /// U, `[rank, hidden]`, with V Uᵀ = I: W′ = W − α Uᵀ(V W). `nil` for an orthogonal projection, whose U is V.
+  /// U, `[rank, hidden]`, with V Uᵀ = I: W′ = W − α Uᵀ(V W).
+  ///
+  /// `nil` for an orthogonal projection, whose U is V.
   public let writes: Embeddings?
   /// All singular values of the matrix the basis was fitted to, largest first; at least `rank` of them.
   public let singularValues: [Double]

@@ -5,6 +5,7 @@ import Kernels
 import Storage
 import SubspaceEditing
 import Testing
+import Tokenization
 import Transformer
 
 /// The recipe of the paper's published code, against what `Scripts/fixtures/detox_reference.py` computed in float64.

@@ -72,7 +72,7 @@ import Transformer
     #expect(receipt.provenance == read.provenance)
     #expect(try ModelEditor.verify(folder.path("out"), base: Self.goldens.folder).holds)
     let model = try Self.goldens.model()
-    try EditApplication(model, read, strength: 1, seed: 0, format: .lora).write(to: folder.path("lora"))
+    _ = try EditApplication(model, read, strength: 1, seed: 0, format: .lora).write(to: folder.path("lora"))
     #expect(try ModelEditor.verify(folder.path("lora"), base: Self.goldens.folder).holds)
 
     let context = ComputeContext(threads: 1, precision: .f32)

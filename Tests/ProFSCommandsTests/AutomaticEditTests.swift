@@ -6,7 +6,8 @@ import Testing
 @Suite struct AutomaticEditTests {
   private static let arguments = [
     "edit", Fixture.model("llama-tied"), "--auto", "--pairs", Fixture.pairs, "--prompts", "prompts.txt",
-    "--text", "text.txt", "--max-perplexity-increase", "900%", "--out", "out", "--compute", "f32",
+    "--text", "text.txt", "--max-new-tokens", "3", "--max-perplexity-increase", "900%", "--out", "out",
+    "--compute", "f32",
   ]
 
   private static func folder(prompts: Int = 9) throws -> TemporaryFolder {
@@ -42,7 +43,7 @@ import Testing
       [
         "eval", Fixture.model("llama-tied"), "out", "--prompts", "judging.txt", "--text", "text.txt",
         "--json",
-        "--compute", "f32",
+        "--compute", "f32", "--max-new-tokens", "3",
       ], in: folder)
     let other = try again.json()
     #expect(continuations["sha256"]?.string == other["settings"]?["continuations"]?["sha256"]?.string)

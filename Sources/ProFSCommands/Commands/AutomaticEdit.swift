@@ -44,6 +44,7 @@ struct AutomaticEdit {
     tune.limit = command.fit.limit
     tune.maxTokens = command.fit.maxTokens
     tune.textLimit = command.automatic.textLimit
+    tune.maxNewTokens = command.automatic.maxNewTokens
     tune.maxPerplexityIncrease = command.automatic.maxPerplexityIncrease
     if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
     tune.out = out + ".tuning.json"
@@ -70,6 +71,7 @@ struct AutomaticEdit {
       [command.model, out, "--prompts", prompts, "--text", text])
     evaluate.continuations.scorers = command.automatic.scorers
     evaluate.textLimit = command.automatic.textLimit
+    evaluate.continuations.maxNewTokens = command.automatic.maxNewTokens
     evaluate.out = out + ".evaluation.json"
     (evaluate.compute, evaluate.output) = (command.compute, command.output)
     let evaluation = try EvalJob(evaluate, prompts: judging)

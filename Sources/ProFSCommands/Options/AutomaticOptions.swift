@@ -19,6 +19,8 @@ struct AutomaticOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Largest increase of perplexity, such as 3%.", valueName: "share"))
   var maxPerplexityIncrease = Share(0.03)
 
+  @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens = 10
+
   @Option(
     name: .customLong("scorer"),
     help: ArgumentHelp(
@@ -27,6 +29,11 @@ struct AutomaticOptions: ParsableArguments {
   var scorers: [String] = []
 
   func validate() throws {
+    if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
+    if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
+    if maxPerplexityIncrease.value <= 0 {
+      throw ValidationError("--max-perplexity-increase must be above 0.")
+    }
     if auto, prompts == nil || text == nil {
       throw ValidationError("--auto needs --prompts and --text to judge edits by.")
     }

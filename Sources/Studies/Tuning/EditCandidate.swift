@@ -33,7 +33,8 @@ extension EditCandidate {
   /// The candidates for a model of `blocks` blocks of width `hidden`: more than a hundred.
   ///
   /// Both rankings under four widths of protection, four ranks, from a third or from half of the blocks up; the consistent
-  /// directions also removed by half again as much; and the paper's recipe for comparison.
+  /// directions also removed by half again as much; the oblique projection at three ranks and five strengths; and the
+  /// paper's recipe for comparison.
   ///
   /// - Parameter largestRank: what pairs and width allow.
   package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
