@@ -120,6 +120,10 @@ public struct Verification: Sendable {
   }
 
   /// ‖V W′‖ / ‖W′‖ is what rounding leaves, for every edited tensor (for full strength).
+  ///
+  /// Quantised blocks leave more than chance does, for where an edit changes an element by less than half a step the
+  /// element stays on the base's grid: of them at least half of what was written into the subspace must be gone, and the
+  /// finding says how much is left.
   private static func residualCheck(
     _ receipt: Receipt, _ edited: TensorStore, _ subspace: EditSubspace, _ layout: WeightLayout
   ) throws -> Check {
@@ -127,8 +131,8 @@ public struct Verification: Sendable {
     guard receipt.strength == 1 else {
       return Check(claim: claim, holds: true, finding: "not claimed at strength \(receipt.strength)")
     }
-    var largest = 0.0
-    var wrong: String?
+    var (largest, left) = (0.0, 0.0)
+    var (wrong, coarse): (String?, String?)
     for tensor in receipt.edited {
       guard let edit = tensor.edit, let entry = edited[tensor.name], entry.shape.count == 2 else {
         continue
@@ -145,14 +149,23 @@ public struct Verification: Sendable {
       let values = try edited.floats(entry)
       try rest.add(values.span, rows: 0..<entry.rowCount)
       largest = max(largest, rest.relativeNorm)
-      if rest.relativeNorm > directions.roundingResidual(of: entry.type) {
+      var limit = directions.roundingResidual(of: entry.type)
+      if entry.type.isQuantized {
+        limit = max(limit, edit.residualBefore / 2)
+        left = max(left, rest.relativeNorm / edit.residualBefore)
+      }
+      if rest.relativeNorm > limit {
         wrong = wrong ?? tensor.name
+        if entry.type.isQuantized { coarse = entry.type.name }
       }
     }
-    let size = scientific(largest)
+    var size = scientific(largest)
+    if left > 0 { size += ", \(Int((left * 100).rounded(.up))) % of what it was" }
+    let advice =
+      coarse.map { "; \($0) is too coarse for so small a change, --gguf-type f16 is not" } ?? ""
     return Check(
       claim: claim, holds: wrong == nil,
-      finding: wrong.map { "up to \(size), first in \"\($0)\"" } ?? "at most \(size)")
+      finding: wrong.map { "up to \(size), first in \"\($0)\"\(advice)" } ?? "at most \(size)")
   }
 
   private static func checks(

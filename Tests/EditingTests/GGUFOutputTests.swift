@@ -73,6 +73,11 @@ import Transformer
     #expect(found.tensors.entries.map(\.bytes) == base.tensors.entries.map(\.bytes))
     #expect(found.tensors.files[0].byteCount == base.tensors.files[0].byteCount)
     #expect(receipt.edited.map(\.type) == ["Q5_1", "Q4_0", "Q8_0"], "in the order of the file")
+    // How much of the edit the grid of the blocks has swallowed is said.
+    let left = receipt.edited.compactMap(\.edit).map { $0.residual / $0.residualBefore }.max() ?? 0
+    #expect(left > 0.01 && left < 0.5)
+    let checks = try Verification(of: scratch.path("out.gguf"), base: nil).checks
+    #expect(checks.contains { $0.finding.contains("\(Int((left * 100).rounded(.up))) % of what it was") })
     for (tensor, bound) in zip(receipt.edited, [0.05, 0.11, 0.0075]) {
       let edit = try #require(tensor.edit)
       let error = try #require(edit.quantizationError)
