@@ -57,6 +57,9 @@ package struct SubspaceFitting {
     pairs = chosen.count
     let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
     pairsDigest = Self.digest(texts)
+    // Neutral passages may be cut short; a pair that is too long for the model is an error.
+    let length = min(recipe.maximumTokens, model.configuration.maximumPositions)
+    let passages = neutral.map { Array($0.prefix(length)) }
     switch recipe.method {
     case .paper:
       neutralDigest = nil
@@ -66,7 +69,6 @@ package struct SubspaceFitting {
       embedding = try TextEmbedding(
         model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
     case .oblique:
-      let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
       neutralDigest = Self.digest(passages)
       // A pair's prompt, and whatever else its sides begin with alike, says nothing of their difference.
       let common = (0..<chosen.count).map { pair in
@@ -79,7 +81,6 @@ package struct SubspaceFitting {
         throw EditingError("--neutral", "the neutral text has no passage of two tokens")
       }
     case .protected:
-      let passages = neutral.map { Array($0.prefix(recipe.maximumTokens)) }
       neutralDigest = Self.digest(passages)
       embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, neutral: passages)
       let most = min(model.configuration.hidden - recipe.rank.largest - 1, embedding.neutralTokenCount)

@@ -67,12 +67,14 @@ import Testing
     #expect(other.status == 1 && other.errors.contains("other pairs, weights or settings"))
   }
 
-  @Test("gradients reports norms, shares and angles at each number of pairs")
-  func gradients() throws {
+  @Test(
+    "gradients reports norms, shares and angles at each number of pairs", arguments: ["paper", "oblique"])
+  func gradients(recipe: String) throws {
     let folder = try TemporaryFolder()
     let model = Fixture.model("gpt2")
     let fit = [
-      "fit", model, "--pairs", Fixture.pairs, "--rank", "3", "--layers", "2-2", "--limit", "32", "--out", "s",
+      "fit", model, "--pairs", Fixture.pairs, "--recipe", recipe, "--rank", "3", "--layers", "2-2", "--limit",
+      "32", "--out", "s",
     ]
     #expect(try Transcript(fit, in: folder).status == 0)
     let arguments = ["gradients", model, "--pairs", Fixture.pairs, "--subspace", "s", "--counts", "16,4"]

@@ -6,7 +6,8 @@ package import Transformer
 ///
 /// At the reference every pair's margin is 0, so its gradient is −β σ(0) (∇ ln p(chosen) − ∇ ln p(rejected)): over N
 /// pairs G = −(β / 2N) Σ (∇ ln p(chosen) − ∇ ln p(rejected)). P acts on the side of G that the matrix writes to, the
-/// residual stream, so ‖P G‖_F = ‖V G‖_F for the orthonormal rows V of the subspace. A random subspace of k of D
+/// residual stream, so ‖P G‖_F = ‖V G‖_F for the orthonormal rows V of the subspace; of an oblique edit the subspace is
+/// what it takes away. A random subspace of k of D
 /// dimensions has √(k/D) of ‖G‖_F in expectation of the square.
 package struct GradientAnalysis {
   /// What is found about a block's matrix.
@@ -109,7 +110,7 @@ package struct GradientAnalysis {
       return Block(
         block: block, norm: squares.squareRoot() * scale, share: nil, randomShare: nil, angles: nil)
     }
-    let own = try share(subspace)
+    let own = try share(subspace.writes == nil ? subspace : .orthonormal(subspace.taken))
     var generator = SplitMix64(seed: context.seed &+ UInt64(block))
     let squares = try (0..<Self.draws).map { _ in
       let found = try share(try .random(rank: subspace.rank, hidden: subspace.hidden, &generator)).share
@@ -122,7 +123,7 @@ package struct GradientAnalysis {
       block: block, norm: own.norm * scale, share: own.share,
       randomShare: (squares.reduce(0, +) / Double(Self.draws)).squareRoot(),
       angles: try PrincipalAngles(
-        between: subspace.directions,
+        between: subspace.taken,
         and: Embeddings(count: leading.rows, hidden: leading.columns, values: leading.narrowed)))
   }
 }
@@ -132,10 +133,16 @@ extension BlockSubspace {
   fileprivate static func random(
     rank: Int, hidden: Int, _ generator: inout SplitMix64
   ) throws -> BlockSubspace {
-    let elements = (0..<rank * hidden).map { _ in generator.nextNormal() }
-    let rows = try Matrix(rows: rank, columns: hidden, elements: elements).orthonormalRows()
+    let values = (0..<rank * hidden).map { _ in Float(generator.nextNormal()) }
+    return try orthonormal(Embeddings(count: rank, hidden: hidden, values: values))
+  }
+
+  /// The space that independent `rows` span.
+  fileprivate static func orthonormal(_ rows: Embeddings) throws -> BlockSubspace {
+    let (count, hidden) = (rows.count, rows.hidden)
+    let basis = try Matrix(rows: count, columns: hidden, widening: rows.values.span).orthonormalRows()
     return try BlockSubspace(
-      directions: Embeddings(count: rank, hidden: hidden, values: rows.narrowed),
-      singularValues: Array(repeating: 1, count: rank))
+      directions: Embeddings(count: count, hidden: hidden, values: basis.narrowed),
+      singularValues: Array(repeating: 1, count: count))
   }
 }
