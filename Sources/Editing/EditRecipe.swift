@@ -17,10 +17,8 @@ public struct EditRecipe: Sendable, Hashable {
     /// removed by the oblique projection that changes what they write on neutral text least.
     case oblique
 
-    /// Whether it needs neutral text.
+    /// Whether it needs neutral text; those that do can also rank directions in more than one way.
     public var usesNeutralText: Bool { self == .protected || self == .oblique }
-    /// Whether directions can be ranked in more than one way.
-    var isRanked: Bool { usesNeutralText }
   }
 
   /// How it is computed.

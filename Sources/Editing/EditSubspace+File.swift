@@ -120,7 +120,7 @@ extension EditSubspace {
       method: method, rank: rank, blocks: bounds[0]...bounds[1],
       maximumTokens: try number("max_tokens"))
     if method == .protected { recipe.protectedDirections = try number("protected_directions") }
-    if method.isRanked {
+    if method.usesNeutralText {
       guard let ranking = DirectionRanking(rawValue: try value("ranking")) else {
         throw EditingError(path, "metadata \"ranking\" cannot be read")
       }

@@ -63,7 +63,7 @@ struct ModelCard {
     switch recipe.method {
     case .paper, .detoxEdit: return ""
     case .oblique:
-      return ", by the oblique projection that changes what is written on ordinary text least"
+      return " by the oblique projection that changes least what is written on ordinary text"
     case .protected:
       return ", the \(recipe.protectedDirections) directions that matter most to ordinary text left alone"
     }

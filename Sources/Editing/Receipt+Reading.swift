@@ -31,7 +31,7 @@ extension Receipt {
     var edit = EditRecipe(
       method: method, rank: try recipe.rank(), blocks: bounds[0]...bounds[1],
       maximumTokens: try recipe.number("max_tokens"))
-    if method.isRanked { edit.ranking = try recipe.ranking() }
+    if method.usesNeutralText { edit.ranking = try recipe.ranking() }
     if method == .protected {
       edit.protectedDirections = try recipe.number("protected_directions")
     }

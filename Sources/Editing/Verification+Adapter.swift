@@ -73,7 +73,9 @@ extension Verification {
       }
     }
     return Check(
-      claim: "only the subspace is written into: B = −α Vᵀ", holds: wrong == nil,
+      claim: subspace.blocks.contains { $0.subspace.writes != nil }
+        ? "only what the projection takes away is written: B = −α Uᵀ"
+        : "only the subspace is written into: B = −α Vᵀ", holds: wrong == nil,
       finding: wrong.map { "not beside \"\($0)\"" } ?? "\(receipt.edited.count) factors")
   }
 }

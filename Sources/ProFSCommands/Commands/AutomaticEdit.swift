@@ -40,8 +40,8 @@ struct AutomaticEdit {
   /// Does all of it.
   func run() throws {
     var tune = try TuneCommand.parse(
-      [command.model, "--pairs", command.fit.pairs, "--prompts", prompts, "--text", text])
-    tune.limit = command.fit.limit
+      [command.model, "--pairs", command.fit.source.pairs, "--prompts", prompts, "--text", text])
+    tune.source = command.fit.source
     tune.maxTokens = command.fit.maxTokens
     tune.textLimit = command.automatic.textLimit
     tune.maxNewTokens = command.automatic.maxNewTokens
@@ -49,9 +49,8 @@ struct AutomaticEdit {
     if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
     tune.out = out + ".tuning.json"
     (tune.compute, tune.output) = (command.compute, command.output)
-    let job = try TuneJob(tune, columns: command.fit.columns, prompts: choosing, quiet: quiet)
-    let (tuning, _) = try job.run()
-    guard let chosen = tuning.chosen else { return }
+    let job = try TuneJob(tune, prompts: choosing, quiet: quiet)
+    let (tuning, chosen, _) = try job.run()
     if !command.output.json {
       let table = TuningTable(tuning, budget: tune.maxPerplexityIncrease.value)
       for line in table.lines { Console.result(line) }
@@ -60,10 +59,9 @@ struct AutomaticEdit {
     var edit = command
     edit.automatic.auto = false
     edit.fit = try FitOptions.parse(
-      ["--pairs", command.fit.pairs, "--max-tokens", "\(command.fit.maxTokens)"]
+      ["--pairs", command.fit.source.pairs, "--max-tokens", "\(command.fit.maxTokens)"]
         + chosen.candidate.recipeOptions)
-    (edit.fit.columns, edit.fit.limit, edit.fit.chat) =
-      (command.fit.columns, command.fit.limit, command.fit.chat)
+    edit.fit.source = command.fit.source
     edit.strength = chosen.candidate.strength
     let written = try edit.edit()
 

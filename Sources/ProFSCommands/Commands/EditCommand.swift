@@ -103,8 +103,11 @@ struct EditCommand: ParsableCommand {
       try Verification(of: out, base: job.model, context: job.context, progress: $0)
     }
     let peak = meter.stop()
-    guard proof.holds else {
-      throw ModelError(out, "the written edit could not be proved; run profs verify \(out) --base \(model)")
+    if let fault = proof.checks.first(where: { !$0.holds }) {
+      throw ModelError(
+        out,
+        "the written edit could not be proved: \(fault.claim): \(fault.finding); see profs verify \(out) --base \(model)"
+      )
     }
     return Outcome(
       receipt: receipt, peak: peak,

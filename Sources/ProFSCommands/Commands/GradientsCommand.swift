@@ -51,7 +51,9 @@ struct GradientsCommand: ParsableCommand {
     let (pairs, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try responses.scoredPairs(opened)
     }
-    guard !pairs.isEmpty else { throw TrainingError(responses.pairs, "there are no pairs in the file") }
+    guard !pairs.isEmpty else {
+      throw TrainingError(responses.source.pairs, "there are no pairs in the file")
+    }
     let subspaces = Dictionary(
       uniqueKeysWithValues: chosen?.blocks.map { ($0.block, $0.subspace) } ?? [])
     let analysis = GradientAnalysis(

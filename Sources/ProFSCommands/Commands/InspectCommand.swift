@@ -47,12 +47,11 @@ struct InspectCommand: ParsableCommand {
   private func fitting(_ model: Model) throws -> SubspaceFitting {
     let context = compute.context(defaultPrecision: .forFitting)
     var options = FitOptions()
-    (options.columns, options.chat, options.limit, options.rank) = (columns, chat, limit, rank)
-    (options.layers, options.maxTokens, options.recipe) = (layers, maxTokens, recipe)
+    options.source = PairOptions(pairs: pairs ?? "", columns: columns, chat: chat, limit: limit)
+    (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
     (options.protect, options.neutral, options.rankBy) = (nil, nil, nil)
-    var sides = FitOptions.TokenizedPairs()
-    if let pairs {
-      options.pairs = pairs
+    var sides = PairOptions.TokenizedPairs()
+    if pairs != nil {
       sides = try options.tokenizedPairs(model)
       if !output.quiet { sides.notes.forEach { Console.message("note: " + $0) } }
     } else {

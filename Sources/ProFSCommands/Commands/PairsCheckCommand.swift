@@ -76,7 +76,7 @@ struct PairsCheckCommand: ParsableCommand {
   private func stability(_ path: String, _ context: ComputeContext) throws -> ModelFindings {
     let opened = try Model(path: path)
     var options = FitOptions()
-    (options.pairs, options.columns, options.chat, options.limit) = (file, columns, chat, limit)
+    options.source = PairOptions(pairs: file, columns: columns, chat: chat, limit: limit)
     (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
     (options.protect, options.neutral, options.rankBy) = (nil, neutral, nil)
     // One token more than is used tells which texts would be cut.

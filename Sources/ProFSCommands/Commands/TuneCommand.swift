@@ -26,9 +26,7 @@ struct TuneCommand: ParsableCommand {
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
-  @Option(help: ArgumentHelp("Preference pairs, as profs edit takes them.", valueName: "file")) var pairs:
-    String
-  @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
+  @OptionGroup var source: PairOptions
   @Option(
     help: ArgumentHelp(
       "Validation prompts: .txt, one a line, or .jsonl, RealToxicityPrompts' form too.", valueName: "file"))
@@ -48,7 +46,6 @@ struct TuneCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    if let limit, limit < 2 { throw ValidationError("--limit must be at least 2.") }
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
@@ -65,9 +62,10 @@ struct TuneCommand: ParsableCommand {
       return
     }
     for line in TuningTable(result.tuning, budget: maxPerplexityIncrease.value).lines { Console.result(line) }
-    if let chosen = result.tuning.chosen, !quiet {
+    if !quiet {
       Console.message(
-        "edit with: profs edit \(model) --pairs \(pairs) \(chosen.candidate.options) --out EDITED")
+        "edit with: profs edit \(model) --pairs \(source.pairs) \(result.chosen.candidate.options) --out EDITED"
+      )
     }
   }
 }

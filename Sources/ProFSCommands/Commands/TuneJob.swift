@@ -12,21 +12,21 @@ internal import Transformer
 /// One run of `profs tune`: fits every subspace in one pass a method, then tries the candidates.
 struct TuneJob {
   private let command: TuneCommand
-  private let columns: String?
   private let prompts: [String]
   private let quiet: Bool
 
   /// - Parameters:
-  ///   - columns: which columns of the file hold the pairs; `nil` where their names say it.
   ///   - prompts: the validation prompts; `nil` for those of the command's file.
   ///   - quiet: whether nothing is said on the way.
-  init(_ command: TuneCommand, columns: String? = nil, prompts: [String]? = nil, quiet: Bool) throws {
-    (self.command, self.columns, self.quiet) = (command, columns, quiet)
+  init(_ command: TuneCommand, prompts: [String]? = nil, quiet: Bool) throws {
+    (self.command, self.quiet) = (command, quiet)
     self.prompts = try prompts ?? TextList(path: command.prompts).texts
   }
 
-  /// What the search found, and the document of it.
-  func run() throws -> (tuning: Tuning.Result, summary: JSON) {
+  /// What the search found, the best edit within the budget, and the document of it.
+  ///
+  /// - Throws: where no edit stays within the budget, too, the measurements being kept.
+  func run() throws -> (tuning: Tuning.Result, chosen: CandidateOutcome, summary: JSON) {
     let model = try Model(path: command.model)
     let tokenizer = try model.tokenizer()
     let context = command.compute.context(defaultPrecision: .f32)
@@ -67,25 +67,27 @@ struct TuneJob {
       "candidates": .array(result.outcomes.map(\.json)),
     ]
     try log.finish(summary: summary)
-    guard result.chosen != nil else {
+    guard let chosen = result.chosen else {
       throw EvaluationError(
         "--max-perplexity-increase \(command.maxPerplexityIncrease.defaultValueDescription)",
         "none of \(candidates.count) edits stays within it; allow more, or give better pairs")
     }
-    return (result, summary)
+    return (result, chosen, summary)
   }
 
-  private func tokenizedPairs(_ model: Model) throws -> FitOptions.TokenizedPairs {
-    var options = try FitOptions.parse(["--pairs", command.pairs, "--max-tokens", "\(command.maxTokens)"])
-    (options.limit, options.columns) = (command.limit, columns)
-    let pairs = try options.tokenizedPairs(model)
+  private func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {
+    let pairs = try command.source.tokenizedPairs(model, maxTokens: command.maxTokens)
+    guard pairs.chosen.count >= 2 else {
+      throw PreferenceDataError(file: command.source.pairs, reason: "tuning needs at least 2 pairs")
+    }
     if !quiet { for note in pairs.notes { Console.message("note: " + note) } }
     return pairs
   }
 
   /// The subspace of each candidate: those of one protection and ranking are parts of one, fitted at the largest rank.
   private func subspaces(
-    _ candidates: [EditCandidate], _ model: Model, _ tokenizer: Tokenizer, _ pairs: FitOptions.TokenizedPairs,
+    _ candidates: [EditCandidate], _ model: Model, _ tokenizer: Tokenizer,
+    _ pairs: PairOptions.TokenizedPairs,
     _ context: ComputeContext
   ) throws -> [EditSubspace] {
     var whole: [EditRecipe] = []

@@ -12,21 +12,7 @@ extension RankChoice: ExpressibleByArgument {}
 
 /// The pairs and how a subspace is found from them.
 struct FitOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Preference pairs: .jsonl, .json, .csv or .tsv, each also .gz, with prompt/chosen/rejected or chosen/rejected; in JSON they can be lists of chat messages.",
-      valueName: "file"))
-  var pairs: String
-
-  @Option(
-    help: ArgumentHelp(
-      "Which columns hold the pairs, e.g. chosen=neutral1,rejected=toxic.", valueName: "names"))
-  var columns: String?
-
-  @OptionGroup var chat: ChatOptions
-
-  @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
-  var limit: Int?
+  @OptionGroup var source: PairOptions
 
   @Option(help: "How the subspace is found.")
   var recipe: EditRecipe.Method = .paper
@@ -63,7 +49,6 @@ struct FitOptions: ParsableArguments {
 
   func validate() throws {
     if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
-    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if let protect, protect < 1 { throw ValidationError("--protect must be at least 1.") }
     if recipe != .protected, protect != nil {
@@ -91,18 +76,10 @@ struct FitOptions: ParsableArguments {
     return recipe
   }
 
-  /// Pairs as tokens.
-  struct TokenizedPairs {
-    /// Each pair's preferred side.
-    var chosen: [[Int32]] = []
-    /// Each pair's other side.
-    var rejected: [[Int32]] = []
-    /// What the user should know of them.
-    var notes: [String] = []
-  }
-
   /// The fit of `pairs`, and of the neutral text where the recipe protects any, ready to run.
-  func fitting(_ model: Model, _ context: ComputeContext, _ pairs: TokenizedPairs) throws -> SubspaceFitting {
+  func fitting(_ model: Model, _ context: ComputeContext, _ pairs: PairOptions.TokenizedPairs) throws
+    -> SubspaceFitting
+  {
     var passages: [[Int32]] = []
     let tokenizer = try model.tokenizer()
     if recipe.usesNeutralText {
@@ -126,38 +103,7 @@ struct FitOptions: ParsableArguments {
   }
 
   /// Reads the pairs and turns both sides into tokens.
-  func tokenizedPairs(_ model: Model) throws -> TokenizedPairs {
-    var result = TokenizedPairs()
-    let columns = try columns.map { try PreferenceColumns(parsing: $0) }
-    let file = try PreferenceFile(path: pairs, columns: columns)
-    if let line = file.identicalPairLines.first {
-      result.notes.append(
-        "\(file.identicalPairLines.count) pairs have two identical sides, the first on line \(line); "
-          + "they add nothing but to the mean")
-    }
-    let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
-    let used = file.pairs.prefix(limit ?? file.pairs.count)
-    if used.contains(where: { $0.text(of: .chosen) == nil || $0.text(of: .rejected) == nil }) {
-      let format = try tokenizer.chatTemplate().format
-      result.notes.append("the pairs are conversations, written in the chat format \(format.rawValue)")
-    }
-    for pair in used {
-      func tokens(_ side: PreferenceSide) throws -> [Int32] {
-        do {
-          return try tokenizer.encode(pair.passage(of: side), limit: maxTokens)
-        } catch let error as TokenizationError {
-          throw PreferenceDataError(file: pairs, line: pair.line, reason: "\(side.rawValue): \(error)")
-        }
-      }
-      result.chosen.append(try tokens(.chosen))
-      result.rejected.append(try tokens(.rejected))
-    }
-    let same = zip(result.chosen, result.rejected).count { $0 == $1 && $0.count == maxTokens }
-    if same > 0 {
-      result.notes.append(
-        "\(same) pairs have the same \(maxTokens) tokens on both sides, where they are cut; raise --max-tokens"
-      )
-    }
-    return result
+  func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {
+    try source.tokenizedPairs(model, maxTokens: maxTokens)
   }
 }

@@ -4,32 +4,20 @@ internal import Tokenization
 internal import Training
 internal import Transformer
 
-/// Pairs whose responses are scored given their prompts.
+/// Pairs whose responses are scored given their prompts; without a prompt all but the first token of a side is its response.
 struct ResponseOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Preference pairs: .jsonl, .json, .csv or .tsv, each also .gz, with prompt/chosen/rejected or chosen/rejected; in JSON they can be lists of chat messages. Without a prompt all but the first token of a side is its response.",
-      valueName: "file"))
-  var pairs: String
-
-  @Option(
-    help: ArgumentHelp(
-      "Which columns hold the pairs, e.g. chosen=neutral1,rejected=toxic.", valueName: "names"))
-  var columns: String?
-
-  @OptionGroup var chat: ChatOptions
-
-  @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
-  var limit: Int?
+  @OptionGroup var source: PairOptions
 
   @Option(help: ArgumentHelp("Of a prompt, the last n tokens are kept.", valueName: "n"))
   var maxPromptTokens = 64
 
-  @Option(help: ArgumentHelp("Of a response, the first n tokens are kept.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Of a response, the first n tokens are kept. Without a prompt a response is all but the first token of its side.",
+      valueName: "n"))
   var maxResponseTokens = 64
 
   func validate() throws {
-    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if maxPromptTokens < 1 { throw ValidationError("--max-prompt-tokens must be at least 1.") }
     if maxResponseTokens < 1 { throw ValidationError("--max-response-tokens must be at least 1.") }
   }
@@ -38,11 +26,10 @@ struct ResponseOptions: ParsableArguments {
   ///
   /// - Throws: where a pair's side cannot be written or has no response.
   func scoredPairs(_ model: Model, from path: String? = nil) throws -> [ScoredPair] {
-    let path = path ?? pairs
-    let file = try PreferenceFile(
-      path: path, columns: try columns.map { try PreferenceColumns(parsing: $0) })
-    let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
-    return try file.pairs.prefix(limit ?? file.pairs.count).map { pair in
+    let path = path ?? source.pairs
+    let file = try source.file(at: path)
+    let tokenizer = try PassageTokenizer(model, chatFormat: source.chat.chatFormat)
+    return try source.used(of: file).map { pair in
       func side(_ side: PreferenceSide) throws -> ScoredSequence {
         do {
           let sequence = try scored(pair, side, tokenizer)

@@ -1,5 +1,6 @@
 internal import Editing
 internal import Foundation
+internal import Reporting
 internal import Storage
 internal import SubspaceEditing
 
@@ -51,26 +52,12 @@ struct ExplanationReport {
   private func line(_ label: String, _ tokens: [SubspaceExplanation.Token]) -> String {
     var (text, used) = (label, label.count)
     for token in tokens {
-      let shown = " " + Self.shown(isMasked ? Masking.mask(token.text) : token.text)
+      let shown = " " + (isMasked ? Masking.mask(token.text) : token.text).visibleToken
       used += Self.columns(shown)
       if used > Self.width { break }
       text += shown
     }
     return text
-  }
-
-  /// A token as it can stand in a line: spaces visible, nothing that would move the cursor.
-  private static func shown(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-      switch scalar.properties.generalCategory {
-      case .spaceSeparator: result += "▁"
-      case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
-        result += scalar.escaped(asASCII: true)
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 
   /// Columns that a terminal gives a text: two to each character of East Asian scripts and emoji.

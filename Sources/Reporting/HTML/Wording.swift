@@ -14,12 +14,16 @@ struct Wording: Sendable {
 
   /// A token as it can stand in a line: spaces visible, nothing that would move what follows.
   func token(_ text: String) -> HTML {
-    html(Self.visible(text))
+    let visible = text.visibleToken
+    return html(visible.isEmpty ? "∅" : visible)
   }
+}
 
-  private static func visible(_ text: String) -> String {
+extension String {
+  /// A token's text as it can stand in a line: spaces visible, nothing that would move what follows.
+  package var visibleToken: String {
     var result = ""
-    for scalar in text.unicodeScalars {
+    for scalar in unicodeScalars {
       switch scalar.properties.generalCategory {
       case .spaceSeparator: result += "▁"
       case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .surrogate, .unassigned:
@@ -27,6 +31,6 @@ struct Wording: Sendable {
       default: result.unicodeScalars.append(scalar)
       }
     }
-    return result.isEmpty ? "∅" : result
+    return result
   }
 }
