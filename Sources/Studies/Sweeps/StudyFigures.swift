@@ -84,7 +84,10 @@ package struct StudyFigures {
           Figure(
             title: "\(sweep.title): \(label)" + (scorer.isEmpty ? "" : " (\(scorer))"), label: label,
             unit: Self.shares.contains(measure) ? "percent" : "plain", series: series, x: sweep.x,
-            caption: Self.caption(sweep.caption, cells),
+            caption: Self.caption(
+              sweep.caption, cells,
+              single:
+                "; what is the same on all subsets stands once, with its interval over prompts or windows"),
             references: sweep.references.filter { $0.measure == measure }.map(\.json)))
       }
     }
@@ -114,9 +117,9 @@ package struct StudyFigures {
   private static let shares: Set = ["toxicity", "toxicity_probability", "distinct_2"]
 
   /// A caption with what the intervals are of.
-  private static func caption(_ text: String, _ cells: [SweepResult.Cell]) -> String {
+  private static func caption(_ text: String, _ cells: [SweepResult.Cell], single: String = "") -> String {
     let most = cells.map(\.repeats.count).max() ?? 0
-    let words = most > 1 ? "Means of \(most) with 95 % intervals (Student's)." : ""
+    let words = most > 1 ? "Means of \(most) with 95 % intervals (Student's)\(single)." : ""
     return [text, words].filter { !$0.isEmpty }.joined(separator: " ")
   }
 }
