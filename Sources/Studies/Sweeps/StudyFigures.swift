@@ -76,7 +76,9 @@ package struct StudyFigures {
             values: row.map { $0.summary(name)?.mapped { $0 * scale } })
         }
         if let base = result.base?[name], !hasBase {
-          series.append(Figure.Series(name: "unedited", values: sweep.x.values.map { _ in base }))
+          // A line to compare with; its interval is that of all, and would stand in their way.
+          series.append(
+            Figure.Series(name: "unedited", values: sweep.x.values.map { _ in .exact(base.value) }))
         }
         let label = Self.labels[measure] ?? measure
         let scorer = name.dropFirst(measure.count + 1)
