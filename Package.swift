@@ -80,8 +80,8 @@ let package = Package(
       name: "Studies",
       dependencies: [
         "Storage", "Kernels", "Tokenization", "Transformer", "SubspaceEditing", "Editing", "Evaluation",
-        "PreferenceData",
-      ], swiftSettings: safe),
+        "PreferenceData", "Training",
+      ], resources: [.embedInCode("Resources/studies.json")], swiftSettings: safe),
 
     .target(
       name: "Reporting", dependencies: ["Storage"],
@@ -126,7 +126,11 @@ let package = Package(
         "Transformer",
       ]),
     .tests(
-      of: "Studies", with: ["Editing", "PreferenceData", "Storage", "SubspaceEditing"], fixtures: false),
+      of: "Studies",
+      with: [
+        "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Storage", "SubspaceEditing",
+        "Transformer",
+      ]),
     .tests(of: "Reporting", with: ["Storage"]),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),
     // Every reader of files against damaged ones.

@@ -118,13 +118,8 @@ package struct SubspaceFitting {
           EditSubspace.Block(block: block, subspace: try whitening?.oblique(subspace) ?? subspace))
       }
     }
-    let modelDigest = try model.identityDigest()
-    return zip(recipes, blocks).map { recipe, blocks in
-      EditSubspace(
-        blocks: blocks,
-        provenance: EditSubspace.Provenance(
-          recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
-          modelDigest: modelDigest, compute: context.precision.rawValue))
+    return try zip(recipes, blocks).map { recipe, blocks in
+      EditSubspace(blocks: blocks, provenance: try provenance(recipe, pairs: pairs))
     }
   }
 
@@ -136,49 +131,41 @@ package struct SubspaceFitting {
     protecting counts: [Int], progress: ProgressHandler? = nil,
     _ body: (_ block: Int, [Int: PreferenceMatrix], Whitening?) throws -> Void
   ) throws {
+    try forEachBlock(protecting: counts.max() ?? 0, progress: progress) { block, preferences in
+      let matrices = try counts.map { ($0, try preferences.matrix(protecting: $0)) }
+      try body(block, Dictionary(uniqueKeysWithValues: matrices), preferences.whitening)
+    }
+  }
+
+  /// Runs the pass and calls `body` with what preference matrices are made of in each block to be edited, in order.
+  ///
+  /// - Parameter count: the most directions of neutral text that any of them protects.
+  func forEachBlock(
+    protecting count: Int, progress: ProgressHandler? = nil,
+    _ body: (_ block: Int, BlockPreferences) throws -> Void
+  ) throws {
     let hidden = model.configuration.hidden
     try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
       block, embeddings, neutral in
       do {
         let half = pairs * hidden
-        let rejected = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half]))
-        let chosen = try Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...]))
-        if recipe.method == .oblique, let neutral {
-          let whitening = try Whitening(neutral)
-          let preference = try PreferenceMatrix(
-            rejected: try whitening.whitened(rejected), chosen: try whitening.whitened(chosen),
-            protecting: .none)
-          return try body(block, Dictionary(uniqueKeysWithValues: counts.map { ($0, preference) }), whitening)
-        }
-        let directions = try neutral.map { try principalDirections($0, counts.max() ?? 0) }
-        var preferences: [Int: PreferenceMatrix] = [:]
-        for count in counts {
-          let protection = try directions.map { directions -> Protection in
-            .directions(
-              try Embeddings(
-                count: count, hidden: hidden, values: Array(directions.values.prefix(count * hidden))),
-              withChosenMean: true)
-          }
-          preferences[count] = try PreferenceMatrix(
-            rejected: rejected, chosen: chosen,
-            protecting: protection ?? (recipe.method == .detoxEdit ? .chosenPrincipal : .chosenMean))
-        }
-        try body(block, preferences, nil)
+        let preferences = try BlockPreferences(
+          recipe.method,
+          rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
+          chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
+          neutral: neutral, protecting: count)
+        try body(block, preferences)
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
       }
     }
   }
 
-  /// The first principal directions of the neutral text, `[count, hidden]`.
-  private func principalDirections(_ neutral: SecondMoment, _ count: Int) throws -> Embeddings {
-    let directions = try neutral.principalDirections(count)
-    guard directions.rows == count else {
-      throw EditingError(
-        "--protect \(count)",
-        "the neutral text spans only \(directions.rows) directions; protect fewer, or give more text")
-    }
-    return try Embeddings(count: count, hidden: neutral.width, values: directions.narrowed)
+  /// Where the directions of the pass's pairs and of `recipe` come from.
+  func provenance(_ recipe: EditRecipe, pairs: Int) throws -> EditSubspace.Provenance {
+    EditSubspace.Provenance(
+      recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutralDigest,
+      modelDigest: try model.identityDigest(), compute: context.precision.rawValue)
   }
 
   private static func digest(_ texts: [[Int32]]) -> String {

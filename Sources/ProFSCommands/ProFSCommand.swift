@@ -5,6 +5,7 @@ internal import Evaluation
 internal import PreferenceData
 internal import Reporting
 internal import Storage
+internal import Studies
 internal import SubspaceEditing
 internal import Tokenization
 internal import Training
@@ -31,7 +32,7 @@ public struct ProFSCommand: ParsableCommand {
     version: profsVersion,
     subcommands: [
       EditCommand.self, FitCommand.self, ApplyCommand.self, VerifyCommand.self, ExplainCommand.self,
-      TuneCommand.self,
+      TuneCommand.self, StudyCommand.self,
       GenerateCommand.self, ChatCommand.self, EvalCommand.self, PerplexityCommand.self, TasksCommand.self,
       ReportCommand.self, GradientsCommand.self, DPOCommand.self, PairsCommand.self, EmbedCommand.self,
       TokenizeCommand.self, InspectCommand.self,
@@ -69,6 +70,7 @@ public struct ProFSCommand: ParsableCommand {
     case let error as EditingError: error.description
     case let error as EvaluationError: error.description
     case let error as TrainingError: error.description
+    case let error as StudyError: error.description
     case let error as PreferenceDataError: error.description
     case let error as RecordError: error.description
     default: nil

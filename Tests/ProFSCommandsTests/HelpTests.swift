@@ -6,7 +6,8 @@ import Testing
 /// `PROFS_UPDATE_HELP=1 swift test -c release --filter HelpTests` writes them anew; look at the difference.
 @Suite struct HelpTests {
   static let commands = [
-    "", "edit", "fit", "apply", "verify", "explain", "tune", "generate", "chat", "eval", "perplexity",
+    "", "edit", "fit", "apply", "verify", "explain", "tune", "study", "generate", "chat", "eval",
+    "perplexity",
     "tasks", "report", "gradients", "dpo", "pairs",
     "embed", "tokenize", "inspect",
   ]

@@ -58,6 +58,12 @@ package final class RecordLog {
   /// Units that the file held when the log was opened or that were computed since.
   package var count: Int { units.list.count }
 
+  /// Whether a unit stands in the file, or was computed since.
+  package func holds(_ name: String) -> Bool { units[name] != nil }
+
+  /// The file, for messages.
+  package var name: String { path ?? "records" }
+
   /// The record of a unit: from the file, or else computed and saved.
   package func unit(_ name: String, _ compute: () throws -> JSON) throws -> JSON {
     if let known = units[name] { return known }
@@ -73,7 +79,7 @@ package final class RecordLog {
   package func read<Value>(_ record: JSON, _ decode: (JSON) -> Value?) throws -> Value {
     guard let value = decode(record) else {
       throw EvaluationError(
-        path ?? "records",
+        name,
         "holds something other than a record of this version: \(record.serialized().prefix(80)); remove the file"
       )
     }

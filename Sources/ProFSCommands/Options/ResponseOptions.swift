@@ -17,6 +17,15 @@ struct ResponseOptions: ParsableArguments {
       valueName: "n"))
   var maxResponseTokens = 64
 
+  /// The options as they were decided elsewhere.
+  init(source: PairOptions, maxPromptTokens: Int, maxResponseTokens: Int) {
+    self.source = source
+    (self.maxPromptTokens, self.maxResponseTokens) = (maxPromptTokens, maxResponseTokens)
+  }
+
+  /// Required by the parser.
+  init() {}
+
   func validate() throws {
     if maxPromptTokens < 1 { throw ValidationError("--max-prompt-tokens must be at least 1.") }
     if maxResponseTokens < 1 { throw ValidationError("--max-response-tokens must be at least 1.") }

@@ -1,0 +1,44 @@
+internal import SubspaceEditing
+package import Transformer
+
+extension SubspaceFitting {
+  /// A fit to some of the pass's pairs.
+  package struct SampledFit: Sendable, Hashable {
+    /// How the subspace is found; of the pass's method, and within its blocks.
+    package var recipe: EditRecipe
+    /// The pairs it is found from.
+    package var sample: PairSample
+    /// Whether the mean of the chosen side is projected out; without effect on ``EditRecipe/Method/oblique``.
+    package var centred: Bool
+
+    /// A fit from its parts.
+    package init(recipe: EditRecipe, sample: PairSample, centred: Bool = true) {
+      (self.recipe, self.sample, self.centred) = (recipe, sample, centred)
+    }
+  }
+
+  /// Runs the pass over all pairs once, and fits every sample to its own rows of the embeddings.
+  ///
+  /// A text's embedding does not depend on the other texts, so a sample has the subspace that a pass over its pairs alone
+  /// would find, but for rounding; ``EditRecipe/Method/detoxEdit``, whose padding depends on them, is not for this.
+  package func run(_ fits: [SampledFit], progress: ProgressHandler? = nil) throws -> [EditSubspace] {
+    precondition(recipe.method != .detoxEdit, "padding depends on the sample")
+    precondition(fits.allSatisfy { $0.recipe.method == recipe.method }, "one pass serves one method")
+    var blocks: [[EditSubspace.Block]] = fits.map { _ in [] }
+    let most = fits.map(\.recipe.protectedDirections).max() ?? 0
+    try forEachBlock(protecting: most, progress: progress) { block, preferences in
+      for (index, fit) in fits.enumerated() where fit.recipe.blocks.contains(block) {
+        let preference = try preferences.matrix(
+          of: fit.sample, protecting: fit.recipe.protectedDirections, centred: fit.centred)
+        let subspace = try BlockSubspace(
+          fitting: preference, rank: try preference.rank(fit.recipe.rank), by: fit.recipe.ranking)
+        blocks[index].append(
+          EditSubspace.Block(block: block, subspace: try preferences.whitening?.oblique(subspace) ?? subspace)
+        )
+      }
+    }
+    return try zip(fits, blocks).map { fit, blocks in
+      EditSubspace(blocks: blocks, provenance: try provenance(fit.recipe, pairs: fit.sample.pairs.count))
+    }
+  }
+}

@@ -1,0 +1,174 @@
+package import Evaluation
+package import Storage
+
+/// A study's summary: its figures in the form that a report shows, and every point in numbers.
+package struct StudyFigures {
+  /// One figure: a measure of a sweep.
+  package struct Figure: Sendable {
+    /// One line of it.
+    package struct Series: Sendable {
+      /// Its name.
+      package var name: String
+      /// By value of x; `nil` where it was not measured.
+      package var values: [Estimate?]
+    }
+
+    /// Its title.
+    package var title: String
+    /// What is measured.
+    package var label: String
+    /// `plain` or `percent`, as in a report.
+    package var unit: String
+    /// The lines.
+    package var series: [Series]
+    /// What the x axis shows.
+    package var x: StudyAxis
+    /// What a reader should know.
+    fileprivate var caption: String
+    /// Published values.
+    fileprivate var references: [JSON]
+  }
+
+  /// The figures in order.
+  package private(set) var figures: [Figure] = []
+  private let title: String
+  private let points: JSON
+
+  /// The figures of a study.
+  package init(_ specification: StudySpecification, _ results: [SweepResult]) {
+    title = specification.title
+    points = .array(
+      results.map { result in
+        .array(
+          result.cells.map { row in
+            .array(row.map { ["settings": $0.settings, "repeats": .array($0.repeats.map(Self.json))] })
+          })
+      })
+    switch specification.content {
+    case .model(let sweeps):
+      for (sweep, result) in zip(sweeps, results) { add(sweep, result) }
+    case .factorModel(let sweeps):
+      for (sweep, result) in zip(sweeps, results) { addRecovery(sweep, result) }
+    }
+  }
+
+  /// `{"title", "figures", "sweeps"}`: of each sweep by series and value of x the settings and what was measured.
+  package var json: JSON {
+    ["title": .string(title), "figures": .array(figures.map(\.json)), "sweeps": points]
+  }
+
+  private static func json(_ estimates: [String: Estimate]) -> JSON {
+    .object(estimates.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })
+  }
+
+  private mutating func add(_ sweep: StudySweep<EditSettings>, _ result: SweepResult) {
+    let cells = result.cells.flatMap { $0 }
+    let found = Set(cells.flatMap { $0.repeats.flatMap(\.keys) }).union(result.base?.keys.map { $0 } ?? [])
+    let hasBase = sweep.settings.contains { $0.contains { $0.method == .none } }
+    for measure in sweep.measures {
+      for name in found.sorted() where name == measure || name.hasPrefix(measure + ":") {
+        let scale = measure == "peak_memory" ? 1e-9 : 1
+        let methods = Set(sweep.settings.flatMap { $0.map(\.method) })
+        let single = methods.count > 1 ? "measured" : methods == [.dpo] ? "DPO" : "ProFS"
+        var series = zip(sweep.seriesNames, result.cells).map { title, row in
+          Figure.Series(
+            name: title.isEmpty ? single : title,
+            values: row.map { $0.summary(name)?.mapped { $0 * scale } })
+        }
+        if let base = result.base?[name], !hasBase {
+          // A line to compare with; its interval is that of all, and would stand in their way.
+          series.append(
+            Figure.Series(name: "unedited", values: sweep.x.values.map { _ in .exact(base.value) }))
+        }
+        let label = Self.labels[measure] ?? measure
+        let scorer = name.dropFirst(measure.count + 1)
+        figures.append(
+          Figure(
+            title: "\(sweep.title): \(label)" + (scorer.isEmpty ? "" : " (\(scorer))"), label: label,
+            unit: Self.shares.contains(measure) ? "percent" : "plain", series: series, x: sweep.x,
+            caption: Self.caption(
+              sweep.caption, cells,
+              single:
+                "; what is the same on all subsets stands once, with its interval over prompts or windows"),
+            references: sweep.references.filter { $0.measure == measure }.map(\.json)))
+      }
+    }
+  }
+
+  private mutating func addRecovery(_ sweep: StudySweep<FactorSettings>, _ result: SweepResult) {
+    let series = zip(sweep.seriesNames, result.cells).flatMap { title, row in
+      [("sine", "sine of the largest angle"), ("bound", "bound")].map { name, label in
+        Figure.Series(
+          name: title.isEmpty ? label : "\(title): \(label)", values: row.map { $0.summary(name) })
+      }
+    }
+    figures.append(
+      Figure(
+        title: sweep.title, label: "sine of the largest angle to span(B)", unit: "plain", series: series,
+        x: sweep.x, caption: Self.caption(sweep.caption, result.cells.flatMap { $0 }),
+        references: sweep.references.map(\.json)))
+  }
+
+  private static let labels = [
+    "toxicity": "toxicity", "toxicity_probability": "prompts with toxic text",
+    "kl_from_base": "KL(base‖edited), nats a token", "distinct_2": "distinct bigrams",
+    "continuation_perplexity": "perplexity of texts under the base", "length": "length, tokens",
+    "peak_memory": "peak memory, GB",
+  ]
+
+  private static let shares: Set = ["toxicity", "toxicity_probability", "distinct_2"]
+
+  /// A caption with what the intervals are of.
+  private static func caption(_ text: String, _ cells: [SweepResult.Cell], single: String = "") -> String {
+    let most = cells.map(\.repeats.count).max() ?? 0
+    let words = most > 1 ? "Means of \(most) with 95 % intervals (Student's)\(single)." : ""
+    return [text, words].filter { !$0.isEmpty }.joined(separator: " ")
+  }
+}
+
+extension StudyFigures.Figure {
+  /// The figure as a report reads it.
+  fileprivate var json: JSON {
+    [
+      "title": .string(title), "caption": .string(caption), "x": x.json,
+      "y": ["label": .string(label), "unit": .string(unit)],
+      "series": .array(
+        series.filter { !points($0).isEmpty }.map { series in
+          ["name": .string(series.name), "points": .array(points(series))]
+        }), "references": .array(references),
+    ]
+  }
+
+  private func points(_ series: Series) -> [JSON] {
+    series.values.enumerated().compactMap { index, estimate in
+      guard let estimate, estimate.value.isFinite else { return nil }
+      let place = x.isNumeric ? x.values[index].number ?? 0 : Double(index)
+      var members: [(key: String, value: JSON)] = [("x", .double(place)), ("y", .double(estimate.value))]
+      if estimate.lower.isFinite, estimate.upper.isFinite {
+        members += [("lower", .double(estimate.lower)), ("upper", .double(estimate.upper))]
+      }
+      return .object(members)
+    }
+  }
+}
+
+extension StudyAxis {
+  /// The axis as a report reads it.
+  fileprivate var json: JSON {
+    var members: [(key: String, value: JSON)] = [("label", .string(label))]
+    if key == "flipped" { members.append(("unit", "percent")) }
+    if isLogarithmic { members.append(("scale", "logarithmic")) }
+    if !isNumeric { members.append(("categories", .array(values.map { .string($0.name) }))) }
+    return .object(members)
+  }
+}
+
+extension StudySweep.Reference {
+  /// The series as a report reads it.
+  fileprivate var json: JSON {
+    var members: [(key: String, value: JSON)] = [("name", .string(name))]
+    if let kin { members.append(("of", .string(kin))) }
+    members.append(("points", .array(points.map { ["x": .double($0.x), "y": .double($0.y)] })))
+    return .object(members)
+  }
+}

@@ -1,0 +1,63 @@
+internal import Evaluation
+internal import Storage
+
+/// A study as data: what is varied, what is fixed, what is measured, and what was published of it.
+///
+/// `Documentation/Studies.md` describes the form.
+package struct StudySpecification: Sendable {
+  /// What the sweeps are about.
+  package enum Content: Sendable {
+    /// A model, changed and measured.
+    case model([StudySweep<EditSettings>])
+    /// Draws of the paper's factor model, without any language model.
+    case factorModel([StudySweep<FactorSettings>])
+  }
+
+  /// Its title.
+  package let title: String
+  /// Subsets of the pairs, or draws, that every point is repeated on.
+  package let subsets: Int
+  /// Its sweeps.
+  package let content: Content
+
+  /// What can be measured of a model.
+  ///
+  /// `toxicity` and `toxicity_probability` are by each scorer; the last two are of the fit or the training, each run by itself.
+  package static let modelMeasures = [
+    "toxicity", "toxicity_probability", "perplexity", "kl_from_base", "distinct_2", "continuation_perplexity",
+    "length", "seconds", "peak_memory",
+  ]
+
+  /// What can be measured of a draw: the largest angle's sine, beside its bound.
+  package static let factorMeasures = ["recovery"]
+
+  /// Reads a specification.
+  ///
+  /// - Parameters:
+  ///   - overrides: an object of settings that take the place of fixed ones.
+  ///   - subsets: takes the place of the specification's own.
+  /// - Throws: ``StudyError`` with the place that is not as it should be.
+  package init(_ field: SpecificationField, overrides: SpecificationField? = nil, subsets: Int? = nil) throws
+  {
+    let members = try field.members(among: ["title", "about", "subsets", "fixed", "sweeps"])
+    guard let title = members["title"], let about = members["about"], let sweeps = members["sweeps"] else {
+      throw field.error(expected: "an object with \"title\", \"about\" and \"sweeps\"")
+    }
+    self.title = try title.text
+    self.subsets = try subsets ?? members["subsets"]?.count(1...1000) ?? 1
+    let fixed = members["fixed"]
+    switch try about.text {
+    case "model":
+      content = .model(
+        try sweeps.list.map {
+          try StudySweep($0, fixed: fixed, overrides: overrides, measures: Self.modelMeasures)
+        })
+    case "factor-model":
+      content = .factorModel(
+        try sweeps.list.map {
+          try StudySweep($0, fixed: fixed, overrides: overrides, measures: Self.factorMeasures)
+        })
+    default: throw about.error(expected: "model or factor-model")
+    }
+  }
+}

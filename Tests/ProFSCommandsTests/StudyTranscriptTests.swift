@@ -1,0 +1,139 @@
+import Foundation
+import Storage
+import Testing
+
+/// `profs study`: every study of the program on a tiny model, its figures in a report, and runs that were stopped.
+@Suite struct StudyTranscriptTests {
+  private static func arguments(_ study: String, _ more: [String] = [], model: String = "llama-tied")
+    -> [String]
+  {
+    [
+      "study", study, "--model", Fixture.model(model), "--pairs", Fixture.pairs, "--prompts", "prompts.txt",
+      "--text", "text.txt", "--window", "32", "--stride", "32", "--max-new-tokens", "3", "--set", "steps=2",
+      "--set", "warmup=0", "--set", "learning_rate=1e-3", "--out", "study.json",
+    ] + more
+  }
+
+  private static func folder() throws -> TemporaryFolder {
+    let folder = try TemporaryFolder()
+    try folder.write((1...6).map { "The cook number \($0) wrote\n" }.joined(), "prompts.txt")
+    try folder.write(String(repeating: "A letter to the sea. ", count: 12), "text.txt")
+    return folder
+  }
+
+  @Test(
+    "each study runs on a tiny model, and a report shows its figures",
+    arguments: [
+      "main-table", "sample-size", "label-flips", "block-ranges", "rank", "centring-and-protection",
+      "keys-and-values", "cost",
+    ])
+  func shipped(_ study: String) throws {
+    let folder = try Self.folder()
+    let run = try Transcript(
+      Self.arguments(study, ["--subsets", study == "sample-size" ? "2" : "1", "--json"], model: "gpt2"),
+      in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let summary = try #require(try run.json()["summary"])
+    let figures = summary["figures"]?.elements ?? []
+    #expect(figures.count >= 2)
+    for figure in figures {
+      let series = figure["series"]?.elements ?? []
+      #expect(!series.isEmpty && series.allSatisfy { $0["points"]?.count ?? 0 > 0 })
+      let values = series.flatMap { $0["points"]?.elements ?? [] }.compactMap { $0["y"]?.double }
+      #expect(values.allSatisfy { $0 >= 0 && $0.isFinite })
+    }
+    let report = try Transcript(["report", "study.json", "--out", "report.html"], in: folder)
+    #expect(report.status == 0, "\(report.errors)")
+    let page = String(decoding: try folder.read("report.html"), as: UTF8.self)
+    #expect(page.contains(try #require(summary["title"]?.string)))
+    #expect(study == "cost" || study == "rank" || study == "keys-and-values" || page.contains("(paper)"))
+  }
+
+  @Test("one command makes the main table: original, DPO and ProFS, with the paper's values beside them")
+  func mainTable() throws {
+    let folder = try Self.folder()
+    let run = try Transcript(
+      Self.arguments("main-table", ["--subsets", "2", "--pair-limit", "40"]), in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("40 pairs in place of 2000"))
+    let document = try JSONDocument(parsing: try folder.read("study.json"), source: "study.json").root
+    let cells = try #require(document["summary"]?["sweeps"]?.elements[0].elements[0].elements)
+    let perplexity = cells.map { $0["repeats"]?.elements[0]["perplexity"]?["value"]?.double ?? .nan }
+    // Three models that are not the same.
+    #expect(Set(perplexity).count == 3 && perplexity.allSatisfy(\.isFinite))
+    // The original is what profs perplexity measures.
+    let alone = try Transcript(
+      [
+        "perplexity", Fixture.model("llama-tied"), "--text", "text.txt", "--window", "32", "--stride", "32",
+        "--json",
+      ],
+      in: folder)
+    #expect(abs(perplexity[0] - (try alone.json()["perplexity"]?.double ?? .nan)) < 1e-3 * perplexity[0])
+    for text in ["Main table: toxicity (builtin), %", "original", "DPO, 2000 pairs", "ProFS, 500 pairs"] {
+      #expect(run.output.contains(text))
+    }
+  }
+
+  private static func document(_ folder: TemporaryFolder) throws -> JSON.Members {
+    let root = try JSONDocument(parsing: try folder.read("study.json"), source: "study.json").root
+    guard case .object(let members) = JSON(root) else { return JSON.Members() }
+    return members
+  }
+
+  @Test(
+    "a study that was stopped goes on to the same record, and one that is extended measures only what is new")
+  func resumption() throws {
+    let folder = try Self.folder()
+    let arguments = Self.arguments("sample-size", ["--subsets", "2"])
+    #expect(try Transcript(arguments, in: folder).status == 0)
+    let whole = try folder.read("study.json")
+    var members = try Self.document(folder)
+    guard case .object(let units)? = members["units"] else {
+      Issue.record("no units")
+      return
+    }
+    #expect(units.list.count > 4)
+    members["summary"] = nil
+    members["units"] = .object(units.list.prefix(2).map { ($0.key, $0.value) })
+    try folder.write(JSON.object(members).serialized(), "study.json")
+    let again = try Transcript(arguments, in: folder)
+    #expect(again.status == 0 && again.errors.contains("going on with study.json, 2 parts done"))
+    #expect(try folder.read("study.json") == whole)
+    // A third subset is new edits and one training a size.
+    #expect(try Transcript(Self.arguments("sample-size", ["--subsets", "3"]), in: folder).status == 0)
+    guard case .object(let more)? = try Self.document(folder)["units"] else { return }
+    #expect(more.list.starts(with: units.list))
+    let other = try Transcript(Self.arguments("sample-size", ["--limit", "3"]), in: folder)
+    #expect(other.status == 1 && other.errors.contains("holds a study of other models, data or settings"))
+  }
+
+  @Test("the theory needs no model, and its figures hold sine and bound, the same each time")
+  func theory() throws {
+    let folder = try TemporaryFolder()
+    let printed = try Transcript(["study", "theory", "--print"], in: folder)
+    try folder.write(printed.output, "spec.json")
+    for (spec, out) in [("theory", "study.json"), ("spec.json", "again.json")] {
+      let run = try Transcript(["study", spec, "--subsets", "2", "--out", out], in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output.contains("Noise") && run.output.contains("bound"))
+    }
+    #expect(try folder.read("study.json") == folder.read("again.json"))
+    #expect(try Transcript(["report", "study.json", "--out", "report.html"], in: folder).status == 0)
+  }
+
+  @Test("what is missing or unknown is said")
+  func faults() throws {
+    let folder = try Self.folder()
+    for (arguments, sentence) in [
+      (["study", "rank"], "is about a model and needs --model"),
+      (["study", "beauty"], "is no study; expected a .json file or one of main-table, sample-size"),
+      (["study", "rank", "--model", Fixture.model("gpt2")], "needs --pairs"),
+      (Self.arguments("rank", ["--set", "bananas=3"]), "--set: at bananas: there is no such member"),
+      (Self.arguments("rank", ["--set", "blocks=5-90"]), "the model has blocks"),
+    ] {
+      let run = try Transcript(arguments, in: folder)
+      #expect(run.status == 1 || run.errors.contains(sentence), "\(run.errors)")
+      #expect(run.errors.contains(sentence), "\(run.errors)")
+    }
+  }
+}
