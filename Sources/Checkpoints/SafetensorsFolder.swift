@@ -24,6 +24,9 @@ package struct SafetensorsFolder: Sendable {
   /// Throws when neither is there, a shard is missing or malformed, or a tensor is not in the shard that the
   /// index names.
   package init(path: String, name: String = "model") throws(CheckpointError) {
+    if FolderJournal.isUnfinished(path) {
+      throw CheckpointError(FolderJournal.unfinished(path))
+    }
     self.path = path
     let single = name + ".safetensors"
     let index = name + ".safetensors.index.json"

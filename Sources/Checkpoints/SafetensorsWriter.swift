@@ -110,6 +110,19 @@ package struct SafetensorsWriter: ~Copyable {
     written += bytes.count
   }
 
+  /// Appends the bytes of `range` of the file at `path` as all of the tensor `name`, inside the kernel where it can.
+  ///
+  /// As ``append(_:to:)`` otherwise.
+  package mutating func copy(_ range: Range<Int>, of path: String, to name: String) throws(CheckpointError) {
+    skipComplete(upTo: name)
+    precondition(
+      current < tensors.count && tensors[current].name == name && written == 0
+        && range.count == byteCounts[current],
+      "\(name) is not the next tensor, or has another size")
+    try CheckpointError.wrapping { try writer.copy(range, of: path) }
+    written += range.count
+  }
+
   /// Ends the file and forces it onto the disk.
   ///
   /// Every tensor must be complete.

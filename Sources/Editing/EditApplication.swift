@@ -5,14 +5,17 @@ package import Transformer
 
 /// Writes a model edited by a subspace.
 package struct EditApplication {
-  private let model: Model
-  private let subspace: EditSubspace
+  /// The base.
+  let model: Model
+  /// What is removed.
+  let subspace: EditSubspace
   private let strength: Double
   private let seed: UInt64
   private let format: OutputFormat
   private let type: ElementType?
   private let context: ComputeContext
-  private let layout: OutputLayout
+  /// The files of the output.
+  let layout: OutputLayout
 
   /// Plans the output.
   ///
@@ -52,8 +55,39 @@ package struct EditApplication {
   ///
   /// - Throws: where `path` exists, the disk is full, or nothing changed beyond rounding.
   package func write(to path: String, progress: ProgressHandler? = nil) throws -> Receipt {
+    try write(to: path, replacing: false, progress)
+  }
+
+  /// Puts the edited model in the place of its base, which is lost: old or new, whenever the process dies.
+  ///
+  /// Of a folder the files that change are written to a ``FolderJournal`` first. A GGUF file is written beside itself and
+  /// renamed, after what stands beside it, so that a run that died between the two leaves the old file with a receipt that
+  /// it does not match, and can be repeated.
+  /// - Throws: where the base is neither, another run is at it, or as ``write(to:progress:)`` does.
+  package func writeInPlace(progress: ProgressHandler? = nil) throws -> Receipt {
+    switch (format, model.source) {
+    case (.gguf, .gguf):
+      let lock = try FileLock(model.path)
+      return try withExtendedLifetime(lock) { try write(to: model.path, replacing: true, progress) }
+    case (.checkpoint, .folder):
+      let journal = try FolderJournal(model.path, gate: "config.json")
+      do {
+        let receipt = try write(into: journal, nil, progress)
+        try journal.commit()
+        return receipt
+      } catch {
+        journal.discard()
+        throw error
+      }
+    default:
+      throw EditingError(
+        model.path, "only a folder of safetensors or a GGUF file can be edited in place; give --out")
+    }
+  }
+
+  private func write(to path: String, replacing: Bool, _ progress: ProgressHandler?) throws -> Receipt {
     // A companion without its file was left by a run that died between the two.
-    let file = format.isFile ? try AtomicFile(path) : nil
+    let file = format.isFile ? try AtomicFile(path, replacing: replacing) : nil
     let folder = try OutputFolder(format.receiptFolder(of: path), replacing: format.isFile)
     do {
       let receipt = try write(into: folder, file?.writer, progress)
@@ -68,10 +102,16 @@ package struct EditApplication {
   }
 
   private func write(
-    into folder: OutputFolder, _ file: FileWriter?, _ progress: ProgressHandler?
+    into folder: any OutputPlace, _ file: FileWriter?, _ progress: ProgressHandler?
   ) throws -> Receipt {
     var digest = Digest()
-    let tensors = try layout.write(model, into: folder, file, hashing: &digest, progress: progress)
+    let pool = DigestPool(threads: context.threads)
+    defer { pool.close() }
+    let sources = try layout.sourceFiles.map { path in
+      let file = try MappedFile(path: path)
+      return (name: FileSystem.lastComponent(of: path), digest: pool.add(file, 0..<file.byteCount))
+    }
+    let tensors = try layout.write(model, into: folder, file, hashing: &digest, pool, progress: progress)
     if format == .gguf, let file {
       try file.flush()
       if case .gguf = model.source {} else { try model.requireSame(asGGUF: file.path) }
@@ -82,24 +122,42 @@ package struct EditApplication {
         "nothing changed: the weights write into the subspace no more than rounding leaves, or the strength is lost in "
           + "rounding; was the model edited with this subspace before?")
     }
+    let digests = try pool.wait()
     let subspaceWriter = try folder.createFile(Receipt.subspaceFileName)
     try subspace.write(to: subspaceWriter)
-    let receipt = Receipt(
+    var receipt = Receipt(
       version: profsVersion, output: format, baseName: FileSystem.lastComponent(of: model.path),
-      baseFiles: try layout.sourceFiles.map {
-        Receipt.File(name: FileSystem.lastComponent(of: $0), digest: try Digest.ofFile($0))
-      },
+      baseFiles: sources.map { Receipt.File(name: $0.name, digest: digests[$0.digest]) },
       strength: strength, seed: seed,
-      subspaceDigest: try Digest.ofFile(FileSystem.join(folder.path, Receipt.subspaceFileName)),
+      subspaceDigest: try Digest.ofFile(folder.currentPath(of: Receipt.subspaceFileName)),
       provenance: subspace.provenance, tensors: tensors, tensorType: type?.name,
       fileDigest: format.isFile ? digest.hex : nil)
+    try folder.writeFile(Receipt.cardName, Array(ModelCard(receipt, model).text.utf8))
+    receipt.files = try writtenFiles(in: folder)
     try folder.writeFile(Receipt.fileName, Array(receipt.serialized().utf8))
-    try folder.writeFile("README.md", Array(ModelCard(receipt, model).text.utf8))
     return receipt
   }
 }
 
 extension EditApplication {
+  /// What stands around the tensors in what was written.
+  private func writtenFiles(in folder: any OutputPlace) throws -> [Receipt.OutputFile] {
+    let base = FileSystem.join(model.path, "")
+    func file(_ name: String, _ extent: Receipt.OutputFile.Extent, source: String? = nil) throws
+      -> Receipt.OutputFile
+    {
+      try Receipt.OutputFile(name: name, at: folder.currentPath(of: name), extent, source: source)
+    }
+    return try layout.files.filter { $0.gguf == nil }.map { try file($0.name, .header) }
+      + layout.sideFiles.map { side in
+        switch side {
+        case .text(let name, _): try file(name, .whole)
+        case .copy(let name, let path):
+          try file(name, .whole, source: String(path.dropFirst(base.count)))
+        }
+      } + [try file(Receipt.cardName, .whole)]
+  }
+
   /// Whether the edit did something to `tensor`: its bytes changed, and not only where rounding had left something to
   /// remove.
   private func changed(_ tensor: Receipt.Tensor) -> Bool {

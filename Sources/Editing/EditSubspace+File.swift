@@ -18,6 +18,7 @@ internal import SubspaceEditing
 /// | `method`, `rank`, `blocks`, `max_tokens`, `pairs`, `pairs_sha256`, `model_sha256`, `compute` | the provenance |
 /// | `ranking`, `neutral_sha256` | more of it, where `method` is `protected` or `oblique` |
 /// | `protected_directions` | and where it is `protected` |
+/// | `parts` | of a combination: a JSON array of its parts, each with `name`, `sha256` and its provenance |
 extension EditSubspace {
   private static let format = "profs-subspace"
 
@@ -60,6 +61,9 @@ extension EditSubspace {
   private var metadata: [(key: String, value: String)] {
     let recipe = provenance.recipe
     let isOblique = recipe.method == .oblique
+    let parts =
+      provenance.parts.isEmpty
+      ? [] : [("parts", JSON.array(provenance.parts.map(\.json)).serialized())]
     var protection: [(key: String, value: String)] = []
     if recipe.method == .protected {
       protection.append(("protected_directions", "\(recipe.protectedDirections)"))
@@ -77,7 +81,7 @@ extension EditSubspace {
       ("max_tokens", "\(recipe.maximumTokens)"),
       ("pairs", "\(provenance.pairs)"), ("pairs_sha256", provenance.pairsDigest),
       ("model_sha256", provenance.modelDigest), ("compute", provenance.compute),
-    ] + protection
+    ] + protection + parts
   }
 
   /// Reads a subspace file.
@@ -127,6 +131,15 @@ extension EditSubspace {
       recipe.ranking = ranking
     }
 
+    let modelDigest = try value("model_sha256")
+    var parts: [Part] = []
+    if let text = metadata["parts"] {
+      let list = try JSONDocument(parsing: Array(text.utf8), source: path).root
+      parts = list.kind == .array ? list.elements.compactMap { Part($0, modelDigest: modelDigest) } : []
+      guard !parts.isEmpty, parts.count == list.count else {
+        throw EditingError(path, "metadata \"parts\" must be a list of subspaces, and cannot be read")
+      }
+    }
     let blocks = try file.tensors.entries.filter { $0.name.hasSuffix(".directions") }
       .map { try Self.block($0, oblique: method == .oblique, in: file.tensors, path) }
     guard let first = blocks.first, blocks.allSatisfy({ $0.subspace.hidden == first.subspace.hidden }) else {
@@ -137,8 +150,7 @@ extension EditSubspace {
       provenance: Provenance(
         recipe: recipe, pairs: try number("pairs"), pairsDigest: try value("pairs_sha256"),
         neutralDigest: method.usesNeutralText ? try value("neutral_sha256") : nil,
-        modelDigest: try value("model_sha256"),
-        compute: try value("compute")))
+        modelDigest: modelDigest, compute: try value("compute"), parts: parts))
   }
 
   /// One block's directions, checked, with their singular values.

@@ -30,11 +30,16 @@ public struct EditSubspace: Sendable {
     public var modelDigest: String
     /// `f32` or `bf16`.
     public var compute: String
+    /// The subspaces that this one was put together from, in their order; none where it was fitted.
+    ///
+    /// The other members then stand for all of them: the first one's recipe over the blocks of all, the number of all
+    /// pairs, and the SHA-256 of the parts' digests of pairs one after another.
+    public var parts: [Part] = []
 
     /// An origin from its parts.
     public init(
       recipe: EditRecipe, pairs: Int, pairsDigest: String, neutralDigest: String? = nil, modelDigest: String,
-      compute: String
+      compute: String, parts: [Part] = []
     ) {
       self.recipe = recipe
       self.pairs = pairs
@@ -42,6 +47,7 @@ public struct EditSubspace: Sendable {
       self.neutralDigest = neutralDigest
       self.modelDigest = modelDigest
       self.compute = compute
+      self.parts = parts
     }
   }
 

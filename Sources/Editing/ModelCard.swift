@@ -35,7 +35,7 @@ struct ModelCard {
       step was taken. The most any matrix changed is \(percent) % of its norm; every other tensor \
       \(verbatimNote).
 
-      `\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
+      \(partsNote)`\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
       directions. To check both against the base model: `profs verify \(receipt.output.isFile ? "THE_FILE.gguf" : "THIS_FOLDER") --base BASE`.
 
       ## Limits
@@ -50,8 +50,18 @@ struct ModelCard {
       """
   }
 
+  private var partsNote: String {
+    let parts = receipt.provenance.parts.map {
+      "`\($0.name)` (\($0.provenance.pairs) pairs, recipe `\($0.provenance.recipe.method.rawValue)`)"
+    }
+    return parts.isEmpty
+      ? ""
+      : "The directions are those of \(parts.count) subspaces together: \(parts.joined(separator: ", ")).\n\n"
+  }
+
   private var rankPhrase: String {
-    switch receipt.provenance.recipe.rank {
+    if !receipt.provenance.parts.isEmpty { return "up to \(receipt.provenance.recipe.rank)" }
+    return switch receipt.provenance.recipe.rank {
     case .fixed(let rank): "the \(rank)"
     case .automatic:
       "those of the first \(RankChoice.automaticBound), at least one, that stand out from noise among the"

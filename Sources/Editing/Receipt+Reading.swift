@@ -6,6 +6,7 @@ extension Receipt {
   ///
   /// - Throws: where there is none, or it is not one.
   public init(folder: String) throws {
+    if FolderJournal.isUnfinished(folder) { throw FolderJournal.unfinished(folder) }
     let path = FileSystem.join(folder, Self.fileName)
     guard FileSystem.kind(of: path) == .file else {
       throw EditingError(
@@ -35,6 +36,26 @@ extension Receipt {
     if method == .protected {
       edit.protectedDirections = try recipe.number("protected_directions")
     }
+    let subspace = try root.object("subspace")
+    let modelDigest = try base.text("model_sha256")
+    var parts: [EditSubspace.Part] = []
+    if subspace.value["parts"] != nil {
+      parts = try subspace.list("parts").map { value in
+        guard let part = EditSubspace.Part(value, modelDigest: modelDigest) else {
+          throw EditingError(path, "an entry of \"parts\" cannot be read")
+        }
+        return part
+      }
+    }
+    var files: [OutputFile]?
+    if root.value["files"] != nil {
+      files = try root.list("files").map { value in
+        guard let file = OutputFile(value) else {
+          throw EditingError(path, "an entry of \"files\" has no \"name\", \"bytes\" and one SHA-256")
+        }
+        return file
+      }
+    }
     self.init(
       version: try root.text("profs"), output: output, baseName: try base.text("name"),
       baseFiles: try base.list("files").map {
@@ -42,11 +63,11 @@ extension Receipt {
         return File(name: try fields.text("name"), digest: try fields.text("sha256"))
       },
       strength: try recipe.real("strength"), seed: seed,
-      subspaceDigest: try root.object("subspace").text("sha256"),
+      subspaceDigest: try subspace.text("sha256"),
       provenance: EditSubspace.Provenance(
         recipe: edit, pairs: try pairs.number("count"), pairsDigest: try pairs.text("sha256"),
         neutralDigest: method.usesNeutralText ? try recipe.text("neutral_sha256") : nil,
-        modelDigest: try base.text("model_sha256"), compute: try recipe.text("compute")),
+        modelDigest: modelDigest, compute: try recipe.text("compute"), parts: parts),
       tensors: try root.list("tensors").map { value in
         let fields = Fields(path: path, value: value)
         let edit = value["edit"].map { Fields(path: path, value: $0) }
@@ -63,7 +84,8 @@ extension Receipt {
           })
       },
       tensorType: root.value["tensor_type"]?.string,
-      fileDigest: output.isFile ? try root.text("file_sha256") : nil)
+      fileDigest: output.isFile ? try root.text("file_sha256") : nil,
+      files: files)
   }
 
   /// Typed members of an object, with errors that name the file and the key.

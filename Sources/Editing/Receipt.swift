@@ -7,6 +7,8 @@ internal import SubspaceEditing
 public struct Receipt: Sendable, Equatable {
   /// The receipt's name in the output folder.
   public static let fileName = "profs.json"
+  /// The model card's name in the output folder.
+  static let cardName = "README.md"
   /// Where the subspace stands in the output folder; not beside the weights, where other tools take every
   /// safetensors file for a shard.
   public static let subspaceFileName = "profs/subspace.safetensors"
@@ -79,6 +81,8 @@ public struct Receipt: Sendable, Equatable {
   public var tensorType: String? = nil
   /// SHA-256 of the GGUF file; `nil` where the output is a folder.
   public var fileDigest: String? = nil
+  /// The files around the tensors; `nil` in receipts of versions that named tensors alone.
+  public var files: [OutputFile]? = nil
 
   /// The tensors that were edited.
   public var edited: [Tensor] { tensors.filter { $0.edit != nil } }
@@ -130,7 +134,14 @@ public struct Receipt: Sendable, Equatable {
       ),
       ("recipe", .object(recipeMembers)),
       ("pairs", ["count": .int(provenance.pairs), "sha256": .string(provenance.pairsDigest)]),
-      ("subspace", ["file": .string(Self.subspaceFileName), "sha256": .string(subspaceDigest)]),
+      (
+        "subspace",
+        .object(
+          [("file", .string(Self.subspaceFileName)), ("sha256", .string(subspaceDigest))]
+            + (provenance.parts.isEmpty ? [] : [("parts", .array(provenance.parts.map(\.json)))]))
+      ),
+    ]
+    let tensorMembers: [(key: String, value: JSON)] = [
       (
         "tensors",
         .array(
@@ -144,9 +155,12 @@ public struct Receipt: Sendable, Equatable {
             }
             return .object(members)
           })
-      ),
+      )
     ]
-    return JSON.object(members + outputMembers + rest).serialized(pretty: true) + "\n"
+    let fileMembers = files.map { [("files", JSON.array($0.map(\.json)))] } ?? []
+    let all = members + outputMembers + rest + fileMembers + tensorMembers
+    return Self.sealed(
+      JSON.object(all + [(Self.sealKey, .string(Self.unsealed))]).serialized(pretty: true) + "\n")
   }
 }
 

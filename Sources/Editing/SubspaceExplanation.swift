@@ -23,6 +23,8 @@ package struct SubspaceExplanation: Sendable {
     package let top: [Token]
     /// The tokens it lowers most, most lowered first.
     package let bottom: [Token]
+    /// The texts that lie farthest along it, and farthest against it; `nil` where no texts were given.
+    package let texts: (largest: [TextLoad], smallest: [TextLoad])?
   }
 
   /// One block.
@@ -50,11 +52,14 @@ package struct SubspaceExplanation: Sendable {
 
   /// Explains `subspace` by the vocabulary of `model`, and compares it with `other`, where there is one.
   ///
-  /// - Parameter tokens: how many are named at each end of a direction.
+  /// Of an oblique projection what is taken away is read, each row at length 1.
+  /// - Parameters:
+  ///   - tokens: how many are named at each end of a direction.
+  ///   - texts: texts that are placed along the directions.
   /// - Throws: ``EditingError`` where the subspace is of another model, or the other one shares no block or width with it.
   package init(
     _ subspace: EditSubspace, _ model: Model, _ context: ComputeContext, tokens: Int,
-    comparedWith other: EditSubspace? = nil, progress: ProgressHandler? = nil
+    comparedWith other: EditSubspace? = nil, texts: Texts? = nil, progress: ProgressHandler? = nil
   ) throws {
     try model.requireDecoder()
     guard subspace.provenance.modelDigest == (try model.identityDigest()),
@@ -74,16 +79,23 @@ package struct SubspaceExplanation: Sendable {
         throw EditingError("--compare", "the two subspaces have no block in common")
       }
     }
+    let coordinates = try texts.map {
+      try Self.coordinates(of: $0, subspace, model, context, progress: progress)
+    }
     let head = LanguageModelHead(model, context)
     let tokenizer = try model.tokenizer()
     let names = (0..<model.configuration.vocabulary).map { id in
       String(decoding: tokenizer.bytes(of: Int32(id)), as: UTF8.self)
     }
-    let isRankedByValue = subspace.provenance.recipe.ranking == .singularValue
+    // A combination has the values of all its parts, and does not say which is whose.
+    let isRankedByValue =
+      subspace.provenance.recipe.ranking == .singularValue && subspace.provenance.parts.isEmpty
     var blocks: [Block] = []
     for (index, block) in subspace.blocks.enumerated() {
       let basis = block.subspace.taken
-      let logits = try head.logits(ofDirections: basis.values, count: basis.count)
+      let isOblique = block.subspace.writes != nil
+      let logits = try head.logits(
+        ofDirections: isOblique ? basis.normalized().values : basis.values, count: basis.count)
       let directions = (0..<basis.count).map { row in
         let values = logits[row * names.count..<(row + 1) * names.count]
         func extreme(_ sign: Float) -> [Token] {
@@ -93,7 +105,12 @@ package struct SubspaceExplanation: Sendable {
         }
         return Direction(
           singularValue: isRankedByValue ? block.subspace.singularValues[row] : nil, top: extreme(1),
-          bottom: extreme(-1))
+          bottom: extreme(-1),
+          texts: texts.flatMap { texts in
+            coordinates?[block.block].map {
+              Self.extremes($0[row * texts.texts.count..<(row + 1) * texts.texts.count], texts)
+            }
+          })
       }
       let previous = index > 0 ? subspace.blocks[index - 1] : nil
       blocks.append(

@@ -26,7 +26,9 @@ package struct TrainedModel {
     let folder = try OutputFolder(path)
     do {
       var digest = Digest()
-      _ = try layout.write(model, into: folder, nil, hashing: &digest, progress: progress)
+      let pool = DigestPool(threads: 1)
+      defer { pool.close() }
+      _ = try layout.write(model, into: folder, nil, hashing: &digest, pool, progress: progress)
       try folder.writeFile("profs-training.json", Array((record.serialized(pretty: true) + "\n").utf8))
       try folder.commit()
     } catch {

@@ -56,6 +56,7 @@ public struct Verification: Sendable {
       Self.originCheck(receipt, subspace),
       Self.namesCheck(receipt, edited),
     ]
+    checks += try Self.fileChecks(receipt, folder: folder)
     var wrong: String?
     for tensor in receipt.tensors {
       guard let entry = edited[tensor.name] else { continue }
@@ -209,7 +210,8 @@ public struct Verification: Sendable {
       }
     }
     wrong = wrong ?? recorded.keys.sorted().first
-    return whole + [
+    let beside = try baseFilesCheck(receipt, layout)
+    return whole + beside + [
       Check.equal(
         "the base model is the one of the receipt", files.joined(separator: " "),
         receipt.baseFiles.map(\.digest).joined(separator: " ")),

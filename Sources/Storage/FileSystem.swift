@@ -87,6 +87,32 @@ package enum FileSystem {
     return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
   }
 
+  /// Size in bytes of the file that `path` leads to; `nil` where there is none.
+  package static func size(of path: String) -> Int? {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+    return Int(exactly: status.st_size)
+  }
+
+  /// `path` from the root, links followed; `nil` where nothing is there.
+  package static func realPath(_ path: String) -> String? {
+    guard let found = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(found) }
+    return unsafe String(validatingCString: found)
+  }
+
+  /// Bytes that this user can still write to the disk that `folder` is on; `nil` where the system does not say.
+  package static func freeBytes(in folder: String) -> Int? {
+    var status = statvfs()
+    guard unsafe statvfs(folder, &status) == 0 else { return nil }
+    let (bytes, overflow) = Int(clamping: status.f_bavail)
+      .multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
+    return overflow ? .max : bytes
+  }
+
+  /// Whether another run is writing a file or folder that will be called `path`.
+  package static func isBeingWritten(_ path: String) -> Bool { PartialOutput.isBeingWritten(path) }
+
   // MARK: Reading
 
   /// The bytes of a small regular file.

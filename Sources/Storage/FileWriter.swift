@@ -55,17 +55,41 @@ package final class FileWriter {
   /// Appends all of the file at `source`, inside the kernel where it can (on some file systems without
   /// copying at all), otherwise by reading and writing.
   package func copy(contentsOf source: String) throws(StorageError) {
+    try copy(source, from: 0, count: .max)
+  }
+
+  /// Appends the bytes of `range` of the file at `source`, in the same way.
+  ///
+  /// Throws when the file has fewer.
+  package func copy(_ range: Range<Int>, of source: String) throws(StorageError) {
+    let before = byteCount
+    try copy(source, from: range.lowerBound, count: range.count)
+    guard byteCount - before == range.count else {
+      throw StorageError(
+        path: source, offset: range.lowerBound,
+        reason: "expected \(range.count) bytes here, found \(byteCount - before); was the file changed?")
+    }
+  }
+
+  /// Appends up to `count` bytes of the file at `source`, from its byte `start`.
+  private func copy(_ source: String, from start: Int, count: Int) throws(StorageError) {
     try flush()
     let input = try FileDescriptor(opening: source, flags: O_RDONLY)
     guard try input.status().st_mode & S_IFMT == S_IFREG else {
       throw StorageError(path: source, reason: "expected a file to copy, found a folder, pipe or device")
     }
-    while true {
+    if start > 0, lseek(input.number, off_t(start), SEEK_SET) < 0 {
+      throw StorageError(path: source, action: "go to byte \(start)", errorNumber: errno)
+    }
+    var left = count
+    while left > 0 {
+      let part = min(left, 1 << 30)
       let copied = retryingInterrupts {
-        SystemCalls.copyRange(from: input.number, to: descriptor.number, count: 1 << 30)
+        SystemCalls.copyRange(from: input.number, to: descriptor.number, count: part)
       }
       if copied > 0 {
         byteCount += copied
+        left -= copied
       } else if copied < 0, errno == EIO || Self.meansNoSpace(errno) {
         throw StorageError(path: path, action: "copy \(source)", errorNumber: errno)
       } else {
@@ -73,10 +97,11 @@ package final class FileWriter {
         break
       }
     }
-    while true {
-      let chunk = try input.read(upTo: 1 << 20)
+    while left > 0 {
+      let chunk = try input.read(upTo: min(left, 1 << 20))
       if chunk.isEmpty { return }
       try write(chunk)
+      left -= chunk.count
     }
   }
 

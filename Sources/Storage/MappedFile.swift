@@ -65,6 +65,9 @@ package final class MappedFile: Sendable {
     unsafe self.base = UnsafeRawPointer(address)
   }
 
+  /// Whether the bytes are those of the file ``path``, and not memory.
+  package var isFile: Bool { !isWritable }
+
   /// Lends the bytes of memory that ``init(zeroedBytes:name:)`` took, for writing; nobody may read them meanwhile.
   package func withMutableBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
     precondition(isWritable, "a file is read-only")

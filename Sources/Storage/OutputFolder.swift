@@ -8,7 +8,7 @@
 ///
 /// It is built beside the destination and renamed. Letting go of it without `commit` removes it; a run that
 /// dies leaves only a temporary name, which the next run to the same destination removes.
-package final class OutputFolder {
+package final class OutputFolder: OutputPlace {
   private let output: PartialOutput
   private var subfolders: [String] = []
 
@@ -43,19 +43,15 @@ package final class OutputFolder {
     return try FileWriter(creating: FileSystem.join(output.path, name))
   }
 
-  /// Writes `bytes` as the file `name`.
-  package func writeFile(_ name: String, _ bytes: [UInt8]) throws(StorageError) {
-    let writer = try createFile(name)
-    try writer.write(bytes)
-    try writer.finish()
-  }
-
   /// Copies the file at `source` as `name`.
   package func copyFile(_ source: String, as name: String) throws(StorageError) {
     let writer = try createFile(name)
     try writer.copy(contentsOf: source)
     try writer.finish()
   }
+
+  /// Where a finished file is until `commit`.
+  package func currentPath(of name: String) -> String { FileSystem.join(output.path, name) }
 
   /// Forces the folder onto the disk and gives it its name.
   ///

@@ -140,15 +140,28 @@ final class PartialOutput: Sendable {
     throw StorageError(path: destination, reason: "cannot find a free temporary name beside it")
   }
 
-  /// Removes what dead runs left beside `destination`.
-  private static func removeLeftovers(of destination: String) {
+  /// The temporary names beside `destination`, of runs that live or died.
+  private static func temporaryNames(of destination: String) -> [String] {
     let folder = FileSystem.parent(of: destination)
     let prefix = FileSystem.lastComponent(of: destination) + ".partial-"
-    guard let names = try? FileSystem.list(folder) else { return }
-    for name in names where name.utf8.starts(with: prefix.utf8) {
-      let suffix = name.utf8.dropFirst(prefix.utf8.count)
-      guard suffix.count == 8, UInt32(String(name.suffix(8)), radix: 16) != nil else { continue }
-      let path = FileSystem.join(folder, name)
+    let names = (try? FileSystem.list(folder)) ?? []
+    return names.filter { name in
+      name.utf8.starts(with: prefix.utf8) && name.utf8.count == prefix.utf8.count + 8
+        && UInt32(String(name.suffix(8)), radix: 16) != nil
+    }.map { FileSystem.join(folder, $0) }
+  }
+
+  /// Whether a run is writing `destination` now.
+  static func isBeingWritten(_ destination: String) -> Bool {
+    temporaryNames(of: destination).contains { path in
+      guard let lock = try? FileDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW) else { return false }
+      return flock(lock.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    }
+  }
+
+  /// Removes what dead runs left beside `destination`.
+  private static func removeLeftovers(of destination: String) {
+    for path in temporaryNames(of: destination) {
       guard let lock = try? FileDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW),
         flock(lock.number, LOCK_EX | LOCK_NB) == 0
       else { continue }

@@ -28,6 +28,30 @@ public struct Embeddings: Sendable, Equatable {
     try Embeddings(count: count, hidden: hidden, values: Array(values.prefix(count * hidden)))
   }
 
+  /// The inner products of these vectors with `others`, `[count, others.count]` row after row, summed in double precision.
+  ///
+  /// Throws when widths differ or a value is not finite.
+  package func products(with others: Embeddings) throws(SubspaceError) -> [Float] {
+    guard hidden == others.hidden else {
+      throw SubspaceError(
+        reason: .sizesDisagree(what: "width of the other vectors", expected: hidden, found: others.hidden))
+    }
+    let (rows, columns) = (try matrix("directions"), try others.matrix("embeddings"))
+    return try computing { () throws(LinearAlgebraError) in
+      try Matrix.product(rows, columns, transposing: .second).narrowed
+    }
+  }
+
+  /// The same vectors at length 1, where they have one.
+  package func normalized() throws(SubspaceError) -> Embeddings {
+    var rows = try matrix("directions")
+    for row in 0..<count {
+      let length = rows.rows(row..<row + 1).squaredNorm.squareRoot()
+      if length > 0 { rows.scale(row: row, by: 1 / length) }
+    }
+    return try Embeddings(count: count, hidden: hidden, values: rows.narrowed)
+  }
+
   /// The values in double precision, `[count, hidden]`.
   ///
   /// Throws when a value is not finite, naming `what` and the row.

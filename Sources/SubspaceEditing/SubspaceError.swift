@@ -14,6 +14,10 @@ public struct SubspaceError: Error, Equatable, CustomStringConvertible {
     case rankUnavailable(requested: Int, available: Int)
     /// Rows that should be orthonormal are not; the largest deviation of V Vᵀ from the identity.
     case notOrthonormal(deviation: Double)
+    /// Oblique projections and orthogonal ones are to be one.
+    case kindsDiffer
+    /// Oblique projections leave something of a direction that none of them takes away.
+    case noJointProjection
     /// A decomposition failed.
     case linearAlgebra(String)
   }
@@ -43,6 +47,12 @@ public struct SubspaceError: Error, Equatable, CustomStringConvertible {
     case .notOrthonormal(let deviation):
       "the directions are not orthonormal: an inner product is off by \(deviation); "
         + "the subspace is damaged or was not written by this method"
+    case .kindsDiffer:
+      "an oblique projection takes away what neutral text misses least, an orthogonal one the directions themselves, and "
+        + "no one projection does both; apply one, then the other to its output"
+    case .noJointProjection:
+      "a direction cannot be taken away beside the others by what these oblique projections take; "
+        + "fit them with the same neutral text"
     case .linearAlgebra(let message):
       message
     }

@@ -73,6 +73,50 @@ import Transformer
           between: subspace.blocks[0].subspace.directions, and: subspace.blocks[1].subspace.directions))
   }
 
+  @Test("Of an oblique subspace what is taken away is read, whatever its length")
+  func obliqueLength() throws {
+    let goldens = PaperGoldens.all[0]
+    let (model, plain) = (try goldens.model(), try goldens.reference())
+    // V Uᵀ = I leaves U free outside V, and with it U's length.
+    func explained(addingAcross share: Float) throws -> [[Float]] {
+      let blocks = try plain.blocks.map { block in
+        let (rows, hidden) = (block.subspace.directions, plain.hidden)
+        // A direction outside all of V: what is left of an axis.
+        var across = (0..<hidden).map { Float($0 == 5 ? 1 : 0) }
+        for row in 0..<rows.count {
+          let part = rows.values[row * hidden + 5]
+          for index in 0..<hidden { across[index] -= part * rows.values[row * hidden + index] }
+        }
+        let writes = rows.values.indices.map {
+          rows.values[$0] + share * across[$0 % hidden]
+        }
+        return EditSubspace.Block(
+          block: block.block,
+          subspace: try BlockSubspace(
+            directions: rows, writes: Embeddings(count: rows.count, hidden: hidden, values: writes),
+            singularValues: block.subspace.singularValues))
+      }
+      let explanation = try SubspaceExplanation(
+        EditSubspace(blocks: blocks, provenance: plain.provenance), model, Self.context, tokens: 3)
+      for (block, source) in zip(explanation.blocks, blocks) {
+        let taken = source.subspace.taken
+        let logits = try LanguageModelHead(model, Self.context).logits(
+          ofDirections: taken.values, count: taken.count)
+        let vocabulary = logits.count / taken.count
+        for (row, direction) in block.directions.enumerated() {
+          let values = taken.values[row * taken.hidden..<(row + 1) * taken.hidden]
+          let length = values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+          for token in direction.top {
+            let expected = logits[row * vocabulary + Int(token.id)] / length
+            #expect(abs(token.logit - expected) < 1e-4 * (1 + abs(expected)))
+          }
+        }
+      }
+      return explanation.blocks.map { $0.directions.map { $0.top[0].logit } }
+    }
+    #expect(try explained(addingAcross: 0) != explained(addingAcross: 30))
+  }
+
   @Test("Another model, an encoder, and a subspace with nothing in common are refused")
   func refused() throws {
     let subspace = try PaperGoldens.all[0].reference()

@@ -14,6 +14,8 @@ import Transformer
   private static let names = "the tensors are those"
   private static let bytesAgain = "base and subspace give"
   private static let baseFiles = "the base model is"
+  private static let seal = "the receipt is as it was"
+  private static let files = "every other file is"
   private static let residual = "nothing is written into"
 
   @Test("A good edit is proved with and without its base", arguments: PaperGoldens.all, [1, 0.25])
@@ -23,7 +25,7 @@ import Transformer
     let alone = try Verification(of: folder.path("out"), base: nil)
     let whole = try Verification(of: folder.path("out"), base: goldens.model())
     #expect(alone.holds && whole.holds, "\(whole.checks)")
-    #expect(whole.checks.count == alone.checks.count + 2)
+    #expect(whole.checks.count == alone.checks.count + 3)
     #expect(alone.receipt == written)
   }
 
@@ -50,10 +52,10 @@ import Transformer
       let (_, original) = try tensorBytes(editedName(3), PaperGoldens.all[1].folder)
       try change(editedName(3), $0) { $0 = original }
     },
-    Tampering(testDescription: "a tensor's type", alone: [hashes], withBase: [hashes]) {
+    Tampering(testDescription: "a tensor's type", alone: [hashes, files], withBase: [hashes, files]) {
       try replace(#""BF16""#, by: #""F16" "#, after: "model.norm.weight", in: shard("model.norm.weight", $0))
     },
-    Tampering(testDescription: "a tensor's shape", alone: [hashes], withBase: [hashes]) {
+    Tampering(testDescription: "a tensor's shape", alone: [hashes, files], withBase: [hashes, files]) {
       try replace(
         "[16,48]", by: "[48,16]", after: "layers.0.self_attn.k_proj",
         in: shard("model.layers.0.self_attn.k_proj.weight", $0))
@@ -66,35 +68,44 @@ import Transformer
       try write(content, path)
     },
     Tampering(
-      testDescription: "a tensor's hash in the receipt", alone: [hashes], withBase: [hashes, bytesAgain]
+      testDescription: "a tensor's hash in the receipt", alone: [seal, hashes],
+      withBase: [seal, hashes, bytesAgain]
     ) {
       try editReceipt($0) { text in
         let range = try #require(text.range(of: #""sha256": ""#, options: .backwards))
         text.replaceSubrange(range.upperBound..<text.index(range.upperBound, offsetBy: 4), with: "0000")
       }
     },
-    Tampering(testDescription: "the hash of a base file in the receipt", alone: [], withBase: [baseFiles]) {
+    Tampering(
+      testDescription: "the hash of a base file in the receipt", alone: [seal], withBase: [seal, baseFiles]
+    ) {
       try editReceipt($0) { text in
         let range = try #require(text.range(of: #""sha256": ""#))
         text.replaceSubrange(range.upperBound..<text.index(range.upperBound, offsetBy: 4), with: "0000")
       }
     },
-    Tampering(testDescription: "the number of pairs in the receipt", alone: [origin], withBase: [origin]) {
+    Tampering(
+      testDescription: "the number of pairs in the receipt", alone: [seal, origin], withBase: [seal, origin]
+    ) {
       try editReceipt($0) { $0.replace(#""count": 20"#, with: #""count": 21"#) }
     },
-    Tampering(testDescription: "the strength in the receipt", alone: [], withBase: [bytesAgain]) {
+    Tampering(
+      testDescription: "the strength in the receipt", alone: [seal], withBase: [seal, bytesAgain]
+    ) {
       try editReceipt($0) { $0.replace(#""strength": 1.0"#, with: #""strength": 2.0"#) }
     },
     Tampering(
-      testDescription: "the block of an edit in the receipt", alone: [origin, residual],
-      withBase: [origin, residual, bytesAgain]
+      testDescription: "the block of an edit in the receipt", alone: [seal, origin, residual],
+      withBase: [seal, origin, residual, bytesAgain]
     ) {
       try editReceipt($0) { $0.replace(#""block": 2"#, with: #""block": 3"#) }
     },
-    Tampering(testDescription: "the measured change in the receipt", alone: [], withBase: [bytesAgain]) {
+    Tampering(
+      testDescription: "the measured change in the receipt", alone: [seal], withBase: [seal, bytesAgain]
+    ) {
       try editReceipt($0) { $0.replace(#""relative_change": 0."#, with: #""relative_change": 1."#) }
     },
-    Tampering(testDescription: "a tensor more", alone: [names], withBase: [names]) { folder in
+    Tampering(testDescription: "a tensor more", alone: [names, files], withBase: [names, files]) { folder in
       let path = try shard("model.norm.weight", folder)
       let file = try SafetensorsFile(path: path)
       let output = try AtomicFile(path, replacing: true)

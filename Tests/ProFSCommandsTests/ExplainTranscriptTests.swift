@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Storage
 import Testing
@@ -40,6 +41,53 @@ import Testing
       #expect(block["compared"]?["angles"]?.count == 3)
     }
     #expect(blocks.first?["previous"]?.kind == .null && blocks.last?["previous"]?["block"]?.int == 2)
+  }
+
+  @Test("Texts are placed along a direction by the embeddings that embed writes, largest and smallest first")
+  func texts() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-tied")
+    let fit = ["fit", model, "--pairs", Fixture.pairs, "--rank", "2", "--layers", "2-3", "--out", "s"]
+    #expect(try Transcript(fit, in: folder).status == 0)
+    try folder.write("The cook wrote\n2 + 2 =\nAnd then she said so\nno\nIt is late\n", "t.txt")
+    #expect(try Transcript(["embed", model, "--texts", "t.txt", "--out", "e"], in: folder).status == 0)
+    let arguments = ["explain", "s", "--model", model, "--texts", "t.txt", "--top-texts", "2"]
+    let text = try Transcript(arguments, in: folder)
+    #expect(text.status == 0 && text.output.contains("The cook wrote"), "\(text.errors)")
+    for line in text.output.split(separator: "\n") { #expect(line.count <= 100) }
+    let run = try Transcript(arguments + ["--json"], in: folder)
+    let (file, subspace) = (
+      try SafetensorsFile(path: folder.url("e").path), try SafetensorsFile(path: folder.url("s").path)
+    )
+    let embeddings = try file.tensors.floats(try #require(file.tensors["embeddings"]))
+    for block in try run.json()["blocks"]?.elements ?? [] {
+      let number = try #require(block["block"]?.int)
+      let entry = try #require(subspace.tensors["block.\(number).directions"])
+      let (directions, hidden) = (try subspace.tensors.floats(entry), entry.shape[1])
+      for (row, direction) in (block["directions"]?.elements ?? []).enumerated() {
+        let expected = (0..<5).map { text in
+          (0..<hidden).reduce(0.0) {
+            $0 + Double(directions[row * hidden + $1])
+              * Double(embeddings[((number - 1) * 5 + text) * hidden + $1])
+          }
+        }
+        for (key, order) in [
+          ("top_texts", expected.indices.sorted { expected[$0] > expected[$1] }),
+          ("bottom_texts", expected.indices.sorted { expected[$0] < expected[$1] }),
+        ] {
+          let loads = direction[key]?.elements ?? []
+          #expect(loads.map { $0["index"]?.int } == order.prefix(2).map { $0 })
+          for load in loads {
+            let (index, value) = (try #require(load["index"]?.int), load["coordinate"]?.double ?? .nan)
+            #expect(abs(value - expected[index]) < 1e-4 * (1 + abs(expected[index])))
+          }
+        }
+      }
+    }
+    try folder.write("\n", "empty.txt")
+    let empty = try Transcript(["explain", "s", "--model", model, "--texts", "empty.txt", "-q"], in: folder)
+    let none = try Transcript(["explain", "s", "--model", model, "--texts", "nothing", "-q"], in: folder)
+    #expect([0, 1].contains(empty.status) && none.status == 1)
   }
 
   @Test("explain refuses another model's subspace and a number of tokens it cannot show")

@@ -23,7 +23,7 @@ struct CheckpointTensor: OutputTensor {
   var context: ComputeContext?
 
   /// Elements that are held at a time.
-  private static let pieceElements = 1 << 20
+  static let pieceElements = 1 << 20
 
   /// What rounding to the type leaves of the tensor in the subspace; `nil` where it is not edited.
   var roundingResidual: Double? { edit?.subspace.roundingResidual(of: type) }

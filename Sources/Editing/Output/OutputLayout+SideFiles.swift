@@ -7,6 +7,9 @@ extension OutputLayout {
     ".safetensors", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack", ".ot",
   ]
 
+  /// What this software and the Hub's write beside a model.
+  private static let ownFolders = ["profs", ".cache", FolderJournal.name]
+
   /// A model card makes way for the edit's own: `README.md` becomes `README.base.md`, which in turn becomes
   /// `README.base.base.md` where an edited model is edited again.
   private static func outputName(_ name: String) -> String {
@@ -26,7 +29,7 @@ extension OutputLayout {
         let path = FileSystem.join(folder, name)
         switch FileSystem.kind(of: path) {
         // A link to a folder can lead back to where it stands.
-        case .folder where entry != "profs" && entry != ".cache" && !FileSystem.isLink(path): try visit(name)
+        case .folder where !ownFolders.contains(entry) && !FileSystem.isLink(path): try visit(name)
         case .file where !taken.contains(name) && name != Receipt.fileName:
           guard !weightSuffixes.contains(where: entry.hasSuffix) else { continue }
           files.append(.copy(name: Self.outputName(name), from: path))

@@ -9,31 +9,39 @@ extension OutputLayout {
   /// - Parameters:
   ///   - file: what takes a GGUF file, which is left to be finished.
   ///   - digest: takes all of that file's bytes.
+  ///   - pool: where digests of what is copied are computed; all of them are there when this returns.
   ///   - progress: told of bytes written.
   func write(
-    _ model: Model, into folder: OutputFolder, _ file: FileWriter?, hashing digest: inout Digest,
-    progress: ProgressHandler?
+    _ model: Model, into folder: any OutputPlace, _ file: FileWriter?, hashing digest: inout Digest,
+    _ pool: DigestPool, progress: ProgressHandler?
   ) throws -> [Receipt.Tensor] {
     let total = files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } }
     var completed = 0
-    var records: [Receipt.Tensor] = []
+    var records: [(record: Receipt.Tensor, digest: Int?)] = []
+    func advance(_ bytes: Int) {
+      completed += bytes
+      progress?(min(completed, total), total)
+    }
     if let writer = file, let only = files.first, let layout = only.gguf {
       try writer.reserve(layout.byteCount)
       return try emitGGUF(only, layout, model) { bytes in
         digest.update(bytes)
         try writer.write(bytes)
-        completed += bytes.count
-        progress?(min(completed, total), total)
+        advance(bytes.count)
       }
     }
     for file in files {
       if let source = file.verbatimSource {
-        try folder.copyFile(source, as: file.name)
         for tensor in file.tensors {
-          records.append(try record(tensor, model, file.name) { _ in })
-          completed += tensor.byteCount
-          progress?(completed, total)
+          if let copied = copied(tensor, model) {
+            let digest = pool.add(copied.file, copied.range)
+            records.append((Receipt.Tensor(tensor, in: file.name, digest: "", edit: nil), digest))
+          } else {
+            records.append((try record(tensor, model, file.name) { _ in }, nil))
+          }
         }
+        try folder.copyFile(source, as: file.name)
+        advance(file.tensors.reduce(0) { $0 + $1.byteCount })
         continue
       }
       let writer = try folder.createFile(file.name)
@@ -48,12 +56,18 @@ extension OutputLayout {
       // The file's order, in which wide elements come first where the header is a new one.
       let byName = Dictionary(uniqueKeysWithValues: file.tensors.map { ($0.name, $0) })
       for tensor in output.tensors.compactMap({ byName[$0.name] }) {
-        records.append(
-          try record(tensor, model, file.name) { bytes in
-            try output.append(bytes, to: tensor.name)
-            completed += bytes.count
-            progress?(completed, total)
-          })
+        if let copied = copied(tensor, model) {
+          let digest = pool.add(copied.file, copied.range)
+          records.append((Receipt.Tensor(tensor, in: file.name, digest: "", edit: nil), digest))
+          try output.copy(copied.range, of: copied.file.path, to: tensor.name)
+          advance(tensor.byteCount)
+          continue
+        }
+        let record = try record(tensor, model, file.name) { bytes in
+          try output.append(bytes, to: tensor.name)
+          advance(bytes.count)
+        }
+        records.append((record, nil))
       }
       try output.finish()
     }
@@ -63,7 +77,15 @@ extension OutputLayout {
       case .text(let name, let text): try folder.writeFile(name, Array(text.utf8))
       }
     }
-    return records
+    let digests = try pool.wait()
+    return records.map { record, digest in digest.map { record.with(digest: digests[$0]) } ?? record }
+  }
+
+  /// Where a tensor's bytes stand in a file of the base as they are; `nil` where they are made.
+  private func copied(_ tensor: any OutputTensor, _ model: Model) -> (file: MappedFile, range: Range<Int>)? {
+    guard let tensor = tensor as? CheckpointTensor, tensor.isVerbatim else { return nil }
+    let file = model.tensors.files[tensor.source.file]
+    return file.isFile ? (file, tensor.source.bytes) : nil
   }
 
   /// Emits a GGUF file from its start to its end and answers a record of each tensor.
@@ -99,8 +121,19 @@ extension OutputLayout {
       digest.update(bytes)
       try sink(bytes)
     }
-    return Receipt.Tensor(
-      name: tensor.name, file: file, type: tensor.type.name, shape: tensor.shape, digest: digest.hex,
-      edit: edit)
+    return Receipt.Tensor(tensor, in: file, digest: digest.hex, edit: edit)
+  }
+}
+
+extension Receipt.Tensor {
+  /// The record of a tensor of the file called `file`.
+  fileprivate init(_ tensor: any OutputTensor, in file: String, digest: String, edit: Receipt.Edit?) {
+    self.init(
+      name: tensor.name, file: file, type: tensor.type.name, shape: tensor.shape, digest: digest, edit: edit)
+  }
+
+  /// The same record with the digest that was not known yet.
+  fileprivate func with(digest: String) -> Self {
+    Self(name: name, file: file, type: type, shape: shape, digest: digest, edit: edit)
   }
 }

@@ -15,17 +15,29 @@ struct ApplyCommand: ParsableCommand {
       With --out NAME.gguf the output is one GGUF file, or with --format lora an adapter for llama.cpp; receipt and model \
       card go to NAME.gguf.profs. Of a GGUF file only the edited matrices change: they are quantised again as they were, or \
       as --gguf-type says, and the error that adds is measured.
+
+      With --in-place the edited matrices' files are written beside the model's and moved into their places when all are \
+      complete. A run that dies leaves the model as it was, or a journal from which the next one with --in-place finishes \
+      the edit, and does nothing else. The base is lost: keep a copy if you want it back.
+
+      Several --subspace are put together block by block, so that nothing is written into any of them any more: all \
+      oblique, or none. Directions that another one holds already are dropped.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
 
-  @Option(help: ArgumentHelp("Subspace file that profs fit wrote.", valueName: "file")) var subspace: String
+  @Option(
+    help: ArgumentHelp(
+      "Subspace file that profs fit wrote; given several times, they are removed together.",
+      valueName: "file"))
+  var subspace: [String]
   @OptionGroup var destination: EditOutputOptions
   @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
   @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
     LayerRange?
-  @Option(help: ArgumentHelp("Only the first k directions of each block.", valueName: "k")) var rank: Int?
+  @Option(help: ArgumentHelp("Only the first k directions of each block of each subspace.", valueName: "k"))
+  var rank: Int?
   @Option(help: ArgumentHelp("Seed to record in the receipt.", valueName: "n")) var seed: UInt64 = 0
   @OptionGroup var output: OutputOptions
 
@@ -38,14 +50,23 @@ struct ApplyCommand: ParsableCommand {
 
   func run() throws {
     let quiet = output.quiet || output.json
-    let (out, format) = (destination.out, destination.chosenFormat)
-    try destination.check()
+    let (out, format) = (destination.path(of: model), destination.chosenFormat(of: model))
+    try destination.check(model)
+    if let receipt = try destination.finishInterrupted(model) {
+      return WrittenReport.printFinished(receipt, out, json: output.json)
+    }
     let opened = try Model(path: model)
-    let chosen = try EditSubspace(path: subspace).restricted(to: layers?.blocks, rank: rank)
+    let chosen = try EditSubspace.combined(subspace, to: layers?.blocks, rank: rank)
     let application = try EditApplication(
       opened, chosen, strength: strength, seed: seed, format: format, type: destination.ggufType)
+    let plan = try application.plan(inPlace: destination.inPlace)
+    if destination.dryRun {
+      return PlanReport(plan, out, base: model, fit: nil).print(json: output.json)
+    }
+    try plan.requireRoom(for: out)
     let (receipt, seconds) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
-      try application.write(to: out, progress: $0)
+      try destination.inPlace
+        ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
     }
     if output.json {
       Console.json([
@@ -56,7 +77,9 @@ struct ApplyCommand: ParsableCommand {
       ])
     } else {
       TensorReport.print(receipt)
-      Console.result("written to \(out); prove it with: profs verify \(out) --base \(model)")
+      Console.result(
+        "written to \(out); prove it with: profs verify \(out)"
+          + (destination.inPlace ? "" : " --base \(model)"))
     }
   }
 }

@@ -25,9 +25,9 @@ struct AutomaticEdit {
   init(_ command: EditCommand) throws {
     self.command = command
     quiet = command.output.quiet || command.output.json
-    out = command.destination.out
+    out = command.destination.path(of: command.model)
     (prompts, text) = (command.automatic.prompts ?? "", command.automatic.text ?? "")
-    try command.destination.check()
+    try command.destination.check(command.model)
     let texts = try TextList(path: prompts).texts
     guard texts.count >= 2 else {
       throw PreferenceDataError(

@@ -45,15 +45,22 @@ struct EditCommand: ParsableCommand {
       throw ValidationError(
         "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself.")
     }
-    if automatic.auto, ![.checkpoint, .gguf].contains(destination.chosenFormat) {
+    if automatic.auto, ![.checkpoint, .gguf].contains(destination.chosenFormat(of: model)) {
       throw ValidationError(
         "--auto judges what it writes, and so writes a checkpoint or a GGUF file, not an adapter.")
+    }
+    if automatic.auto, destination.inPlace || destination.dryRun {
+      throw ValidationError("--auto compares the edit with its base, and so takes --out and no --dry-run.")
     }
   }
 
   func run() throws {
     if automatic.auto {
       try AutomaticEdit(self).run()
+    } else if destination.dryRun {
+      try printPlan()
+    } else if let receipt = try interrupted() {
+      WrittenReport.printFinished(receipt, destination.path(of: model), json: output.json)
     } else {
       let edit = try edit()
       if output.json {
@@ -61,10 +68,38 @@ struct EditCommand: ParsableCommand {
       } else {
         TensorReport.print(edit.receipt)
         Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
-        let out = destination.out
-        Console.result("written to \(out); check again with: profs verify \(out) --base \(model)")
+        let out = destination.path(of: model)
+        Console.result(
+          "written to \(out); check again with: profs verify \(out)"
+            + (destination.inPlace ? "" : " --base \(model)"))
       }
     }
+  }
+
+  /// The receipt of an edit in place that was interrupted and is finished now; `nil` where there was none.
+  private func interrupted() throws -> Receipt? {
+    try destination.check(model)
+    return try destination.finishInterrupted(model)
+  }
+
+  /// Says what an edit would do.
+  private func printPlan() throws {
+    try destination.check(model)
+    let job = try FitJob(model, fit, compute)
+    var memory = try job.fitting.memoryPlan()
+    memory.add(.init("the program, vocabulary and pairs", MemoryMeter.current() ?? 0))
+    let seconds = job.fitting.operations / job.context.measuredRate() * PlanReport.fitAllowance
+    PlanReport(
+      try plan(job), destination.path(of: model), base: model, fit: (memory: memory, seconds: seconds)
+    ).print(json: output.json)
+  }
+
+  /// What the edit of `job` will write, whatever directions are found.
+  private func plan(_ job: FitJob) throws -> EditPlan {
+    try EditApplication(
+      job.model, try EditSubspace.standIn(job.recipe, for: job.model), strength: strength, seed: compute.seed,
+      format: destination.chosenFormat(of: model), type: destination.ggufType, context: job.context
+    ).plan(inPlace: destination.inPlace)
   }
 
   /// What an edit did.
@@ -81,32 +116,37 @@ struct EditCommand: ParsableCommand {
   func edit() throws -> Outcome {
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
-    let (out, format) = (destination.out, destination.chosenFormat)
-    try destination.check()
+    let (out, format) = (destination.path(of: model), destination.chosenFormat(of: model))
+    let inPlace = destination.inPlace
+    try destination.check(model)
     let (job, reading) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try FitJob(model, fit, compute)
     }
     try format.check(job.model)
+    try plan(job).requireRoom(for: out)
     if !quiet { job.announce() }
     let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)
     }
     if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
-      try EditApplication(
+      let application = try EditApplication(
         job.model, subspace, strength: strength, seed: compute.seed, format: format,
         type: destination.ggufType,
         context: job.context
-      ).write(to: out, progress: $0)
+      )
+      return try inPlace ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
     }
     let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {
-      try Verification(of: out, base: job.model, context: job.context, progress: $0)
+      // In place there is no base any more, and the proof is the output's own.
+      try Verification(of: out, base: inPlace ? nil : job.model, context: job.context, progress: $0)
     }
     let peak = meter.stop()
     if let fault = proof.checks.first(where: { !$0.holds }) {
       throw ModelError(
         out,
-        "the written edit could not be proved: \(fault.claim): \(fault.finding); see profs verify \(out) --base \(model)"
+        "the written edit could not be proved: \(fault.claim): \(fault.finding); see profs verify \(out)"
+          + (inPlace ? "" : " --base \(model)")
       )
     }
     return Outcome(

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Editing
 internal import Foundation
 internal import Kernels
+internal import PreferenceData
 internal import Storage
 internal import Transformer
 
@@ -17,6 +18,10 @@ struct ExplainCommand: ParsableCommand {
       of its squared singular value in all of the block's. Overlap is the mean squared cosine of the principal angles \
       between two blocks' directions: 1 where they are the same, 0 where they are at right angles.
 
+      Of an oblique subspace what is taken away is read, each row at length 1. With --texts each direction also names the \
+      texts whose embeddings, taken as those of the pairs were, have the largest (+) and smallest (-) coordinate along \
+      the direction that is read.
+
       Spaces in tokens are shown as ▁. Offensive words are masked, but for --unmasked and --json.
       """)
 
@@ -29,11 +34,14 @@ struct ExplainCommand: ParsableCommand {
   var compare: String?
   @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
     LayerRange?
+  @Option(help: ArgumentHelp("Texts to place along the directions.", valueName: "file")) var texts: String?
+  @Option(help: ArgumentHelp("Texts at each end of a direction.", valueName: "n")) var topTexts = 3
   @Flag(help: "Print offensive words as they are.") var unmasked = false
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
     if top < 1 || top > 1000 { throw ValidationError("--top must be from 1 to 1000.") }
+    if topTexts < 1 || topTexts > 1000 { throw ValidationError("--top-texts must be from 1 to 1000.") }
   }
 
   func run() throws {
@@ -44,11 +52,20 @@ struct ExplainCommand: ParsableCommand {
       Console.message("note: the two subspaces were fitted on different models")
     }
     let context = ComputeContext(threads: ProcessInfo.processInfo.activeProcessorCount, precision: .f32)
+    let placed = try texts.map { path in
+      let passages = try TextList.passages(path: path)
+      let tokenizer = try PassageTokenizer(opened)
+      return SubspaceExplanation.Texts(
+        try passages.map { try tokenizer.text($0) },
+        ids: try passages.map {
+          try tokenizer.encode($0, limit: opened.configuration.maximumPositions)
+        }, count: topTexts)
+    }
     let (explanation, _) = try ProgressBar.run(
       "reading directions", quiet: output.quiet || output.json
     ) {
       try SubspaceExplanation(
-        chosen, opened, context, tokens: top, comparedWith: other, progress: $0)
+        chosen, opened, context, tokens: top, comparedWith: other, texts: placed, progress: $0)
     }
     if output.json {
       Console.json(["blocks": .array(explanation.blocks.map { ExplanationReport.json($0, other != nil) })])

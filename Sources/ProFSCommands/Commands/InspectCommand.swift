@@ -98,7 +98,7 @@ struct InspectCommand: ParsableCommand {
       Console.result("  " + formattedBytes(item.bytes).leftPadded(8) + "  \(item.purpose)")
     }
     Console.result(
-      "time of the fit: about \(ProgressBar.time(seconds * 1.25)) "
+      "time of the fit: about \(ProgressBar.time(seconds * PlanReport.fitAllowance)) "
         + "(\(context.precision.rawValue), \(context.threads) threads, measured just now)")
   }
 
@@ -117,7 +117,7 @@ struct InspectCommand: ParsableCommand {
       "compute": .string(context.precision.rawValue), "threads": .int(context.threads),
       "memory_bytes": .int(plan.total),
       "memory": .array(plan.items.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
-      "fit_seconds": .double(seconds * 1.25),
+      "fit_seconds": .double(seconds * PlanReport.fitAllowance),
     ]
   }
 }

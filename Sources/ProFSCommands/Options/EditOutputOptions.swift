@@ -9,7 +9,9 @@ struct EditOutputOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Folder to write, or a GGUF file where the name ends in .gguf; must not exist.", valueName: "path"))
-  var out: String
+  var out: String?
+  @Flag(help: "Put the edited model in the place of MODEL, which is lost, in place of --out.")
+  var inPlace = false
   @Option(
     help: "What to write: a checkpoint unless --out names a GGUF file, in which an adapter can be too.")
   var format: OutputFormat?
@@ -18,10 +20,15 @@ struct EditOutputOptions: ParsableArguments {
       "Type of the edited matrices in a GGUF file made of another, of all matrices where the model is a folder; the model's own unless given.",
       valueName: "type"))
   var ggufType: ElementType?
+  @Flag(help: "Say what would be read and written, with memory, disk and time, and write nothing.")
+  var dryRun = false
+
+  /// The path that is written where the model is `model`.
+  func path(of model: String) -> String { out ?? model }
 
   /// The format that was asked for or that the output's name implies.
-  var chosenFormat: OutputFormat {
-    let isFile = out.hasSuffix(".gguf")
+  func chosenFormat(of model: String) -> OutputFormat {
+    let isFile = path(of: model).hasSuffix(".gguf")
     return switch format {
     case nil: isFile ? .gguf : .checkpoint
     case .lora? where isFile: .loraGGUF
@@ -30,26 +37,67 @@ struct EditOutputOptions: ParsableArguments {
   }
 
   func validate() throws {
-    guard chosenFormat.isFile == out.hasSuffix(".gguf") else {
+    guard (out != nil) != inPlace else {
+      throw ValidationError("Give either --out, a new path, or --in-place.")
+    }
+    guard let out else {
+      if format == nil { return }
+      throw ValidationError("--in-place keeps the form that the model has: leave --format out.")
+    }
+    let format = chosenFormat(of: out)
+    guard format.isFile == out.hasSuffix(".gguf") else {
       throw ValidationError(
-        chosenFormat.isFile
-          ? "--format \(chosenFormat.rawValue) writes one file: give --out a name that ends in .gguf."
-          : "--format \(chosenFormat.rawValue) writes a folder: give --out a name that does not end in .gguf."
+        format.isFile
+          ? "--format \(format.rawValue) writes one file: give --out a name that ends in .gguf."
+          : "--format \(format.rawValue) writes a folder: give --out a name that does not end in .gguf."
       )
     }
-    guard ggufType == nil || chosenFormat == .gguf else {
+    guard ggufType == nil || format == .gguf else {
       throw ValidationError(
         "--gguf-type is for a model in a GGUF file: give --out a name that ends in .gguf.")
     }
   }
 
-  /// Throws where something is in the way of the output: known before minutes of work are spent.
-  func check() throws {
+  /// Throws where something is in the way of the output of editing `model`: known before minutes of work are spent.
+  func check(_ model: String) throws {
+    guard let out else { return try checkInPlace(model) }
     try NewOutput.check(out)
-    let folder = chosenFormat.receiptFolder(of: out)
+    if FileSystem.kind(of: model) == .folder, let base = FileSystem.realPath(model),
+      let parent = FileSystem.realPath(FileSystem.parent(of: out)),
+      (parent + "/").hasPrefix(FileSystem.join(base, ""))
+    {
+      throw ModelError(out, "the output must not lie inside the model's folder; give another path")
+    }
+    let folder = chosenFormat(of: model).receiptFolder(of: out)
     if folder != out, FileSystem.exists(folder), FileSystem.kind(of: folder) != .folder {
       throw ModelError(folder, "the receipt's folder must go here; remove what is there")
     }
+  }
+
+  private func checkInPlace(_ model: String) throws {
+    guard FileSystem.exists(model) else {
+      throw ModelError(
+        model,
+        "--in-place needs a folder or file named by its path; of a model in the Hub's cache write a copy")
+    }
+    let isFile = model.hasSuffix(".gguf")
+    guard FileSystem.kind(of: model) == (isFile ? .file : .folder) else {
+      throw ModelError(model, "--in-place needs a folder in Hugging Face layout or a .gguf file")
+    }
+    guard ggufType == nil || isFile else {
+      throw ModelError(model, "--gguf-type is for a model in a GGUF file, and this is a folder")
+    }
+    if FileSystem.isBeingWritten(model) {
+      throw ModelError(model, "another run is changing this now; wait until it has ended")
+    }
+  }
+
+  /// Finishes an edit in place of `model` that was interrupted, and answers its receipt: there is nothing else to do then.
+  func finishInterrupted(_ model: String) throws -> Receipt? {
+    guard inPlace, !dryRun, FileSystem.kind(of: model) == .folder,
+      try FolderJournal.recover(model) == .finished
+    else { return nil }
+    return try Receipt(folder: model)
   }
 }
 

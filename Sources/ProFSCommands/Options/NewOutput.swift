@@ -8,6 +8,10 @@ enum NewOutput {
     guard !FileSystem.exists(path) else {
       throw ModelError(path, "the output exists already; choose another name or remove it")
     }
+    guard !FileSystem.isBeingWritten(path) else {
+      throw ModelError(
+        path, "another run is writing this now; wait until it has ended or choose another name")
+    }
     let parent = FileSystem.parent(of: path)
     guard FileSystem.kind(of: parent) == .folder else {
       throw ModelError(path, "there is no folder \(parent) to write it to; make it first")

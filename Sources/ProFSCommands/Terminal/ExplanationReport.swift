@@ -33,7 +33,11 @@ struct ExplanationReport {
       }
       let label = String(index + 1).leftPadded(4) + (value ?? String(repeating: " ", count: 16))
       Console.result(line(label + "  +", direction.top))
-      Console.result(line(String(repeating: " ", count: label.count) + "  -", direction.bottom))
+      let indent = String(repeating: " ", count: label.count)
+      Console.result(line(indent + "  -", direction.bottom))
+      for (sign, loads) in [("+", direction.texts?.largest), ("-", direction.texts?.smallest)] {
+        for load in loads ?? [] { Console.result(line(indent + "  \(sign)", load)) }
+      }
     }
     Console.result()
   }
@@ -60,6 +64,19 @@ struct ExplanationReport {
     return text
   }
 
+  /// A text after its coordinate, as much of it as fits.
+  private func line(_ label: String, _ load: SubspaceExplanation.TextLoad) -> String {
+    var line = label + String(format: "%.3g", Double(load.coordinate)).leftPadded(9) + "  "
+    let text = (isMasked ? Masking.mask(load.text) : load.text).visibleToken.replacing("▁", with: " ")
+    var used = line.count
+    for character in text {
+      used += Self.columns(String(character))
+      if used > Self.width { break }
+      line.append(character)
+    }
+    return line
+  }
+
   /// Columns that a terminal gives a text: two to each character of East Asian scripts and emoji.
   private static func columns(_ text: String) -> Int {
     text.reduce(0) { sum, character in
@@ -83,11 +100,12 @@ struct ExplanationReport {
         "directions",
         .array(
           block.directions.map { direction in
-            [
-              "singular_value": direction.singularValue.map { .double($0) } ?? .null,
-              "share": direction.singularValue.map { .double(block.share($0)) } ?? .null,
-              "top": .array(direction.top.map(json)), "bottom": .array(direction.bottom.map(json)),
-            ]
+            .object(
+              [
+                ("singular_value", direction.singularValue.map { .double($0) } ?? .null),
+                ("share", direction.singularValue.map { .double(block.share($0)) } ?? .null),
+                ("top", .array(direction.top.map(json))), ("bottom", .array(direction.bottom.map(json))),
+              ] + texts(direction))
           })
       ),
     ]
@@ -97,6 +115,20 @@ struct ExplanationReport {
 
   private static func json(_ angles: PrincipalAngles) -> [(key: String, value: JSON)] {
     [("overlap", .double(angles.overlap)), ("angles", .array(angles.angles.map { .double($0) }))]
+  }
+
+  /// Members for the texts along a direction, where there are some.
+  private static func texts(_ direction: SubspaceExplanation.Direction) -> [(key: String, value: JSON)] {
+    guard let texts = direction.texts else { return [] }
+    func list(_ loads: [SubspaceExplanation.TextLoad]) -> JSON {
+      .array(
+        loads.map {
+          [
+            "index": .int($0.index), "text": .string($0.text), "coordinate": .double(Double($0.coordinate)),
+          ]
+        })
+    }
+    return [("top_texts", list(texts.largest)), ("bottom_texts", list(texts.smallest))]
   }
 
   private static func json(_ token: SubspaceExplanation.Token) -> JSON {

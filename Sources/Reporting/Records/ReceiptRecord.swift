@@ -58,6 +58,12 @@ struct ReceiptRecord: Sendable {
       ("pairs", NumberText.grouped(Double(count))), ("rank", rankText),
       ("blocks", "\(bounds[0])–\(bounds[1])"), ("strength", NumberText.fixed(strength, 2)),
     ]
+    let parts = try root.member("subspace").optional("parts")?.list ?? []
+    if !parts.isEmpty {
+      let names = try parts.prefix(8).map { try $0.member("name").text }
+      facts.append(
+        ("subspaces together", names.joined(separator: ", ") + (parts.count > 8 ? " …" : "")))
+    }
     if let count = try recipe.optional("protected_directions")?.count {
       facts.append(("protected", "\(count) directions of neutral text"))
     }

@@ -4,6 +4,7 @@ internal import Storage
 extension Model {
   /// Opens a Hugging Face folder: `config.json` and safetensors, single or sharded.
   static func openFolder(_ path: String) throws -> Opened {
+    if FolderJournal.isUnfinished(path) { throw FolderJournal.unfinished(path) }
     let configPath = configPath(path)
     let document = try readConfig(path)
     let root = textConfig(document)

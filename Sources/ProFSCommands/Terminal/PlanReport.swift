@@ -1,0 +1,78 @@
+internal import Editing
+internal import Storage
+internal import Transformer
+
+/// What `--dry-run` prints, for people and for programs.
+struct PlanReport {
+  /// What the products of a pass are to the whole of it: attention, norms and tokens take the rest.
+  static let fitAllowance = 1.25
+
+  private let plan: EditPlan
+  private let out: String
+  private let fit: (memory: MemoryPlan, seconds: Double)?
+  private let memory: [MemoryPlan.Item]
+  private let writeSeconds: Double
+  private let free: Int?
+
+  /// A plan for writing `out`; `fit` is what finding the subspace takes first, `nil` where it is given.
+  init(_ plan: EditPlan, _ out: String, base: String, fit: (memory: MemoryPlan, seconds: Double)?) {
+    (self.plan, self.out, self.fit) = (plan, out, fit)
+    memory =
+      fit.map(\.memory.items) ?? [.init("the program and vocabulary", MemoryMeter.current() ?? 0)]
+      + plan.memory
+    writeSeconds = plan.measuredSeconds()
+    free = EditPlan.freeBytes(for: out)
+  }
+
+  private var peak: Int { memory.reduce(0) { $0 + $1.bytes } }
+  private var fits: Bool { free.map { $0 >= plan.writtenBytes } ?? true }
+
+  /// Prints the plan.
+  func print(json: Bool) {
+    json ? Console.json(document) : printText()
+  }
+
+  private func printText() {
+    Console.result("reads \(formattedBytes(plan.readBytes)) in \(plan.reads.count) files")
+    for file in plan.reads { row(file, file.name) }
+    Console.result("writes \(formattedBytes(plan.writtenBytes)) in \(plan.writes.count) files")
+    for file in plan.writes { row(file, FileSystem.join(out, file.name)) }
+    Console.result(
+      "disk: " + (free.map { "\(formattedBytes($0)) free" } ?? "free space unknown")
+        + (fits ? "" : ", which is not enough"))
+    Console.result("memory, mapped files left out: \(formattedBytes(peak))")
+    for item in memory {
+      Console.result("  " + formattedBytes(item.bytes).leftPadded(8) + "  \(item.purpose)")
+    }
+    let times =
+      (fit.map { ["fit \(ProgressBar.time($0.seconds))"] } ?? []) + [
+        "write \(ProgressBar.time(writeSeconds))"
+      ]
+    Console.result("time: about \(times.joined(separator: ", ")), from rates measured just now")
+    Console.result("nothing was written")
+  }
+
+  private func row(_ file: EditPlan.File, _ path: String) {
+    let size = (file.isEstimate ? "~" : "") + formattedBytes(file.bytes)
+    let path = path.hasSuffix("/") ? String(path.dropLast()) : path
+    Console.result("  " + size.leftPadded(8) + "  " + path)
+  }
+
+  private var document: JSON {
+    func files(_ files: [EditPlan.File]) -> JSON {
+      .array(
+        files.map {
+          ["name": .string($0.name), "bytes": .int($0.bytes), "estimate": .bool($0.isEstimate)]
+        })
+    }
+    return [
+      "dry_run": true, "out": .string(out), "reads": files(plan.reads), "read_bytes": .int(plan.readBytes),
+      "writes": files(plan.writes), "write_bytes": .int(plan.writtenBytes),
+      "disk_free_bytes": free.map { .int($0) } ?? .null, "fits_on_disk": .bool(fits),
+      "memory_bytes": .int(peak),
+      "memory": .array(memory.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
+      "seconds": .object(
+        (fit.map { [("fitting", JSON.double($0.seconds))] } ?? []) + [("writing", .double(writeSeconds))]),
+    ]
+  }
+}
