@@ -10,13 +10,13 @@ internal import SubspaceEditing
 /// |---|---|
 /// | `format` | `profs-subspace` |
 /// | `version` | `1` |
-/// | `operation` | `project`: W′ = W − α Vᵀ(V W), W the weight whose output is added to the residual stream; or `project-oblique`: W′ = W − α Uᵀ(V W), V's rows of length 1, U in `block.b.writes`, V Uᵀ = I |
+/// | `operation` | `project`: W′ = W − α Vᵀ(V W), W the weight whose output is added to the residual stream; or `project-oblique`: W′ = W − α Uᵀ(V W), V's rows of length 1, U in `block.b.writes`, V Uᵀ = I; or `step`: the same with any U |
 /// | `role` | `mlpValue` |
 /// | `hook` | `residual-stream-after-block` or `mlp-output`: where the embeddings were taken |
 /// | `sign` | `rejected-minus-chosen`: which way a direction points |
 /// | `block_numbering` | `from-1` |
 /// | `method`, `rank`, `blocks`, `max_tokens`, `pairs`, `pairs_sha256`, `model_sha256`, `compute` | the provenance |
-/// | `ranking`, `neutral_sha256` | more of it, where `method` is `protected` or `oblique` |
+/// | `ranking`, `neutral_sha256` | more of it, where `method` is `protected`, `oblique` or `natural` |
 /// | `protected_directions` | and where it is `protected` |
 /// | `parts` | of a combination: a JSON array of its parts, each with `name`, `sha256` and its provenance |
 extension EditSubspace {
@@ -60,7 +60,7 @@ extension EditSubspace {
 
   private var metadata: [(key: String, value: String)] {
     let recipe = provenance.recipe
-    let isOblique = recipe.method == .oblique
+    let ofOutput = [.oblique, .natural].contains(recipe.method)
     let parts =
       provenance.parts.isEmpty
       ? [] : [("parts", JSON.array(provenance.parts.map(\.json)).serialized())]
@@ -72,8 +72,8 @@ extension EditSubspace {
       protection += [("ranking", recipe.ranking.rawValue), ("neutral_sha256", neutral)]
     }
     return [
-      ("format", Self.format), ("version", "1"), ("operation", isOblique ? "project-oblique" : "project"),
-      ("role", "mlpValue"), ("hook", isOblique ? "mlp-output" : "residual-stream-after-block"),
+      ("format", Self.format), ("version", "1"), ("operation", recipe.method.operation),
+      ("role", "mlpValue"), ("hook", ofOutput ? "mlp-output" : "residual-stream-after-block"),
       ("sign", "rejected-minus-chosen"),
       ("block_numbering", "from-1"),
       ("method", recipe.method.rawValue), ("rank", recipe.rank.description),
@@ -116,7 +116,7 @@ extension EditSubspace {
     guard bounds.count == 2, bounds[0] >= 1, bounds[0] <= bounds[1],
       let method = EditRecipe.Method(rawValue: try value("method"))
     else { throw EditingError(path, "metadata \"blocks\" or \"method\" cannot be read") }
-    try require("operation", method == .oblique ? "project-oblique" : "project")
+    try require("operation", method.operation)
     guard let rank = RankChoice(try value("rank")) else {
       throw EditingError(path, "metadata \"rank\" must be an integer or auto, found \"\(try value("rank"))\"")
     }
@@ -141,7 +141,7 @@ extension EditSubspace {
       }
     }
     let blocks = try file.tensors.entries.filter { $0.name.hasSuffix(".directions") }
-      .map { try Self.block($0, oblique: method == .oblique, in: file.tensors, path) }
+      .map { try Self.block($0, method, in: file.tensors, path) }
     guard let first = blocks.first, blocks.allSatisfy({ $0.subspace.hidden == first.subspace.hidden }) else {
       throw EditingError(path, "a subspace file holds at least one block's directions, all of one width")
     }
@@ -154,9 +154,9 @@ extension EditSubspace {
   }
 
   /// One block's directions, checked, with their singular values.
-  private static func block(_ entry: TensorEntry, oblique: Bool, in tensors: TensorStore, _ path: String)
-    throws -> Block
-  {
+  private static func block(
+    _ entry: TensorEntry, _ method: EditRecipe.Method, in tensors: TensorStore, _ path: String
+  ) throws -> Block {
     // The number must be written the one way it is written here, so that no two names mean one block.
     guard let number = entry.name.split(separator: ".").dropFirst().first.flatMap({ Int($0) }), number >= 1,
       entry.name == "block.\(number).directions", entry.type == .f32, entry.shape.count == 2
@@ -172,10 +172,13 @@ extension EditSubspace {
     do {
       let directions = try Embeddings(
         count: entry.shape[0], hidden: entry.shape[1], values: try tensors.floats(entry))
-      let writes = try oblique ? Self.writes(number, of: entry.shape, in: tensors, path) : nil
+      let writes =
+        try method.operation != "project" ? Self.writes(number, of: entry.shape, in: tensors, path) : nil
       return Block(
         block: number,
-        subspace: try BlockSubspace(directions: directions, writes: writes, singularValues: spectrum))
+        subspace: try BlockSubspace(
+          directions: directions, writes: writes, isProjection: method.isProjection,
+          singularValues: spectrum))
     } catch let error as SubspaceError {
       throw EditingError(path, "block \(number): \(error)")
     }
@@ -190,5 +193,16 @@ extension EditSubspace {
       throw EditingError(path, "tensor \"\(name)\" in F32, of the shape of the directions, is missing")
     }
     return try Embeddings(count: shape[0], hidden: shape[1], values: try tensors.floats(entry))
+  }
+}
+
+extension EditRecipe.Method {
+  /// What a subspace file calls the change that its directions make.
+  fileprivate var operation: String {
+    switch self {
+    case .paper, .detoxEdit, .protected: "project"
+    case .oblique: "project-oblique"
+    case .natural: "step"
+    }
   }
 }

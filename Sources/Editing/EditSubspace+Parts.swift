@@ -34,7 +34,7 @@ extension EditSubspace {
           "this subspace and \(paths[0]) were fitted on models of another family or size; fit both on one model"
         )
       }
-      guard subspace.isOblique == first.isOblique else {
+      guard subspace.isOblique == first.isOblique, subspace.isProjection == first.isProjection else {
         throw EditingError(path, "beside \(paths[0]): \(SubspaceError(reason: .kindsDiffer))")
       }
     }
@@ -42,7 +42,11 @@ extension EditSubspace {
       let parts = all.compactMap { $0[block] }
       do {
         return Block(
-          block: block, subspace: parts.count == 1 ? parts[0] : try BlockSubspace(combining: parts))
+          block: block,
+          subspace: parts.count == 1
+            ? parts[0]
+            : first.isProjection
+              ? try BlockSubspace(combining: parts) : try BlockSubspace(addingSteps: parts))
       } catch let error as SubspaceError {
         throw EditingError("--subspace", "block \(block): \(error)")
       }
@@ -60,6 +64,9 @@ extension EditSubspace {
 
   /// Whether it is removed by an oblique projection.
   var isOblique: Bool { blocks.contains { $0.subspace.writes != nil } }
+
+  /// Whether it is removed by a projection, not changed by a step.
+  var isProjection: Bool { provenance.recipe.method.isProjection }
 }
 
 extension EditSubspace.Provenance {

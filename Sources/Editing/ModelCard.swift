@@ -28,11 +28,9 @@ struct ModelCard {
       ---
       # \(receipt.baseName), edited with ProFS
 
-      \(adapterNote)From \(edits.count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0)) \
-      \(rankPhrase) directions in which rejected texts differ most from chosen ones \
-      \(receipt.output.isAdapter ? "are" : "were") projected out\(protectionNote) (recipe `\(recipe.method.rawValue)`, \
-      strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, arXiv 2405.13967). No gradient \
-      step was taken. The most any matrix changed is \(percent) % of its norm; every other tensor \
+      \(adapterNote)\(changeNote(edits.count, blocks)) (recipe `\(recipe.method.rawValue)`, \
+      strength \(receipt.strength), \(receipt.provenance.pairs) preference pairs; ProFS, arXiv 2405.13967). \
+      \(recipe.method == .natural ? "" : "No gradient step was taken. ")The most any matrix changed is \(percent) % of its norm; every other tensor \
       \(verbatimNote).
 
       \(partsNote)`\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(Receipt.subspaceFileName)` holds the \
@@ -48,6 +46,18 @@ struct ModelCard {
         deserve a look of their own.
 
       """
+  }
+
+  private func changeNote(_ count: Int, _ blocks: [Int]) -> String {
+    let matrices = "\(count) MLP-value matrices (blocks \(blocks.min() ?? 0) to \(blocks.max() ?? 0))"
+    let verb = receipt.output.isAdapter ? "are" : "were"
+    guard receipt.provenance.recipe.method.isProjection else {
+      return
+        "\(matrices) \(verb) changed by one step of natural gradient, of \(rankPhrase) directions, from rejected "
+        + "texts towards chosen ones"
+    }
+    return "From \(matrices) \(rankPhrase) directions in which rejected texts differ most from chosen ones "
+      + "\(verb) projected out\(protectionNote)"
   }
 
   private var partsNote: String {
@@ -72,6 +82,7 @@ struct ModelCard {
     let recipe = receipt.provenance.recipe
     switch recipe.method {
     case .paper, .detoxEdit: return ""
+    case .natural: return ""
     case .oblique:
       return " by the oblique projection that changes least what is written on ordinary text"
     case .protected:

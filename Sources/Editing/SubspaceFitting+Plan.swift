@@ -14,6 +14,15 @@ extension SubspaceFitting {
       // The sum, and its copy in tridiagonal form.
       plan.add(.init("second moment of neutral text", 2 * hidden * hidden * 8))
     }
+    if recipe.method == .natural {
+      let blocks = recipe.blocks.count
+      plan.add(.init("moments of \(blocks) blocks", 3 * blocks * hidden * hidden * 8))
+      let kept = min(tokenCount, 2 * Self.passTokens)
+      plan.add(
+        .init(
+          "residual streams before every block",
+          (model.configuration.blocks - recipe.blocks.lowerBound + 3) * kept * hidden * 4))
+    }
     if recipe.method == .oblique {
       plan.add(.init("what an MLP writes", tokenCount * hidden * 4))
     }
@@ -24,6 +33,9 @@ extension SubspaceFitting {
   package var operations: Double {
     let c = model.configuration
     let weights = c.hidden * (2 * c.queryWidth + 2 * c.keyValueWidth + 3 * c.intermediate)
-    return 2 * Double(weights) * Double(tokenCount) * Double(recipe.blocks.upperBound)
+    let forward = 2 * Double(weights) * Double(tokenCount) * Double(recipe.blocks.upperBound)
+    // The way back computes a block again and differentiates it, which takes twice that.
+    let share = Double(c.blocks - recipe.blocks.lowerBound + 1) / Double(c.blocks)
+    return recipe.method == .natural ? forward * (1 + 3 * share) : forward
   }
 }

@@ -8,7 +8,7 @@ package import Transformer
 package struct SubspaceFitting {
   /// The model that is looked at.
   let model: Model
-  private let context: ComputeContext
+  let context: ComputeContext
   /// How its subspace is found.
   let recipe: EditRecipe
   /// Number of pairs.
@@ -17,6 +17,8 @@ package struct SubspaceFitting {
   private let neutralDigest: String?
   /// The packed texts, rejected ones first, neutral ones last.
   let embedding: TextEmbedding
+  /// Token ids of the pairs' texts as they are cut, rejected ones first; and of the neutral passages.
+  let texts: [[Int32]], passages: [[Int32]]
 
   /// Packs the pairs.
   ///
@@ -41,6 +43,9 @@ package struct SubspaceFitting {
           "--rank \(rank)", "the rank must be from 1 to \(limit), the smaller of pairs and hidden width")
       }
     case .automatic:
+      guard recipe.method.isProjection else {
+        throw EditingError("--rank auto", "a step has no spectrum to judge a rank by; give a number")
+      }
       guard limit >= 3 else {
         throw EditingError("--rank auto", "a rank can be judged from 3 pairs on; give a number")
       }
@@ -52,7 +57,10 @@ package struct SubspaceFitting {
     }
     guard recipe.maximumTokens >= 1 else { throw EditingError("--max-tokens", "must be at least 1") }
     self.model = model
-    self.context = context
+    // Gradients are f32.
+    self.context =
+      recipe.method == .natural
+      ? ComputeContext(threads: context.threads, precision: .f32, seed: context.seed) : context
     self.recipe = recipe
     pairs = chosen.count
     let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
@@ -60,6 +68,7 @@ package struct SubspaceFitting {
     // Neutral passages may be cut short; a pair that is too long for the model is an error.
     let length = min(recipe.maximumTokens, model.configuration.maximumPositions)
     let passages = neutral.map { Array($0.prefix(length)) }
+    (self.texts, self.passages) = (texts, passages)
     switch recipe.method {
     case .paper:
       neutralDigest = nil
@@ -68,14 +77,15 @@ package struct SubspaceFitting {
       neutralDigest = nil
       embedding = try TextEmbedding(
         model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
-    case .oblique:
+    case .oblique, .natural:
+      if recipe.method == .natural { try model.requireDecoder() }
       neutralDigest = Self.digest(passages)
       // A pair's prompt, and whatever else its sides begin with alike, says nothing of their difference.
       let common = (0..<chosen.count).map { pair in
         max(1, zip(texts[pair], texts[chosen.count + pair]).prefix { $0 == $1 }.count)
       }
       embedding = try TextEmbedding(
-        model, context, texts, pooling: .mean, source: .mlpOutput, skipping: common + common,
+        model, self.context, texts, pooling: .mean, source: .mlpOutput, skipping: common + common,
         neutral: passages)
       guard embedding.neutralTokenCount > 0 else {
         throw EditingError("--neutral", "the neutral text has no passage of two tokens")
@@ -107,6 +117,7 @@ package struct SubspaceFitting {
     precondition(
       recipes.allSatisfy { $0.method == recipe.method && $0.maximumTokens == recipe.maximumTokens },
       "one pass serves one method")
+    if recipe.method == .natural { return try naturalSteps(recipes, progress: progress) }
     var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
     try forEachPreference(protecting: counts, progress: progress) { block, preferences, whitening in
@@ -144,6 +155,10 @@ package struct SubspaceFitting {
     protecting count: Int, progress: ProgressHandler? = nil,
     _ body: (_ block: Int, BlockPreferences) throws -> Void
   ) throws {
+    guard recipe.method.isProjection else {
+      throw EditingError(
+        "--recipe \(recipe.method.rawValue)", "it compares no embeddings, so it has no preference matrix")
+    }
     let hidden = model.configuration.hidden
     try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
       block, embeddings, neutral in

@@ -129,6 +129,9 @@ public struct Verification: Sendable {
     _ receipt: Receipt, _ edited: TensorStore, _ subspace: EditSubspace, _ layout: WeightLayout
   ) throws -> Check {
     let claim = "nothing is written into the subspace any more: ‖V W′‖ / ‖W′‖"
+    guard receipt.provenance.recipe.method.isProjection else {
+      return Check(claim: claim, holds: true, finding: "not claimed of a step, which changes what is written")
+    }
     guard receipt.strength == 1 else {
       return Check(claim: claim, holds: true, finding: "not claimed at strength \(receipt.strength)")
     }

@@ -10,9 +10,9 @@ public struct BlockSubspace: Sendable, Equatable {
   ///
   /// Where there are ``writes`` its rows are of length 1, and not orthogonal.
   public let directions: Embeddings
-  /// U, `[rank, hidden]`, with V Uᵀ = I: W′ = W − α Uᵀ(V W).
+  /// U of W′ = W − α Uᵀ(V W), `[rank, hidden]`.
   ///
-  /// `nil` for an orthogonal projection, whose U is V.
+  /// Of an oblique projection V Uᵀ = I; of a step (``NaturalStep``) it is anything. `nil` for an orthogonal projection, whose U is V.
   public let writes: Embeddings?
   /// All singular values of the matrix the basis was fitted to, largest first; at least `rank` of them.
   public let singularValues: [Double]
@@ -26,10 +26,11 @@ public struct BlockSubspace: Sendable, Equatable {
   ///
   /// Throws when there is no direction or more than `hidden`, a value is not finite, a singular value is
   /// negative or out of order, there are fewer of those than directions, or V Vᵀ is off the identity by more
-  /// than 10⁻⁴ anywhere; with `writes`, where a direction is not of length 1 or V Uᵀ is off by more than 10⁻³.
-  public init(directions: Embeddings, writes: Embeddings? = nil, singularValues: [Double])
-    throws(SubspaceError)
-  {
+  /// than 10⁻⁴ anywhere; with `writes`, where a direction is not of length 1 or, for a projection, V Uᵀ is off by more
+  /// than 10⁻³.
+  public init(
+    directions: Embeddings, writes: Embeddings? = nil, isProjection: Bool = true, singularValues: [Double]
+  ) throws(SubspaceError) {
     guard directions.count > 0 else { throw SubspaceError(reason: .empty(what: "directions")) }
     guard directions.count <= directions.hidden else {
       throw SubspaceError(
@@ -57,7 +58,8 @@ public struct BlockSubspace: Sendable, Equatable {
           reason: .sizesDisagree(
             what: "rows that are written, one a direction", expected: directions.count, found: writes.count))
       }
-      let deviation = try Self.deviation(rows, try writes.matrix("writes"))
+      let taken = try writes.matrix("writes")
+      let deviation = isProjection ? try Self.deviation(rows, taken) : 0
       guard deviation <= 1e-3 else { throw SubspaceError(reason: .notOrthonormal(deviation: deviation)) }
     }
     self.init(checked: directions, writes: writes, singularValues)

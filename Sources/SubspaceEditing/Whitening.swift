@@ -31,23 +31,35 @@ package struct Whitening: Sendable {
 
   /// `rows` in these coordinates: in the order of the eigenvectors, which is as good as any.
   package func whitened(_ rows: Embeddings) throws(SubspaceError) -> Embeddings {
-    let plain = try rows.matrix("embeddings")
+    let result = try whitened(try rows.matrix("embeddings"))
+    return try Embeddings(count: rows.count, hidden: rows.hidden, values: result.narrowed)
+  }
+
+  /// The same in double precision.
+  func whitened(_ rows: Matrix) throws(SubspaceError) -> Matrix {
     var result = try computing { () throws(LinearAlgebraError) in
-      try Matrix.product(plain, vectors, transposing: .second)
+      try Matrix.product(rows, vectors, transposing: .second)
     }
     result.scaleColumns(by: scales.map { 1 / $0 })
-    return try Embeddings(count: rows.count, hidden: rows.hidden, values: result.narrowed)
+    return result
+  }
+
+  /// Rows r whose products with plain vectors x are those of `rows` with x in these coordinates.
+  func readers(_ rows: Matrix) throws(SubspaceError) -> Matrix {
+    var scaled = rows
+    scaled.scaleColumns(by: scales.map { 1 / $0 })
+    let result = scaled
+    return try computing { () throws(LinearAlgebraError) in try Matrix.product(result, vectors) }
   }
 
   /// The oblique projection that removes `subspace`, which was found in these coordinates.
   package func oblique(_ subspace: BlockSubspace) throws(SubspaceError) -> BlockSubspace {
     let basis = try subspace.directions.matrix("directions")
-    var (reads, writes) = (basis, basis)
-    reads.scaleColumns(by: scales.map { 1 / $0 })
-    writes.scaleColumns(by: scales)
-    (reads, writes) = try computing { () throws(LinearAlgebraError) in
-      (try Matrix.product(reads, vectors), try Matrix.product(writes, vectors))
-    }
+    var reads = try readers(basis)
+    var scaled = basis
+    scaled.scaleColumns(by: scales)
+    let product = scaled
+    var writes = try computing { () throws(LinearAlgebraError) in try Matrix.product(product, vectors) }
     for row in 0..<reads.rows {
       let length = reads.rows(row..<row + 1).squaredNorm.squareRoot()
       reads.scale(row: row, by: 1 / length)

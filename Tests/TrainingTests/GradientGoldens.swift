@@ -3,6 +3,7 @@ import Foundation
 import Storage
 import Testing
 import Training
+import Transformer
 
 /// Gradients of a tiny checkpoint as torch autograd computes them, made by `Scripts/fixtures/gradient_goldens.py`.
 struct GradientGoldens: CustomTestStringConvertible, Sendable {

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Kernels
 import Testing
@@ -32,6 +33,43 @@ struct GradientTests {
     }
     #expect(!layout.parameters.isEmpty)
     for parameter in layout.parameters { check(parameter, gradients.values(of: parameter), expected) }
+  }
+
+  @Test(
+    "what a watcher is shown of a block gives the gradient of its MLP-value matrix: Σ g yᵀ = G Wᵀ",
+    arguments: GradientGoldens.all)
+  func isWatched(_ goldens: GradientGoldens) throws {
+    let model = try Model(path: goldens.folder)
+    let layout = ParameterLayout(model, .init(roles: [.mlpValue], biases: false))
+    let cases = try goldens.cases()
+    let gradients = Gradients(layout)
+    let hidden = model.configuration.hidden
+    var seen: [Int: Matrix] = [:]
+    let pass = try ResponsePass(model, Self.contexts[1], cases.map(\.sequence), layout, chunkTokens: 60)
+    try pass.addGradient(weights: cases.map(\.weight), to: gradients) { shown in
+      let rows = shown.positions.count
+      let g = Matrix(rows: rows, columns: hidden, widening: shown.gradient.span)
+      let y = Matrix(rows: rows, columns: hidden, widening: shown.output.span)
+      try seen[shown.block, default: Matrix(zeros: hidden, hidden)].addProduct(g, y, transposing: .first)
+    }
+    let isInputMajor = model.layout(of: .mlpValue) == .inputMajor
+    for parameter in layout.parameters {
+      let block = try #require(parameter.key.block)
+      let found = try #require(seen[block])
+      let entry = try #require(model.tensors[parameter.name])
+      func matrix(_ values: [Float]) -> Matrix {
+        Matrix(rows: entry.shape[0], columns: entry.shape[1], widening: values.span)
+      }
+      let (gradient, weight) = (
+        matrix(gradients.values(of: parameter)), matrix(try model.tensors.floats(entry))
+      )
+      let expected = try Matrix.product(
+        gradient, weight, transposing: isInputMajor ? .first : .second)
+      var difference = found
+      difference.subtract(expected)
+      #expect(
+        difference.squaredNorm <= 1e-8 * expected.squaredNorm, "\(goldens.name), \(parameter.name)")
+    }
   }
 
   /// Compares a tensor, or its contractions, with the golden.

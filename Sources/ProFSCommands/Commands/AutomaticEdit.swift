@@ -46,6 +46,8 @@ struct AutomaticEdit {
     tune.textLimit = command.automatic.textLimit
     tune.maxNewTokens = command.automatic.maxNewTokens
     tune.maxPerplexityIncrease = command.automatic.maxPerplexityIncrease
+    tune.maxContinuationIncrease = command.automatic.maxContinuationIncrease
+    tune.recipes = command.automatic.recipes
     if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
     tune.out = out + ".tuning.json"
     (tune.compute, tune.output) = (command.compute, command.output)

@@ -36,6 +36,14 @@ struct TuneCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit = 8192
   @Option(help: ArgumentHelp("Largest increase of perplexity, such as 3%.", valueName: "share"))
   var maxPerplexityIncrease = Share(0.03)
+  @Option(
+    help: ArgumentHelp(
+      "Largest increase of the continuations' perplexity under the unedited model.", valueName: "share"))
+  var maxContinuationIncrease = Share(0.1)
+  @Option(
+    name: .customLong("try"),
+    help: ArgumentHelp("Try edits of this recipe only; may be given several times.", valueName: "recipe"))
+  var recipes: [EditRecipe.Method] = []
   @Option(help: ArgumentHelp("What scores toxicity, as profs eval takes it.", valueName: "scorer"))
   var scorer = "builtin"
   @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens = 10
@@ -49,9 +57,11 @@ struct TuneCommand: ParsableCommand {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
-    if maxPerplexityIncrease.value <= 0 {
-      throw ValidationError("--max-perplexity-increase must be above 0.")
+    if maxPerplexityIncrease.value <= 0 || maxContinuationIncrease.value <= 0 {
+      throw ValidationError(
+        "--max-perplexity-increase and --max-continuation-increase must be above 0.")
     }
+    if recipes.contains(.detoxEdit) { throw ValidationError("--try does not know recipe detox-edit.") }
   }
 
   func run() throws {

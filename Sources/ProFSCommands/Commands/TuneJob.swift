@@ -38,9 +38,11 @@ struct TuneJob {
     let configuration = model.configuration
     let candidates = EditCandidate.standard(
       blocks: configuration.blocks, hidden: configuration.hidden,
-      largestRank: min(pairs.chosen.count, configuration.hidden))
+      largestRank: min(pairs.chosen.count, configuration.hidden)
+    ).filter { command.recipes.isEmpty || command.recipes.contains($0.recipe.method) }
     var settings = Tuning.Settings()
     settings.budget = command.maxPerplexityIncrease.value
+    settings.continuationBudget = command.maxContinuationIncrease.value
     settings.newTokens = command.maxNewTokens
     let log = try RecordLog(
       path: command.out, Tuning.format,
@@ -70,7 +72,8 @@ struct TuneJob {
     guard let chosen = result.chosen else {
       throw EvaluationError(
         "--max-perplexity-increase \(command.maxPerplexityIncrease.defaultValueDescription)",
-        "none of \(candidates.count) edits stays within it; allow more, or give better pairs")
+        "none of \(candidates.count) edits stays within it and --max-continuation-increase "
+          + "\(command.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs")
     }
     return (result, chosen, summary)
   }
@@ -93,6 +96,12 @@ struct TuneJob {
     var whole: [EditRecipe] = []
     let needed = candidates.map { candidate in
       var recipe = candidate.recipe
+      recipe.maximumTokens = command.maxTokens
+      // A step's size depends on its rank and blocks, so none is part of another.
+      guard recipe.method.isProjection else {
+        if !whole.contains(recipe) { whole.append(recipe) }
+        return recipe
+      }
       let alike = candidates.map(\.recipe).filter {
         $0.method == recipe.method && $0.protectedDirections == recipe.protectedDirections
           && $0.ranking == recipe.ranking
@@ -101,16 +110,18 @@ struct TuneJob {
       let blocks = alike.map(\.blocks)
       recipe.blocks =
         (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? model.configuration.blocks)
-      recipe.maximumTokens = command.maxTokens
       if !whole.contains(recipe) { whole.append(recipe) }
       return recipe
     }
     var fitted: [EditRecipe: EditSubspace] = [:]
     for method in EditRecipe.Method.allCases {
       let recipes = whole.filter { $0.method == method }
-      guard let largest = recipes.max(by: { $0.protectedDirections < $1.protectedDirections }) else {
+      guard var largest = recipes.max(by: { $0.protectedDirections < $1.protectedDirections }) else {
         continue
       }
+      let bounds = recipes.map(\.blocks)
+      largest.blocks =
+        (bounds.map(\.lowerBound).min() ?? 1)...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
       let neutral =
         method.usesNeutralText
         ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: command.maxTokens) } : []

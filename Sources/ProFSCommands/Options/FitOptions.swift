@@ -25,7 +25,7 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Recipes protected and oblique: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
+      "Recipes protected, oblique and natural: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
       valueName: "file"))
   var neutral: String?
 
@@ -37,11 +37,14 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipe oblique.",
+      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipes oblique and natural.",
       valueName: "k"))
   var rank: RankChoice?
 
-  @Option(help: ArgumentHelp("Blocks to edit, counted from 1; by default the upper half.", valueName: "a-b"))
+  @Option(
+    help: ArgumentHelp(
+      "Blocks to edit, counted from 1; by default the upper half, or for recipe natural the upper two thirds.",
+      valueName: "a-b"))
   var layers: LayerRange?
 
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n"))
@@ -54,8 +57,11 @@ struct FitOptions: ParsableArguments {
     if recipe != .protected, protect != nil {
       throw ValidationError("--protect belongs to --recipe protected.")
     }
-    if !recipe.usesNeutralText, neutral != nil || rankBy != nil {
-      throw ValidationError("--neutral and --rank-by belong to --recipe protected and oblique.")
+    if !recipe.usesNeutralText, neutral != nil {
+      throw ValidationError("--neutral belongs to --recipe protected, oblique and natural.")
+    }
+    if rankBy != nil, ![.protected, .oblique].contains(recipe) {
+      throw ValidationError("--rank-by belongs to --recipe protected and oblique.")
     }
   }
 

@@ -22,7 +22,7 @@ package struct EditCandidate: Sendable, Hashable {
   package var recipeOptions: [String] {
     var words = ["--recipe", recipe.method.rawValue]
     if recipe.method == .protected { words += ["--protect", "\(recipe.protectedDirections)"] }
-    if recipe.method.usesNeutralText { words += ["--rank-by", recipe.ranking.rawValue] }
+    if [.protected, .oblique].contains(recipe.method) { words += ["--rank-by", recipe.ranking.rawValue] }
     words += ["--rank", recipe.rank.description]
     words += ["--layers", "\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)"]
     return words
@@ -33,8 +33,8 @@ extension EditCandidate {
   /// The candidates for a model of `blocks` blocks of width `hidden`: more than a hundred.
   ///
   /// Both rankings under four widths of protection, four ranks, from a third or from half of the blocks up; the consistent
-  /// directions also removed by half again as much; the oblique projection at three ranks and five strengths; and the
-  /// paper's recipe for comparison.
+  /// directions also removed by half again as much; the oblique projection at three ranks and five strengths; steps of
+  /// natural gradient at two ranks and seven strengths; and the paper's recipe for comparison.
   ///
   /// - Parameter largestRank: what pairs and width allow.
   package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
@@ -61,6 +61,10 @@ extension EditCandidate {
         let oblique = EditRecipe(
           method: .oblique, rank: .fixed(rank), blocks: start...blocks, ranking: .mean)
         candidates += [0.5, 1, 1.5, 2, 3].map { EditCandidate(recipe: oblique, strength: $0) }
+      }
+      for rank in [1, 4] where rank <= largestRank {
+        let natural = EditRecipe(method: .natural, rank: .fixed(rank), blocks: start...blocks)
+        candidates += [0.35, 0.5, 0.7, 1, 1.4, 2, 2.8].map { EditCandidate(recipe: natural, strength: $0) }
       }
       for rank in [1, 2, 4] where rank <= largestRank {
         let paper = EditRecipe(method: .paper, rank: .fixed(rank), blocks: start...blocks)

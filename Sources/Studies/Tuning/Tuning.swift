@@ -29,8 +29,10 @@ package struct Tuning {
   package struct Settings: Sendable {
     /// The largest relative increase of perplexity on the text.
     package var budget = 0.03
-    /// The largest relative loss of distinct bigrams, and rise of the continuations' perplexity under the base.
+    /// The largest relative loss of distinct bigrams.
     package var guardBudget = 0.05
+    /// The largest relative rise of the continuations' perplexity under the base.
+    package var continuationBudget = 0.1
     /// Tokens of a continuation.
     package var newTokens = 10
     /// What each round looks at.
@@ -45,7 +47,8 @@ package struct Tuning {
     /// All of it, for records.
     package var json: JSON {
       [
-        "budget": .double(budget), "guard_budget": .double(guardBudget), "new_tokens": .int(newTokens),
+        "budget": .double(budget), "guard_budget": .double(guardBudget),
+        "continuation_budget": .double(continuationBudget), "new_tokens": .int(newTokens),
         "rounds": .array(
           rounds.map { [.double($0.prompts), .double($0.text), .int($0.kept)] }),
       ]
@@ -154,7 +157,7 @@ package struct Tuning {
     func isWithin(_ outcome: CandidateOutcome) -> Bool {
       outcome.perplexityChange <= settings.budget * slack
         && outcome.distinctChange >= -settings.guardBudget * slack
-        && (outcome.continuationPerplexityChange ?? 0) <= settings.guardBudget
+        && (outcome.continuationPerplexityChange ?? 0) <= settings.continuationBudget
     }
     let known = remaining.compactMap { index in outcomes[index].map { (index, $0) } }
     let within = known.filter { isWithin($0.1) }.sorted { ($0.1.toxicity, $0.0) < ($1.1.toxicity, $1.0) }

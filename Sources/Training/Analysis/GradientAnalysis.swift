@@ -75,9 +75,9 @@ package struct GradientAnalysis {
         let pass = try ResponsePass(model, context, sequences, gradients.layout)
         let tokens = pairs[batch].reduce(0) { $0 + $1.tokenCount }
         let weights = sequences.indices.map { $0 % 2 == 0 ? -beta / 2 : beta / 2 }
-        try pass.addGradient(weights: weights, to: gradients) {
-          progress?(completed + tokens * $0 / max(1, $1), total)
-        }
+        try pass.addGradient(
+          weights: weights, to: gradients,
+          progress: { progress?(completed + tokens * $0 / max(1, $1), total) })
         completed += tokens
       }
       first = count

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import Kernels
 internal import Storage
+internal import Transformer
 
 /// How gradients become steps.
 package enum OptimizerKind: Sendable, Hashable {

@@ -1,3 +1,5 @@
+package import Transformer
+
 /// Two responses to one prompt, the preferred one first, as tokens.
 package struct ScoredPair: Sendable, Hashable {
   /// What the model should write.

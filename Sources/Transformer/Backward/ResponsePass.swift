@@ -1,5 +1,4 @@
 package import Kernels
-package import Transformer
 
 /// A forward pass over scored texts and, where it is wanted, the way back.
 ///
@@ -64,9 +63,11 @@ package struct ResponsePass {
   /// - Parameters:
   ///   - weights: one a text.
   ///   - gradients: of the layout that the pass was made for.
+  ///   - observer: is shown what the MLP-value matrices wrote and its gradient, chunk by chunk, from the last block down.
   ///   - progress: told of tokens done in all blocks.
   package func addGradient(
-    weights: [Double], to gradients: Gradients, progress: ProgressHandler? = nil
+    weights: [Double], to gradients: Gradients, observer: ((MLPOutputGradient) throws -> Void)? = nil,
+    progress: ProgressHandler? = nil
   ) throws {
     precondition(gradients.layout.firstBlock == layout.firstBlock, "gradients of another layout")
     guard let last = streams.last, !targets.rows.isEmpty else { return }
@@ -80,7 +81,8 @@ package struct ResponsePass {
     let recording = try BlockRecording(model, context, forest)
     let backward = BlockBackward(
       configuration: configuration, context: context, weights: recording.weights, rotary: recording.rotary,
-      gradients: gradients, scratch: BlockBackwardScratch(configuration, rows: forest.largestChunk))
+      gradients: gradients, scratch: BlockBackwardScratch(configuration, rows: forest.largestChunk),
+      observer: observer)
     let total = forest.tokens.count * max(0, configuration.blocks - firstKept + 1)
     var completed = 0
     for block in (firstKept..<configuration.blocks + 1).reversed() {

@@ -1,6 +1,5 @@
 internal import Checkpoints
 internal import Kernels
-internal import Transformer
 
 /// The gradient of the residual stream's beginning: token and position embeddings.
 struct EmbeddingBackward {

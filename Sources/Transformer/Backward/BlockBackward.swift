@@ -1,6 +1,5 @@
 internal import Kernels
 internal import Storage
-internal import Transformer
 
 /// The gradient of one block, a chunk of tokens at a time.
 struct BlockBackward {
@@ -16,6 +15,8 @@ struct BlockBackward {
   let gradients: Gradients
   /// Memory for the gradients of activations.
   let scratch: BlockBackwardScratch
+  /// Is shown what the block's MLP-value matrix wrote and its gradient; `nil` where nobody looks.
+  var observer: ((MLPOutputGradient) throws -> Void)?
 
   private typealias Rows = UnsafeMutablePointer<Float>
 
@@ -86,6 +87,7 @@ struct BlockBackward {
     _ record: BlockRecording.Record, outputGradient: Rows, to inputGradient: Rows, accumulate: Bool
   ) throws {
     let (rows, width) = (record.rows, configuration.intermediate)
+    try show(record, outputGradient)
     try linear(
       [.mlpValue], record.mlpOperand, outputGradient, rows, stride: configuration.hidden, to: scratch.inner)
     // The recorded input of the activation is not needed again: its gradient takes its place.
@@ -102,6 +104,23 @@ struct BlockBackward {
       try linear(
         [.mlpUp], record.mlpInput, inner, rows, stride: width, to: inputGradient, accumulate: accumulate)
     }
+  }
+
+  /// Computes what the MLP-value matrix wrote once more, for the observer.
+  private func show(_ record: BlockRecording.Record, _ outputGradient: Rows) throws {
+    guard let observer else { return }
+    let written = scratch.written
+    try weights.forEachMatrix(of: [.mlpValue]) { matrix, _ in
+      multiply(
+        ActivationMatrix(record.mlpOperand, .f32, rows: record.rows, columns: matrix.inputs), by: matrix,
+        into: written, stride: matrix.outputs, accumulate: false)
+    }
+    let count = record.rows * configuration.hidden
+    try observer(
+      MLPOutputGradient(
+        block: weights.block, positions: record.positions, width: configuration.hidden,
+        output: UnsafeBufferPointer(start: written, count: count),
+        gradient: UnsafeBufferPointer(start: outputGradient, count: count)))
   }
 
   private func attention(
@@ -182,6 +201,7 @@ final class BlockBackwardScratch {
     for width in [
       configuration.hidden, configuration.hidden, configuration.queryWidth,
       configuration.queryWidth + 2 * configuration.keyValueWidth, configuration.intermediate,
+      configuration.hidden,
     ] {
       offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
     }
@@ -199,6 +219,8 @@ final class BlockBackwardScratch {
   var queryKeyValue: UnsafeMutablePointer<Float> { region(3) }
   /// `[rows, intermediate]`: of the MLP-value matrix's input.
   var inner: UnsafeMutablePointer<Float> { region(4) }
+  /// `[rows, hidden]`: what the MLP-value matrix wrote.
+  var written: UnsafeMutablePointer<Float> { region(5) }
 
   private func region(_ index: Int) -> UnsafeMutablePointer<Float> {
     memory.withUnsafeBufferPointer { memory in

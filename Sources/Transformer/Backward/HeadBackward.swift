@@ -1,7 +1,6 @@
 internal import Checkpoints
 internal import Kernels
 internal import Storage
-internal import Transformer
 
 /// The gradient of a weighted sum of log-probabilities through the head and the final norm.
 ///

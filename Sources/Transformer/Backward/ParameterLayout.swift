@@ -1,5 +1,4 @@
 internal import Checkpoints
-package import Transformer
 
 /// The weights of a model that are trained, as one run of numbers.
 ///
@@ -87,6 +86,12 @@ package struct ParameterLayout: Sendable {
     firstBlock =
       parameters.map { $0.key.block ?? ($0.key.role.isBeforeBlocks ? 0 : model.configuration.blocks + 1) }
       .min() ?? model.configuration.blocks + 1
+  }
+
+  /// No weights at all: for a pass that is only watched, from `firstBlock` up.
+  package init(watchingFrom firstBlock: Int) {
+    (parameters, count, offsets, tiedHead) = ([], 0, [:], false)
+    self.firstBlock = firstBlock
   }
 
   /// Where a tensor's first element is; `nil` where it is not trained or does not exist.

@@ -1,5 +1,4 @@
 internal import Storage
-internal import Transformer
 
 /// The gradients of the trained weights, to which backward passes add.
 package final class Gradients {
