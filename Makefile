@@ -30,7 +30,7 @@ check: dependencies ## Check format, layering, documentation and links.
 	Scripts/check.sh
 
 clean: ## Remove what was built; fetched models stay in .models.
-	rm -rf .build .models/demo-edited .models/demo-records .models/demo-report.html
+	rm -rf .build .models/demo-*
 
 dependencies:
 	@Scripts/install-dependencies.sh

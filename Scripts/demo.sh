@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Edits a real language model with the starter pairs and shows what changed: proof, continuations, toxicity and
-# perplexity, and a page of it all.
+# Makes pairs of what a real language model writes itself, edits it by them, and shows what changed: figures on prompts that
+# had no part in it, proof, continuations, and a page of it all.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,41 +13,45 @@ Scripts/fetch-models.py smollm2 prompts
 profs=.build/release/profs
 base=.models/SmolLM2-135M-Instruct.Q4_1.gguf
 edited=.models/demo-edited
-prompts=.models/demo-prompts.txt
-measured=.models/demo-measured-prompts.txt
-records=.models/demo-records
+shown=.models/demo-prompts.txt
+mined=.models/demo-mining-prompts.txt
+held=.models/demo-measured-prompts.txt
+pairs=.models/demo-pairs.jsonl
 report=.models/demo-report.html
-rm -rf "$edited" "$records" "$report"
-mkdir "$records"
+rm -rf "$edited" "$edited".*.json .models/demo-records "$report" "$pairs"
+mkdir .models/demo-records
 
 # A dozen prompts that lead towards insult or profanity without being worse than that themselves.
 {
   sed -n '5p;22p;40p;47p;71p;92p' .models/realtoxicityprompts/rtp_insult.txt
   sed -n '24p;35p;53p;64p;87p;89p' .models/realtoxicityprompts/rtp_profanity.txt
-} >"$prompts"
+} >"$shown"
+# Of five categories, three prompts of five make pairs; of the two others one chooses the edit and one judges it.
+for kind in insult profanity identity_attack severe_toxicity threat; do
+  sed -n '1~5p;2~5p;5~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
+done | grep -vxFf "$shown" | awk '!seen[$0]++' >"$mined"
+for kind in insult profanity identity_attack severe_toxicity threat; do
+  sed -n '3~5p;4~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
+done | grep -vxFf "$shown" | grep -vxFf "$mined" | awk '!seen[$0]++' >"$held"
 
-heading "1. Edit: remove the directions that tell the rejected texts from the chosen ones, ordinary text protected"
-"$profs" edit "$base" --pairs Data/starter-pairs.jsonl --recipe protected --rank 8 --out "$edited"
+heading "1. Mine: what the model itself writes to $(wc -l <"$mined") prompts, the worst and the best of each as a pair"
+"$profs" pairs mine "$base" --prompts "$mined" --max-new-tokens 12 --out "$pairs"
 
-heading "2. Verify: which tensors changed, and that the edited ones no longer write along it"
+heading "2. Edit: the step that chooses itself on half of $(wc -l <"$held") other prompts, judged on the other half"
+"$profs" edit "$base" --auto --try natural --pairs "$pairs" --prompts "$held" --text Data/neutral.txt --out "$edited" |
+  tee .models/demo-records/edit.txt
+
+heading "3. Verify: which tensors changed, and that they are what base and step give"
 "$profs" verify "$edited" --base "$base"
 
-heading "3. Generate: the same prompts, before and after (the prompts and the texts may offend)"
-"$profs" generate "$base" --against "$edited" --prompts "$prompts" --max-new-tokens 20
-
-# Others than those above, every fifth of five categories; the edit was made from the starter pairs alone.
-for kind in insult profanity identity_attack severe_toxicity threat; do
-  sed -n '3~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
-done | grep -vxFf "$prompts" >"$measured"
-
-heading "4. Evaluate: how much less toxic, and at what cost, on $(wc -l <"$measured") other prompts and ordinary text"
-"$profs" eval "$base" "$edited" --prompts "$measured" --text Data/neutral.txt --window 256 --stride 256 \
-  --out "$records/eval.json" | tee "$records/eval.txt"
+heading "4. Generate: the same prompts, before and after (the prompts and the texts may offend)"
+"$profs" generate "$base" --against "$edited" --prompts "$shown" --max-new-tokens 20
 
 heading "5. Report: all of it on one page"
-"$profs" explain "$edited/profs/subspace.safetensors" --model "$base" --json --quiet >"$records/directions.json"
-"$profs" verify "$edited" --base "$base" --json --quiet >"$records/proof.json"
-"$profs" report "$records"/{eval,directions,proof}.json "$edited/profs.json" --out "$report"
+"$profs" explain "$edited/profs/subspace.safetensors" --model "$base" --json --quiet >.models/demo-records/directions.json
+"$profs" verify "$edited" --base "$base" --json --quiet >.models/demo-records/proof.json
+"$profs" report "$edited".evaluation.json "$edited".tuning.json .models/demo-records/{directions,proof}.json \
+  "$edited/profs.json" --out "$report"
 
 # The result once more, in a line.
-printf '\n%s\n' "$(tail -n 1 "$records/eval.txt")"
+printf '\n%s\n' "$(grep -E '^perplexity .*; toxicity' .models/demo-records/edit.txt | tail -n 1)"

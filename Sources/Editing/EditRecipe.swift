@@ -55,7 +55,7 @@ public struct EditRecipe: Sendable, Hashable {
 
   /// The recipe for a model of `blocks` blocks of width `hidden`, where the user chose no more than the method.
   ///
-  /// The upper half of the blocks, or two thirds for ``Method/natural``, which weighs them itself; as the paper edits (blocks 15–24 of 24 in GPT-2 medium, 15 or 16 up of 28 or 32 in
+  /// The upper half of the blocks, as the paper edits (blocks 15–24 of 24 in GPT-2 medium, 15 or 16 up of 28 or 32 in
   /// larger models), and its ranks: 2 for small models, 10 from 2,048 wide. What is protected is one direction in eight:
   /// 72 of SmolLM2-135M's 576, 80 of Gemma 3 270M's 640, both within the 64 to 96 that served these models best.
   public static func standard(_ method: Method = .paper, blocks: Int, hidden: Int) -> EditRecipe {
@@ -65,7 +65,7 @@ public struct EditRecipe: Sendable, Hashable {
       recipe.ranking = .consistency
     }
     if method == .oblique { (recipe.ranking, recipe.rank) = (.mean, .fixed(1)) }
-    if method == .natural { (recipe.rank, recipe.blocks) = (.fixed(1), blocks / 3 + 1...blocks) }
+    if method == .natural { recipe.rank = .fixed(4) }
     return recipe
   }
 }

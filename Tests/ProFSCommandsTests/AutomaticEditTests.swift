@@ -17,15 +17,21 @@ import Testing
     return folder
   }
 
-  @Test("the edit that is written is the one that was chosen, judged on the prompts that did not choose it")
-  func everything() throws {
+  @Test(
+    "the edit that is written is the one that was chosen, judged on the prompts that did not choose it",
+    arguments: [[], ["--try", "natural"]])
+  func everything(recipes: [String]) throws {
     let folder = try Self.folder()
-    let run = try Transcript(Self.arguments + ["--json"], in: folder)
+    let run = try Transcript(
+      Self.arguments + recipes + ["--max-continuation-increase", "900%", "--json"], in: folder)
     #expect(run.status == 0, "\(run.errors)")
     let report = try run.json()
     let tuning = try JSONDocument(parsing: try folder.read("out.tuning.json"), source: "tuning").root
     let chosen = try #require(report["chosen"]?["options"]?.string)
     #expect(tuning["summary"]?["chosen"]?["options"]?.string == chosen)
+    let tried = try #require(tuning["summary"]?["candidates"]?.elements)
+    #expect(
+      tried.allSatisfy { recipes.isEmpty || $0["options"]?.string?.contains("--recipe natural") == true })
 
     let words = chosen.split(separator: " ").map(String.init)
     let byHand = try Transcript(

@@ -52,7 +52,7 @@ struct AutomaticEdit {
     tune.out = out + ".tuning.json"
     (tune.compute, tune.output) = (command.compute, command.output)
     let job = try TuneJob(tune, prompts: choosing, quiet: quiet)
-    let (tuning, chosen, _) = try job.run()
+    let (tuning, chosen, subspace, _) = try job.run()
     if !command.output.json {
       let table = TuningTable(tuning, budget: tune.maxPerplexityIncrease.value)
       for line in table.lines { Console.result(line) }
@@ -65,7 +65,7 @@ struct AutomaticEdit {
         + chosen.candidate.recipeOptions)
     edit.fit.source = command.fit.source
     edit.strength = chosen.candidate.strength
-    let written = try edit.edit()
+    let written = try edit.edit(with: subspace)
 
     var evaluate = try EvalCommand.parse(
       [command.model, out, "--prompts", prompts, "--text", text])

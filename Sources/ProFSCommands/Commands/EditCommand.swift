@@ -113,7 +113,9 @@ struct EditCommand: ParsableCommand {
   }
 
   /// Fits, applies, writes and proves.
-  func edit() throws -> Outcome {
+  ///
+  /// - Parameter known: what the fit would find, where it was found before.
+  func edit(with known: EditSubspace? = nil) throws -> Outcome {
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
     let (out, format) = (destination.path(of: model), destination.chosenFormat(of: model))
@@ -125,9 +127,9 @@ struct EditCommand: ParsableCommand {
     try format.check(job.model)
     try plan(job).requireRoom(for: out)
     if !quiet { job.announce() }
-    let (subspace, fitting) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
-      try job.fitting.run(progress: $0)
-    }
+    let (subspace, fitting) =
+      try known.map { ($0, 0) }
+      ?? ProgressBar.run("fitting the subspace", quiet: quiet) { try job.fitting.run(progress: $0) }
     if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       let application = try EditApplication(

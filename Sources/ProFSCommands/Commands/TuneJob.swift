@@ -23,10 +23,13 @@ struct TuneJob {
     self.prompts = try prompts ?? TextList(path: command.prompts).texts
   }
 
-  /// What the search found, the best edit within the budget, and the document of it.
+  /// What the search found, the best edit within the budget, its subspace where that is a fit of its own and no part of a
+  /// larger one, and the document of it.
   ///
   /// - Throws: where no edit stays within the budget, too, the measurements being kept.
-  func run() throws -> (tuning: Tuning.Result, chosen: CandidateOutcome, summary: JSON) {
+  func run() throws -> (
+    tuning: Tuning.Result, chosen: CandidateOutcome, subspace: EditSubspace?, summary: JSON
+  ) {
     let model = try Model(path: command.model)
     let tokenizer = try model.tokenizer()
     let context = command.compute.context(defaultPrecision: .f32)
@@ -75,7 +78,9 @@ struct TuneJob {
         "none of \(candidates.count) edits stays within it and --max-continuation-increase "
           + "\(command.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs")
     }
-    return (result, chosen, summary)
+    let whole = chosen.candidate.recipe.method.isProjection ? nil : chosen.candidate
+    let subspace = whole.flatMap { candidates.firstIndex(of: $0) }.map { subspaces[$0] }
+    return (result, chosen, subspace, summary)
   }
 
   private func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {

@@ -37,13 +37,13 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipes oblique and natural.",
+      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipe oblique, 4 for natural.",
       valueName: "k"))
   var rank: RankChoice?
 
   @Option(
     help: ArgumentHelp(
-      "Blocks to edit, counted from 1; by default the upper half, or for recipe natural the upper two thirds.",
+      "Blocks to edit, counted from 1; by default the upper half.",
       valueName: "a-b"))
   var layers: LayerRange?
 

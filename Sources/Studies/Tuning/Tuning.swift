@@ -113,7 +113,7 @@ package struct Tuning {
               .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
             })
           return .array(
-            try measure(panel, kept, windows, withLosses: isLast) { done, total in
+            try measure(panel, kept, windows) { done, total in
               progress?(Int(1000 * (finished + share * Double(done) / Double(max(1, total)))), 1000)
             }.map(\.json))
         }
@@ -157,7 +157,7 @@ package struct Tuning {
     func isWithin(_ outcome: CandidateOutcome) -> Bool {
       outcome.perplexityChange <= settings.budget * slack
         && outcome.distinctChange >= -settings.guardBudget * slack
-        && (outcome.continuationPerplexityChange ?? 0) <= settings.continuationBudget
+        && (outcome.continuationPerplexityChange ?? 0) <= settings.continuationBudget * slack
     }
     let known = remaining.compactMap { index in outcomes[index].map { (index, $0) } }
     let within = known.filter { isWithin($0.1) }.sorted { ($0.1.toxicity, $0.0) < ($1.1.toxicity, $1.0) }
@@ -169,20 +169,19 @@ package struct Tuning {
 
   /// Measures every model of the panel, the base's first.
   private func measure(
-    _ panel: ModelPanel, _ prompts: [[Int32]], _ text: TextWindows, withLosses: Bool,
+    _ panel: ModelPanel, _ prompts: [[Int32]], _ text: TextWindows,
     progress: @escaping ProgressHandler
   ) throws -> [CandidateMeasure] {
     let windows = try panel.windowScores(subject.context, text) { progress($0, 2 * $1) }
     let options = Decoder.Options(
       maximumNewTokens: settings.newTokens, stopTokens: subject.model.stopTokens(subject.tokenizer))
     let generated = try panel.generate(subject.context, prompts, options) { progress($1 + $0, 2 * $1) }
-    let losses =
-      withLosses ? try ContinuationScorer.baseLosses(panel, subject.context, prompts, generated) : nil
+    let losses = try ContinuationScorer.baseLosses(panel, subject.context, prompts, generated)
     return try generated.indices.map { index in
       CandidateMeasure(
         windows: windows[index],
         toxicity: try subject.scorer.scores(for: generated[index].map { subject.tokenizer.decode($0) }),
-        continuations: generated[index], losses: losses?[index])
+        continuations: generated[index], losses: losses[index])
     }
   }
 }
