@@ -171,7 +171,7 @@ extension EditSubspace {
       count: rank, hidden: hidden,
       values: (0..<rank * hidden).map { $0 % (hidden + 1) == 0 ? 1 : 0 })
     let block = try BlockSubspace(
-      directions: axes, writes: [.oblique, .natural].contains(recipe.method) ? axes : nil,
+      directions: axes, writes: recipe.method.looksAtOutputs ? axes : nil,
       singularValues: Array(repeating: 1, count: rank))
     return EditSubspace(
       blocks: recipe.blocks.map { Block(block: $0, subspace: block) },

@@ -23,6 +23,9 @@ public struct EditRecipe: Sendable, Hashable {
 
     /// Whether it needs neutral text.
     public var usesNeutralText: Bool { [.protected, .oblique, .natural].contains(self) }
+    /// Whether it looks at what the MLP-value matrices write, and finds apart what is read of it and what is changed; the
+    /// others look at the residual stream.
+    var looksAtOutputs: Bool { self == .oblique || self == .natural }
     /// Whether what it finds is a projection, after which nothing is written into a subspace.
     public var isProjection: Bool { self != .natural }
   }

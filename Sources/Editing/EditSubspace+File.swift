@@ -60,7 +60,6 @@ extension EditSubspace {
 
   private var metadata: [(key: String, value: String)] {
     let recipe = provenance.recipe
-    let ofOutput = [.oblique, .natural].contains(recipe.method)
     let parts =
       provenance.parts.isEmpty
       ? [] : [("parts", JSON.array(provenance.parts.map(\.json)).serialized())]
@@ -73,7 +72,8 @@ extension EditSubspace {
     }
     return [
       ("format", Self.format), ("version", "1"), ("operation", recipe.method.operation),
-      ("role", "mlpValue"), ("hook", ofOutput ? "mlp-output" : "residual-stream-after-block"),
+      ("role", "mlpValue"),
+      ("hook", recipe.method.looksAtOutputs ? "mlp-output" : "residual-stream-after-block"),
       ("sign", "rejected-minus-chosen"),
       ("block_numbering", "from-1"),
       ("method", recipe.method.rawValue), ("rank", recipe.rank.description),
@@ -173,7 +173,7 @@ extension EditSubspace {
       let directions = try Embeddings(
         count: entry.shape[0], hidden: entry.shape[1], values: try tensors.floats(entry))
       let writes =
-        try method.operation != "project" ? Self.writes(number, of: entry.shape, in: tensors, path) : nil
+        try method.looksAtOutputs ? Self.writes(number, of: entry.shape, in: tensors, path) : nil
       return Block(
         block: number,
         subspace: try BlockSubspace(

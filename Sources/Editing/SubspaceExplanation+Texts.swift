@@ -49,7 +49,7 @@ extension SubspaceExplanation {
     }
     let embedding = try TextEmbedding(
       model, context, texts.ids, pooling: method == .paper || method == .detoxEdit ? .mean : .skipFirst,
-      source: [.oblique, .natural].contains(method) ? .mlpOutput : .residualStream)
+      source: method.looksAtOutputs ? .mlpOutput : .residualStream)
     var found: [Int: [Float]] = [:]
     try embedding.forEachBlock(in: first.block...last.block, progress: progress) { block, values in
       guard let directions = subspace[block]?.directions else { return }

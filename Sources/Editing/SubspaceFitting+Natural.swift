@@ -10,6 +10,9 @@ extension SubspaceFitting {
 
   /// The steps of several recipes, from one pass there and back over the pairs and the neutral text.
   func naturalSteps(_ recipes: [EditRecipe], progress: ProgressHandler?) throws -> [EditSubspace] {
+    guard (0..<pairs).contains(where: { texts[$0] != texts[pairs + $0] }) else {
+      throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
+    }
     let bounds = recipes.map(\.blocks)
     let first = bounds.map(\.lowerBound).min() ?? 1
     let moments = try stepMoments(
@@ -23,9 +26,6 @@ extension SubspaceFitting {
         }
       }
       let divergence = steps.reduce(0) { $0 + $1.divergence }
-      guard divergence > 0 else {
-        throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
-      }
       let scale = (Self.stepDivergence / divergence).squareRoot()
       return EditSubspace(
         blocks: try zip(recipe.blocks, steps).map {
@@ -40,24 +40,26 @@ extension SubspaceFitting {
     let hidden = model.configuration.hidden
     var moments = range.map { _ in StepMoments(hidden: hidden) }
     // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
-    let sides = (0..<pairs).flatMap { pair in
+    let sides = (0..<pairs).map { pair in
       let (rejected, chosen) = (texts[pair], texts[pairs + pair])
       let common = zip(rejected, chosen).prefix { $0 == $1 }.count
       return [chosen, rejected].map { ScoredSequence(tokens: $0, responseStart: common) }
     }
-    let neutral = passages.filter { $0.count > 1 }.map { ScoredSequence(tokens: $0, responseStart: 1) }
-    let total = (sides + neutral).reduce(0) { $0 + $1.tokens.count }
+    let neutral = passages.filter { $0.count > 1 }.map { [ScoredSequence(tokens: $0, responseStart: 1)] }
+    func tokens(_ item: [ScoredSequence]) -> Int { item.reduce(0) { $0 + $1.tokens.count } }
+    let total = (sides + neutral).reduce(0) { $0 + tokens($1) }
     var completed = 0
+    /// - Parameter weights: of the sequences of an item.
     func run(
-      _ sequences: [ScoredSequence], unit: Int, weights: [Double], sharing: Bool,
+      _ items: [[ScoredSequence]], weights: [Double], sharing: Bool,
       _ add: @escaping (inout StepMoments, _ gradient: Span<Float>, _ output: Span<Float>) throws -> Void
     ) throws {
-      for batch in Self.batches(sequences, unit: unit) {
+      for batch in items.indices.batches(ofAtMost: Self.passTokens, tokens: { tokens(items[$0]) }) {
         let layout = ParameterLayout(watchingFrom: range.lowerBound)
-        let pass = try ResponsePass(model, context, Array(sequences[batch]), layout, sharing: sharing)
-        let tokens = sequences[batch].reduce(0) { $0 + $1.tokens.count }
+        let sequences = items[batch].flatMap { $0 }
+        let pass = try ResponsePass(model, context, sequences, layout, sharing: sharing)
         try pass.addGradient(
-          weights: batch.map { weights[$0 % weights.count] }, to: Gradients(layout),
+          weights: batch.flatMap { _ in weights }, to: Gradients(layout),
           observer: { seen in
             guard range.contains(seen.block) else { return }
             for rows in seen.rowsBehindFirst {
@@ -68,15 +70,15 @@ extension SubspaceFitting {
                 UnsafeBufferPointer(rebasing: seen.output[elements]).span)
             }
           },
-          progress: { progress?(completed + tokens * $0 / max(1, $1), total) })
-        completed += tokens
+          progress: { progress?(completed + tokens(sequences) * $0 / max(1, $1), total) })
+        completed += tokens(sequences)
       }
     }
-    try run(sides, unit: 2, weights: [1 / Double(pairs), -1 / Double(pairs)], sharing: true) {
+    try run(sides, weights: [1 / Double(pairs), -1 / Double(pairs)], sharing: true) {
       try $0.addPairs(gradient: $1, output: $2)
     }
     // A prefix that two passages shared would have the gradient of both.
-    try run(neutral, unit: 1, weights: [1], sharing: false) {
+    try run(neutral, weights: [1], sharing: false) {
       try $0.neutralGradient.add($1)
       try $0.neutralOutput.add($2)
     }
@@ -84,23 +86,6 @@ extension SubspaceFitting {
       throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
     }
     return moments
-  }
-
-  /// Runs of sequences of at most ``passTokens`` tokens, or of `unit` sequences, that do not tear units apart.
-  private static func batches(_ sequences: [ScoredSequence], unit: Int) -> [Range<Int>] {
-    var batches: [Range<Int>] = []
-    var size = 0
-    for start in stride(from: 0, to: sequences.count, by: unit) {
-      let count = sequences[start..<start + unit].reduce(0) { $0 + $1.tokens.count }
-      if let last = batches.last, size + count <= passTokens {
-        batches[batches.count - 1] = last.lowerBound..<start + unit
-        size += count
-      } else {
-        batches.append(start..<start + unit)
-        size = count
-      }
-    }
-    return batches
   }
 }
 

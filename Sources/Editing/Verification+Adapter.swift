@@ -74,7 +74,7 @@ extension Verification {
     }
     return Check(
       claim: subspace.blocks.contains { $0.subspace.writes != nil }
-        ? "only what the projection takes away is written: B = −α Uᵀ"
+        ? "only what the edit takes away is written: B = −α Uᵀ"
         : "only the subspace is written into: B = −α Vᵀ", holds: wrong == nil,
       finding: wrong.map { "not beside \"\($0)\"" } ?? "\(receipt.edited.count) factors")
   }

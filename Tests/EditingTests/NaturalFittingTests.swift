@@ -12,18 +12,10 @@ import Transformer
 /// The recipe `natural`, against what `Scripts/fixtures/natural_reference.py` computed in float64 with torch's autograd.
 @Suite struct NaturalFittingTests {
   private static let goldens = PaperGoldens(name: "llama-biases")
-  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(
-    path: "Fixtures")
 
   private static func fitting(rank: Int = 2) throws -> SubspaceFitting {
-    let model = try goldens.model()
-    let (chosen, rejected) = try goldens.pairs(64, model)
-    let tokenizer = try model.tokenizer()
-    let neutral = try TextList(path: fixtures.appending(path: "protected/neutral.jsonl").path).texts
-    return try SubspaceFitting(
-      model, ComputeContext(threads: 2, precision: .f32),
-      EditRecipe(method: .natural, rank: .fixed(rank), blocks: PaperGoldens.blocks),
-      chosen: chosen, rejected: rejected, neutral: try neutral.map { try tokenizer.encode($0) })
+    try goldens.fitting(
+      EditRecipe(method: .natural, rank: .fixed(rank), blocks: PaperGoldens.blocks))
   }
 
   /// M of y′ = (I + M) y, `[hidden, hidden]`.
@@ -40,7 +32,7 @@ import Transformer
   @Test("the step is the one that autograd's gradients give in float64, in direction and size")
   func isTheReference() throws {
     let file = try SafetensorsFile(
-      path: Self.fixtures.appending(path: "natural/llama-biases.safetensors").path)
+      path: PaperGoldens.reference("natural/llama-biases.safetensors"))
     for block in try Self.fitting().run().blocks {
       let found = try Self.map(block.subspace)
       let expected = try file.tensors.floats(try #require(file.tensors["\(block.block).operator"]))
@@ -74,7 +66,7 @@ import Transformer
     #expect(margins[1] > margins[0] && margins[0] > margins[2])
   }
 
-  @Test("it comes back from its file; checkpoint and adapter verify, and a projection is not claimed")
+  @Test("it comes back from its file; checkpoint and adapter verify, and nothing is claimed to be empty")
   func outputs() throws {
     let folder = try TemporaryFolder()
     let subspace = try Self.fitting().run()
@@ -84,7 +76,7 @@ import Transformer
     _ = try Self.goldens.edit(read, to: folder.path("out"))
     let proof = try ModelEditor.verify(folder.path("out"), base: Self.goldens.folder)
     #expect(proof.holds)
-    #expect(proof.checks.contains { $0.finding.hasPrefix("not claimed of a step") })
+    #expect(!proof.checks.contains { $0.claim.hasPrefix("nothing is written into the subspace") })
     _ = try EditApplication(try Self.goldens.model(), read, strength: 1, seed: 0, format: .lora).write(
       to: folder.path("lora"))
     #expect(try ModelEditor.verify(folder.path("lora"), base: Self.goldens.folder).holds)

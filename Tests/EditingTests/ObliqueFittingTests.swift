@@ -12,18 +12,10 @@ import Transformer
 /// The recipe `oblique`, against what `Scripts/fixtures/oblique_reference.py` computed in float64.
 @Suite struct ObliqueFittingTests {
   private static let goldens = PaperGoldens(name: "llama-biases")
-  private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent().appending(
-    path: "Fixtures")
 
   private static func fit(rank: Int = 2) throws -> EditSubspace {
-    let model = try goldens.model()
-    let (chosen, rejected) = try goldens.pairs(64, model)
-    let tokenizer = try model.tokenizer()
-    let neutral = try TextList(path: fixtures.appending(path: "protected/neutral.jsonl").path).texts
-    return try SubspaceFitting(
-      model, ComputeContext(threads: 2, precision: .f32),
-      EditRecipe(method: .oblique, rank: .fixed(rank), blocks: PaperGoldens.blocks, ranking: .mean),
-      chosen: chosen, rejected: rejected, neutral: try neutral.map { try tokenizer.encode($0) }
+    try goldens.fitting(
+      EditRecipe(method: .oblique, rank: .fixed(rank), blocks: PaperGoldens.blocks, ranking: .mean)
     ).run()
   }
 
@@ -43,7 +35,7 @@ import Transformer
   @Test("the map is the one that NumPy finds from what transformers' MLPs write, bias left out")
   func isTheReference() throws {
     let file = try SafetensorsFile(
-      path: Self.fixtures.appending(path: "oblique/llama-biases.safetensors").path)
+      path: PaperGoldens.reference("oblique/llama-biases.safetensors"))
     for block in try Self.fit().blocks {
       let found = try Self.map(block.subspace)
       let expected = try file.tensors.floats(try #require(file.tensors["\(block.block).operator"]))

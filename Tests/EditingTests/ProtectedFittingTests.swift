@@ -19,7 +19,6 @@ private struct ProtectedGoldens: CustomTestStringConvertible, Sendable {
 
   private static let fixtures = URL(filePath: #filePath).deletingLastPathComponent()
     .appending(path: "Fixtures/protected").path
-  static let neutralPath = fixtures + "/neutral.jsonl"
 
   func tensor(_ name: String) throws -> (values: [Float], bytes: [UInt8]) {
     let file = try SafetensorsFile(path: Self.fixtures + "/\(paper.name).safetensors")
@@ -36,7 +35,7 @@ private struct ProtectedGoldens: CustomTestStringConvertible, Sendable {
 
   func neutral(_ model: Model) throws -> [[Int32]] {
     let tokenizer = try model.tokenizer()
-    return try TextList(path: Self.neutralPath).texts.map { try tokenizer.encode($0) }
+    return try TextList(path: PaperGoldens.neutralPath).texts.map { try tokenizer.encode($0) }
   }
 
   func fit(
@@ -175,7 +174,7 @@ private struct ProtectedGoldens: CustomTestStringConvertible, Sendable {
     let subspace = try editor.fit(
       chosen: pairs.compactMap { $0.text(of: .chosen) },
       rejected: pairs.compactMap { $0.text(of: .rejected) },
-      recipe: recipe, neutral: NeutralText(passages: TextList(path: ProtectedGoldens.neutralPath).texts))
+      recipe: recipe, neutral: NeutralText(passages: TextList(path: PaperGoldens.neutralPath).texts))
     #expect(subspace.provenance.recipe == recipe && subspace.blocks.map(\.subspace.rank) == [2, 2])
   }
 }

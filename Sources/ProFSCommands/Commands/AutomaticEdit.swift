@@ -45,16 +45,14 @@ struct AutomaticEdit {
     tune.maxTokens = command.fit.maxTokens
     tune.textLimit = command.automatic.textLimit
     tune.maxNewTokens = command.automatic.maxNewTokens
-    tune.maxPerplexityIncrease = command.automatic.maxPerplexityIncrease
-    tune.maxContinuationIncrease = command.automatic.maxContinuationIncrease
-    tune.recipes = command.automatic.recipes
+    tune.search = command.automatic.search
     if let scorer = command.automatic.scorers.first { tune.scorer = scorer }
     tune.out = out + ".tuning.json"
     (tune.compute, tune.output) = (command.compute, command.output)
     let job = try TuneJob(tune, prompts: choosing, quiet: quiet)
     let (tuning, chosen, subspace, _) = try job.run()
     if !command.output.json {
-      let table = TuningTable(tuning, budget: tune.maxPerplexityIncrease.value)
+      let table = TuningTable(tuning, budget: tune.search.maxPerplexityIncrease.value)
       for line in table.lines { Console.result(line) }
     }
 

@@ -34,16 +34,7 @@ struct TuneCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Text for perplexity: one text, or a .jsonl of texts.", valueName: "file"))
   var text: String
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit = 8192
-  @Option(help: ArgumentHelp("Largest increase of perplexity, such as 3%.", valueName: "share"))
-  var maxPerplexityIncrease = Share(0.03)
-  @Option(
-    help: ArgumentHelp(
-      "Largest increase of the continuations' perplexity under the unedited model.", valueName: "share"))
-  var maxContinuationIncrease = Share(0.1)
-  @Option(
-    name: .customLong("try"),
-    help: ArgumentHelp("Try edits of this recipe only; may be given several times.", valueName: "recipe"))
-  var recipes: [EditRecipe.Method] = []
+  @OptionGroup var search: SearchOptions
   @Option(help: ArgumentHelp("What scores toxicity, as profs eval takes it.", valueName: "scorer"))
   var scorer = "builtin"
   @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens = 10
@@ -57,11 +48,6 @@ struct TuneCommand: ParsableCommand {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
-    if maxPerplexityIncrease.value <= 0 || maxContinuationIncrease.value <= 0 {
-      throw ValidationError(
-        "--max-perplexity-increase and --max-continuation-increase must be above 0.")
-    }
-    if recipes.contains(.detoxEdit) { throw ValidationError("--try does not know recipe detox-edit.") }
   }
 
   func run() throws {
@@ -71,7 +57,9 @@ struct TuneCommand: ParsableCommand {
       Console.json(result.summary)
       return
     }
-    for line in TuningTable(result.tuning, budget: maxPerplexityIncrease.value).lines { Console.result(line) }
+    for line in TuningTable(result.tuning, budget: search.maxPerplexityIncrease.value).lines {
+      Console.result(line)
+    }
     if !quiet {
       Console.message(
         "edit with: profs edit \(model) --pairs \(source.pairs) \(result.chosen.candidate.options) --out EDITED"

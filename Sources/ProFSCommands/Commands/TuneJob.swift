@@ -42,10 +42,10 @@ struct TuneJob {
     let candidates = EditCandidate.standard(
       blocks: configuration.blocks, hidden: configuration.hidden,
       largestRank: min(pairs.chosen.count, configuration.hidden)
-    ).filter { command.recipes.isEmpty || command.recipes.contains($0.recipe.method) }
+    ).filter { command.search.recipes.isEmpty || command.search.recipes.contains($0.recipe.method) }
     var settings = Tuning.Settings()
-    settings.budget = command.maxPerplexityIncrease.value
-    settings.continuationBudget = command.maxContinuationIncrease.value
+    settings.budget = command.search.maxPerplexityIncrease.value
+    settings.continuationBudget = command.search.maxContinuationIncrease.value
     settings.newTokens = command.maxNewTokens
     let log = try RecordLog(
       path: command.out, Tuning.format,
@@ -74,9 +74,10 @@ struct TuneJob {
     try log.finish(summary: summary)
     guard let chosen = result.chosen else {
       throw EvaluationError(
-        "--max-perplexity-increase \(command.maxPerplexityIncrease.defaultValueDescription)",
+        "--max-perplexity-increase \(command.search.maxPerplexityIncrease.defaultValueDescription)",
         "none of \(candidates.count) edits stays within it and --max-continuation-increase "
-          + "\(command.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs")
+          + "\(command.search.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs"
+      )
     }
     let whole = chosen.candidate.recipe.method.isProjection ? nil : chosen.candidate
     let subspace = whole.flatMap { candidates.firstIndex(of: $0) }.map { subspaces[$0] }

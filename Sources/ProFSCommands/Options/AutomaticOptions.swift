@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Editing
 
 /// What `profs edit --auto` chooses by.
 struct AutomaticOptions: ParsableArguments {
@@ -17,18 +16,7 @@ struct AutomaticOptions: ParsableArguments {
 
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit = 8192
 
-  @Option(help: ArgumentHelp("Largest increase of perplexity, such as 3%.", valueName: "share"))
-  var maxPerplexityIncrease = Share(0.03)
-
-  @Option(
-    help: ArgumentHelp(
-      "Largest increase of the continuations' perplexity under the unedited model.", valueName: "share"))
-  var maxContinuationIncrease = Share(0.1)
-
-  @Option(
-    name: .customLong("try"),
-    help: ArgumentHelp("Try edits of this recipe only; may be given several times.", valueName: "recipe"))
-  var recipes: [EditRecipe.Method] = []
+  @OptionGroup var search: SearchOptions
 
   @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens = 10
 
@@ -42,15 +30,10 @@ struct AutomaticOptions: ParsableArguments {
   func validate() throws {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
-    if maxPerplexityIncrease.value <= 0 || maxContinuationIncrease.value <= 0 {
-      throw ValidationError(
-        "--max-perplexity-increase and --max-continuation-increase must be above 0.")
-    }
-    if recipes.contains(.detoxEdit) { throw ValidationError("--try does not know recipe detox-edit.") }
     if auto, prompts == nil || text == nil {
       throw ValidationError("--auto needs --prompts and --text to judge edits by.")
     }
-    if !auto, prompts != nil || text != nil || !scorers.isEmpty || !recipes.isEmpty {
+    if !auto, prompts != nil || text != nil || !scorers.isEmpty || !search.recipes.isEmpty {
       throw ValidationError("--prompts, --text, --scorer and --try belong to --auto.")
     }
   }

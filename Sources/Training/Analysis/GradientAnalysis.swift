@@ -70,7 +70,8 @@ package struct GradientAnalysis {
     var (first, completed) = (0, 0)
     var reports: [Report] = []
     for count in counts {
-      for batch in (first..<count).batches(of: pairs, tokens: Self.passTokens) {
+      let batches = (first..<count).batches(ofAtMost: Self.passTokens) { pairs[$0].tokenCount }
+      for batch in batches {
         let sequences = ScoredPair.sequences(pairs[batch])
         let pass = try ResponsePass(model, context, sequences, gradients.layout)
         let tokens = pairs[batch].reduce(0) { $0 + $1.tokenCount }

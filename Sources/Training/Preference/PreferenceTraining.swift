@@ -151,7 +151,8 @@ package final class PreferenceTraining {
   private func margins(of pairs: [ScoredPair], _ progress: ProgressHandler? = nil) throws -> [Double] {
     let nothing = ParameterLayout(working.model, .init(roles: []))
     var result: [Double] = []
-    for batch in (0..<pairs.count).batches(of: pairs, tokens: Self.passTokens) {
+    let batches = pairs.indices.batches(ofAtMost: Self.passTokens) { pairs[$0].tokenCount }
+    for batch in batches {
       let pass = try ResponsePass(working.model, context, ScoredPair.sequences(pairs[batch]), nothing)
       result += ScoredPair.margins(pass.logProbabilities)
       progress?(batch.upperBound, pairs.count)

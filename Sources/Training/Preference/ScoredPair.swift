@@ -25,22 +25,3 @@ package struct ScoredPair: Sendable, Hashable {
     pairs.flatMap { [$0.chosen, $0.rejected] }
   }
 }
-
-extension Range<Int> {
-  /// Runs of pairs that together have at most `tokens` tokens, or one pair.
-  func batches(of pairs: [ScoredPair], tokens: Int) -> [Range<Int>] {
-    var batches: [Range<Int>] = []
-    var size = 0
-    for index in self {
-      let count = pairs[index].tokenCount
-      if let last = batches.last, size + count <= tokens {
-        batches[batches.count - 1] = last.lowerBound..<index + 1
-        size += count
-      } else {
-        batches.append(index..<index + 1)
-        size = count
-      }
-    }
-    return batches
-  }
-}
