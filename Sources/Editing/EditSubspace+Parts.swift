@@ -12,14 +12,14 @@ extension EditSubspace {
     public var provenance: Provenance
   }
 
-  /// Reads subspaces of one model and puts them together block by block, as ``BlockSubspace/init(combining:)`` does; a
-  /// single one stays as it is.
+  /// Reads subspaces of one model and puts them together block by block, as ``BlockSubspace/init(combining:)`` does, or
+  /// for steps ``BlockSubspace/init(addingSteps:)``; a single one stays as it is.
   ///
   /// What was put together before counts as its parts.
   /// - Parameters:
   ///   - range: only these blocks of each; all where `nil`.
   ///   - rank: only so many directions of each block of each; all where `nil`.
-  /// - Throws: ``EditingError`` where they are of different models, or oblique and others.
+  /// - Throws: ``EditingError`` where they are of different models, or of different kinds.
   package static func combined(_ paths: [String], to range: ClosedRange<Int>?, rank: Int?) throws
     -> EditSubspace
   {
@@ -62,7 +62,7 @@ extension EditSubspace {
     return EditSubspace(blocks: blocks, provenance: Provenance(combining: parts, blocks))
   }
 
-  /// Whether it is removed by an oblique projection.
+  /// Whether what is read and what is taken away are apart, as in an oblique projection or a step.
   var isOblique: Bool { blocks.contains { $0.subspace.writes != nil } }
 
   /// Whether it is removed by a projection, not changed by a step.

@@ -52,7 +52,7 @@ package struct SubspaceExplanation: Sendable {
 
   /// Explains `subspace` by the vocabulary of `model`, and compares it with `other`, where there is one.
   ///
-  /// Of an oblique projection what is taken away is read, each row at length 1.
+  /// Of an oblique projection and of a step what is taken away is read, each row at length 1.
   /// - Parameters:
   ///   - tokens: how many are named at each end of a direction.
   ///   - texts: texts that are placed along the directions.

@@ -21,7 +21,7 @@ struct ApplyCommand: ParsableCommand {
       the edit, and does nothing else. The base is lost: keep a copy if you want it back.
 
       Several --subspace are put together block by block, so that nothing is written into any of them any more: all \
-      oblique, or none. Directions that another one holds already are dropped.
+      oblique, or none; directions that another one holds already are dropped. Steps of recipe natural are added up.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")

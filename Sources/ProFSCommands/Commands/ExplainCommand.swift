@@ -18,7 +18,7 @@ struct ExplainCommand: ParsableCommand {
       of its squared singular value in all of the block's. Overlap is the mean squared cosine of the principal angles \
       between two blocks' directions: 1 where they are the same, 0 where they are at right angles.
 
-      Of an oblique subspace what is taken away is read, each row at length 1. With --texts each direction also names the \
+      Of an oblique subspace, and of a step, what is taken away is read, each row at length 1. With --texts each direction also names the \
       texts whose embeddings, taken as those of the pairs were, have the largest (+) and smallest (-) coordinate along \
       the direction that is read.
 

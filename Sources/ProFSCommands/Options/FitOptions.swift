@@ -41,10 +41,7 @@ struct FitOptions: ParsableArguments {
       valueName: "k"))
   var rank: RankChoice?
 
-  @Option(
-    help: ArgumentHelp(
-      "Blocks to edit, counted from 1; by default the upper half.",
-      valueName: "a-b"))
+  @Option(help: ArgumentHelp("Blocks to edit, counted from 1; by default the upper half.", valueName: "a-b"))
   var layers: LayerRange?
 
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n"))
