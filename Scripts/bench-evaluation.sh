@@ -27,7 +27,7 @@ head -n "$prompts" "$scratch/all.txt" >"$scratch/prompts.txt"
 text=${PROFS_SHARED_DATA:-../shared/data}/wikitext-2/test.txt
 [[ -f $text ]] || text=Data/neutral.txt
 # Of the upper half of the blocks, as a subspace: what base and edit together cost does not depend on what is removed.
-"$profs" fit "$model" --pairs Data/starter-pairs.jsonl --limit 20 --out "$scratch/edit.safetensors" -q >/dev/null
+"$profs" fit "$model" --pairs Data/starter-pairs.jsonl --recipe paper --limit 20 --out "$scratch/edit.safetensors" -q >/dev/null
 "$profs" apply "$model" --subspace "$scratch/edit.safetensors" --out "$scratch/edited" -q >/dev/null
 
 # seconds NAME COMMAND…: runs the command and appends its wall-clock seconds to NAME's list.

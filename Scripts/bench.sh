@@ -39,7 +39,7 @@ grep -m1 'model name' /proc/cpuinfo 2>/dev/null | sed 's/.*: //' || true
 echo "$threads threads, blocks $layers, rank $rank, $(wc -l <"$pairs") pairs; load $(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)"
 for ((run = 1; run <= runs; run++)); do
   printf 'run %d  profs   ' "$run"
-  seconds profs "$profs" edit "$model" --pairs "$pairs" --layers "$layers" --rank "$rank" --threads "$threads" \
+  seconds profs "$profs" edit "$model" --pairs "$pairs" --recipe paper --layers "$layers" --rank "$rank" --threads "$threads" \
     --out "$scratch/out"
   printf 'run %d  pytorch ' "$run"
   seconds pytorch .venv/bin/python Benchmarks/authors_pipeline.py "$model" "$pairs" "$scratch/out" \

@@ -33,5 +33,20 @@ int omp_get_thread_num(void);
 int omp_get_num_threads(void);
 int omp_in_parallel(void);
 void omp_set_num_threads(int threads);
+
+// The core whose kernels OpenBLAS should use instead of its oldest ones, or NULL where it chose well. A release older
+// than the processor does not know its model and falls back to kernels of SSE3, whatever the processor has.
+static inline const char *profs_better_openblas_core(void) {
+#ifdef __x86_64__
+    const char *prescott = "Prescott", *core = openblas_get_corename();
+    while (*prescott && *prescott == *core) { prescott++; core++; }
+    if (*prescott || *core) return 0;
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
+        return "SkylakeX";
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "Haswell";
+#endif
+    return 0;
+}
 #endif
 #endif

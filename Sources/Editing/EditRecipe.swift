@@ -16,7 +16,6 @@ public struct EditRecipe: Sendable, Hashable {
     /// This project's: what the MLP-value matrices write is compared, over the tokens in which a pair's sides differ, and
     /// removed by the oblique projection that changes what they write on neutral text least.
     case oblique
-
     /// This project's: the first step of DPO as a step of natural gradient, cut to low rank, in what the MLP-value matrices
     /// write. Its size is set by how far the model may move on neutral text.
     case natural
@@ -59,9 +58,10 @@ public struct EditRecipe: Sendable, Hashable {
   /// The recipe for a model of `blocks` blocks of width `hidden`, where the user chose no more than the method.
   ///
   /// The upper half of the blocks, as the paper edits (blocks 15–24 of 24 in GPT-2 medium, 15 or 16 up of 28 or 32 in
-  /// larger models), and its ranks: 2 for small models, 10 from 2,048 wide. What is protected is one direction in eight:
-  /// 72 of SmolLM2-135M's 576, 80 of Gemma 3 270M's 640, both within the 64 to 96 that served these models best.
-  public static func standard(_ method: Method = .paper, blocks: Int, hidden: Int) -> EditRecipe {
+  /// larger models), and its ranks: 2 for small models, 10 from 2,048 wide; 1 for ``Method/oblique`` and 4 for
+  /// ``Method/natural``. What is protected is one direction in eight: 72 of SmolLM2-135M's 576, 80 of Gemma 3 270M's 640,
+  /// both within the 64 to 96 that served these models best.
+  public static func standard(_ method: Method = .natural, blocks: Int, hidden: Int) -> EditRecipe {
     var recipe = EditRecipe(method: method, rank: hidden < 2048 ? 2 : 10, blocks: blocks / 2 + 1...blocks)
     if method == .protected {
       recipe.protectedDirections = max(1, hidden / 8)

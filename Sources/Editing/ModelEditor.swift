@@ -40,15 +40,16 @@ public struct ModelEditor: Sendable {
 
   /// The recipe that ``fit(chosen:rejected:recipe:neutral:)`` uses where none is given.
   public var standardRecipe: EditRecipe {
-    EditRecipe.standard(blocks: model.configuration.blocks, hidden: model.configuration.hidden)
+    EditRecipe.standard(
+      model.standardMethod, blocks: model.configuration.blocks, hidden: model.configuration.hidden)
   }
 
-  /// Finds the directions in which rejected texts differ from chosen ones.
+  /// Finds what to change so that chosen texts are preferred to rejected ones.
   ///
   /// - Parameters:
   ///   - chosen: the preferred text of each pair, its prompt included.
   ///   - rejected: the other text of each pair, as many.
-  ///   - neutral: the text whose directions the recipe ``EditRecipe/Method/protected`` or ``EditRecipe/Method/oblique`` leaves alone; not used otherwise.
+  ///   - neutral: the text that the recipe leaves alone as far as it can; not used by the published recipes.
   /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, or the recipe does not fit the model.
   public func fit(
     chosen: [String], rejected: [String], recipe: EditRecipe? = nil, neutral: NeutralText = .builtin
@@ -67,7 +68,7 @@ public struct ModelEditor: Sendable {
     return try fitting.run()
   }
 
-  /// Writes the model with the subspace projected out of its MLP-value matrices.
+  /// Writes the model with the subspace's change made to its MLP-value matrices.
   ///
   /// - Parameters:
   ///   - strength: share that is removed; 1 for all of it.

@@ -3,94 +3,127 @@ internal import SubspaceEditing
 internal import Transformer
 
 extension SubspaceFitting {
-  /// How far a step of strength 1 moves the model on neutral text, to second order: nats a token, over all its blocks.
-  package static let stepDivergence = 0.00025
-  /// Tokens of one pass; the residual stream is kept before every block.
-  static let passTokens = 4096
+  /// Bytes of the residual streams before every block that one pass keeps; most of them may be on disk.
+  private static let passBytes = 6 << 30
 
-  /// The steps of several recipes, from one pass there and back over the pairs and the neutral text.
+  /// The most tokens of one pass.
+  var passTokens: Int {
+    max(4096, Self.passBytes / ForwardPass.keptBytes(tokens: 1, fromBlock: recipe.blocks.lowerBound, model))
+  }
+
+  /// The steps of several recipes, from passes there and back over the pairs and the neutral text.
+  ///
+  /// Where one pass holds all texts, a block's moments are held only while its turn is on the way back.
   func naturalSteps(_ recipes: [EditRecipe], progress: ProgressHandler?) throws -> [EditSubspace] {
     guard (0..<pairs).contains(where: { texts[$0] != texts[pairs + $0] }) else {
       throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
     }
     let bounds = recipes.map(\.blocks)
     let first = bounds.map(\.lowerBound).min() ?? 1
-    let moments = try stepMoments(
-      first...(bounds.map(\.upperBound).max() ?? model.configuration.blocks), progress: progress)
-    return try recipes.map { recipe in
-      let steps = try recipe.blocks.map { block in
+    let range = first...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
+    var steps: [[Int: NaturalStep]] = recipes.map { _ in [:] }
+    try forEachMoments(of: range, progress: progress) { block, moments in
+      var ofRank: [Int: NaturalStep] = [:]
+      for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
+        let rank = recipe.rank.largest
         do {
-          return try NaturalStep(moments[block - first], rank: recipe.rank.largest)
+          let step = try ofRank[rank] ?? NaturalStep(moments, rank: rank)
+          (ofRank[rank], steps[index][block]) = (step, step)
         } catch let error as SubspaceError {
           throw EditingError(model.path, "block \(block): \(error)")
         }
       }
-      let divergence = steps.reduce(0) { $0 + $1.divergence }
-      let scale = (Self.stepDivergence / divergence).squareRoot()
-      return EditSubspace(
-        blocks: try zip(recipe.blocks, steps).map {
-          EditSubspace.Block(block: $0, subspace: try $1.subspace(scale: scale))
-        },
-        provenance: try provenance(recipe, pairs: pairs))
     }
+    return try sized(zip(recipes, steps).map { ($0, $1) })
   }
 
-  /// What steps at the blocks `range` are computed from, in order.
-  private func stepMoments(_ range: ClosedRange<Int>, progress: ProgressHandler?) throws -> [StepMoments] {
+  /// Calls `body` with what steps at each block of `range` are computed from, the last block first.
+  private func forEachMoments(
+    of range: ClosedRange<Int>, progress: ProgressHandler?,
+    _ body: @escaping (_ block: Int, StepMoments) throws -> Void
+  ) throws {
     let hidden = model.configuration.hidden
-    var moments = range.map { _ in StepMoments(hidden: hidden) }
-    // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
-    let sides = (0..<pairs).map { pair in
+    let items = scoredTexts()
+    func tokens(_ items: some Collection<ScoredText>) -> Int {
+      items.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.tokens.count } }
+    }
+    let batches = items.indices.batches(ofAtMost: passTokens) { tokens(items[$0...$0]) }
+    let total = tokens(items)
+    var completed = 0
+    var moments: [Int: StepMoments] = [:]
+    func finish(_ block: Int) throws {
+      guard let complete = moments.removeValue(forKey: block) else { return }
+      guard complete.isFinite else {
+        throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
+      }
+      try body(block, complete)
+    }
+    for (index, batch) in batches.enumerated() {
+      let items = items[batch]
+      let layout = ParameterLayout(watchingFrom: range.lowerBound)
+      let pass = try ResponsePass(
+        model, context, items.flatMap(\.sequences), layout, alone: items.count { $0.isNeutral })
+      var current: Int?
+      try pass.addGradient(
+        weights: items.flatMap(\.weights), to: Gradients(layout),
+        observer: { seen in
+          guard range.contains(seen.block) else { return }
+          if let current, current != seen.block, index == batches.count - 1 { try finish(current) }
+          current = seen.block
+          try moments[seen.block, default: StepMoments(hidden: hidden)].add(
+            seen, neutralFrom: pass.firstAloneRow)
+        },
+        progress: { progress?(completed + tokens(items) * $0 / max(1, $1), total) })
+      completed += tokens(items)
+    }
+    for block in range.reversed() { try finish(block) }
+  }
+
+  /// A pair or a neutral passage as the pass scores it.
+  private struct ScoredText {
+    var sequences: [ScoredSequence]
+    var weights: [Double]
+    var isNeutral: Bool { sequences.count == 1 }
+  }
+
+  /// The pairs, and then the neutral passages that have a token to score.
+  private func scoredTexts() -> [ScoredText] {
+    (0..<pairs).map { pair in
+      // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
       let (rejected, chosen) = (texts[pair], texts[pairs + pair])
       let common = zip(rejected, chosen).prefix { $0 == $1 }.count
-      return [chosen, rejected].map { ScoredSequence(tokens: $0, responseStart: common) }
+      return ScoredText(
+        sequences: [chosen, rejected].map { ScoredSequence(tokens: $0, responseStart: common) },
+        weights: [1 / Double(pairs), -1 / Double(pairs)])
     }
-    let neutral = passages.filter { $0.count > 1 }.map { [ScoredSequence(tokens: $0, responseStart: 1)] }
-    func tokens(_ item: [ScoredSequence]) -> Int { item.reduce(0) { $0 + $1.tokens.count } }
-    let total = (sides + neutral).reduce(0) { $0 + tokens($1) }
-    var completed = 0
-    /// - Parameter weights: of the sequences of an item.
-    func run(
-      _ items: [[ScoredSequence]], weights: [Double], sharing: Bool,
-      _ add: @escaping (inout StepMoments, _ gradient: Span<Float>, _ output: Span<Float>) throws -> Void
-    ) throws {
-      for batch in items.indices.batches(ofAtMost: Self.passTokens, tokens: { tokens(items[$0]) }) {
-        let layout = ParameterLayout(watchingFrom: range.lowerBound)
-        let sequences = items[batch].flatMap { $0 }
-        let pass = try ResponsePass(model, context, sequences, layout, sharing: sharing)
-        try pass.addGradient(
-          weights: batch.flatMap { _ in weights }, to: Gradients(layout),
-          observer: { seen in
-            guard range.contains(seen.block) else { return }
-            for rows in seen.rowsBehindFirst {
-              let elements = rows.lowerBound * hidden..<rows.upperBound * hidden
-              try add(
-                &moments[seen.block - range.lowerBound],
-                UnsafeBufferPointer(rebasing: seen.gradient[elements]).span,
-                UnsafeBufferPointer(rebasing: seen.output[elements]).span)
-            }
-          },
-          progress: { progress?(completed + tokens(sequences) * $0 / max(1, $1), total) })
-        completed += tokens(sequences)
+      + passages.filter { $0.count > 1 }.map {
+        ScoredText(sequences: [ScoredSequence(tokens: $0, responseStart: 1)], weights: [1])
+      }
+  }
+}
+
+extension StepMoments {
+  /// Adds a chunk of tokens, those from the place `firstNeutral` on as neutral ones.
+  ///
+  /// The first tokens of texts are left out: what is written there is of another size than elsewhere.
+  fileprivate mutating func add(_ seen: MLPOutputGradient, neutralFrom firstNeutral: Int) throws {
+    for rows in seen.rowsBehindFirst {
+      let elements = rows.lowerBound * seen.width..<rows.upperBound * seen.width
+      let gradient = UnsafeBufferPointer(rebasing: seen.gradient[elements]).span
+      let output = UnsafeBufferPointer(rebasing: seen.output[elements]).span
+      // Neutral passages have chunks of their own.
+      if seen.positions.startIndex >= firstNeutral {
+        try neutralGradient.add(gradient)
+        try neutralOutput.add(output)
+      } else {
+        try addPairs(gradient: gradient, output: output)
       }
     }
-    try run(sides, weights: [1 / Double(pairs), -1 / Double(pairs)], sharing: true) {
-      try $0.addPairs(gradient: $1, output: $2)
-    }
-    // A prefix that two passages shared would have the gradient of both.
-    try run(neutral, weights: [1], sharing: false) {
-      try $0.neutralGradient.add($1)
-      try $0.neutralOutput.add($2)
-    }
-    guard moments.allSatisfy(\.isFinite) else {
-      throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
-    }
-    return moments
   }
 }
 
 extension MLPOutputGradient {
-  /// Runs of rows that are not the first tokens of their texts: what is written there is of another size than elsewhere.
+  /// Runs of rows that are not the first tokens of their texts.
   fileprivate var rowsBehindFirst: [Range<Int>] {
     var runs: [Range<Int>] = []
     for (row, position) in positions.enumerated() where position > 0 {

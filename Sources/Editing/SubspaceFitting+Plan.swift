@@ -9,19 +9,23 @@ extension SubspaceFitting {
     // Single precision: both sides. Double: the chosen side, the differences, and them centred. The Gram matrix and its
     // tridiagonal form.
     let embeddings = 2 * pairs * hidden * 4 + 3 * pairs * hidden * 8
-    plan.add(.init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * side * side * 8))
-    if recipe.method.usesNeutralText {
+    if recipe.method.isProjection {
+      plan.add(
+        .init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * side * side * 8))
+    }
+    if recipe.method.usesNeutralText, recipe.method.isProjection {
       // The sum, and its copy in tridiagonal form.
       plan.add(.init("second moment of neutral text", 2 * hidden * hidden * 8))
     }
     if recipe.method == .natural {
-      let blocks = recipe.blocks.count
-      plan.add(.init("moments of \(blocks) blocks", 3 * blocks * hidden * hidden * 8))
-      let kept = min(tokenCount, 2 * Self.passTokens)
-      plan.add(
-        .init(
-          "residual streams before every block",
-          (model.configuration.blocks - recipe.blocks.lowerBound + 3) * kept * hidden * 4))
+      // One pass finishes block by block; several add up the moments of all blocks.
+      let (tokens, blocks) = (tokenCount, tokenCount <= passTokens ? 1 : recipe.blocks.count)
+      // And of one, eigenvectors and products of them.
+      plan.add(.init("moments of \(blocks) blocks and a step", 3 * (blocks + 1) * hidden * hidden * 8))
+      let kept = ForwardPass.keptBytes(
+        tokens: min(tokens, passTokens), fromBlock: recipe.blocks.lowerBound, model)
+      if kept <= ForwardPass.keptInMemory { plan.add(.init("residual streams before every block", kept)) }
+      plan.add(.init("gradients of \(tokens) tokens", 2 * min(tokens, passTokens) * hidden * 4))
     }
     if recipe.method == .oblique {
       plan.add(.init("what an MLP writes", tokenCount * hidden * 4))

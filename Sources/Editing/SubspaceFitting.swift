@@ -19,6 +19,8 @@ package struct SubspaceFitting {
   let embedding: TextEmbedding
   /// Token ids of the pairs' texts as they are cut, rejected ones first; and of the neutral passages.
   let texts: [[Int32]], passages: [[Int32]]
+  /// The neutral passages that the size of a step is measured on.
+  let calibration: [[Int32]]
 
   /// Packs the pairs.
   ///
@@ -34,7 +36,9 @@ package struct SubspaceFitting {
     neutral: [[Int32]] = [], padding: Int32 = 0
   ) throws {
     precondition(chosen.count == rejected.count, "every pair has two sides")
-    let limit = min(chosen.count, model.configuration.hidden)
+    // A preference matrix has a row for each pair, a gradient one for each token.
+    let hidden = model.configuration.hidden
+    let limit = recipe.method == .natural ? hidden : min(chosen.count, hidden)
     guard !chosen.isEmpty else { throw EditingError("pairs", "there are none") }
     switch recipe.rank {
     case .fixed(let rank):
@@ -44,7 +48,10 @@ package struct SubspaceFitting {
       }
     case .automatic:
       guard recipe.method.isProjection else {
-        throw EditingError("--rank auto", "a step has no spectrum to judge a rank by; give a number")
+        throw EditingError(
+          "--rank auto",
+          "a step of the recipe natural has no spectrum to judge a rank by; give a number, or --recipe oblique"
+        )
       }
       guard limit >= 3 else {
         throw EditingError("--rank auto", "a rank can be judged from 3 pairs on; give a number")
@@ -67,8 +74,9 @@ package struct SubspaceFitting {
     pairsDigest = Self.digest(texts)
     // Neutral passages may be cut short; a pair that is too long for the model is an error.
     let length = min(recipe.maximumTokens, model.configuration.maximumPositions)
-    let passages = neutral.map { Array($0.prefix(length)) }
-    (self.texts, self.passages) = (texts, passages)
+    var (passages, calibration) = (neutral.map { Array($0.prefix(length)) }, [[Int32]]())
+    if recipe.method == .natural { (passages, calibration) = Self.divided(passages, hidden: hidden) }
+    (self.texts, self.passages, self.calibration) = (texts, passages, calibration)
     switch recipe.method {
     case .paper:
       neutralDigest = nil
@@ -79,7 +87,7 @@ package struct SubspaceFitting {
         model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
     case .oblique, .natural:
       if recipe.method == .natural { try model.requireDecoder() }
-      neutralDigest = Self.digest(passages)
+      neutralDigest = Self.digest(passages + calibration)
       // A pair's prompt, and whatever else its sides begin with alike, says nothing of their difference.
       let common = (0..<chosen.count).map { pair in
         max(1, zip(texts[pair], texts[chosen.count + pair]).prefix { $0 == $1 }.count)
@@ -194,6 +202,9 @@ package struct SubspaceFitting {
 }
 
 extension Model {
+  /// The method of a fit where the user chose none: the best of ours, or where a model predicts no next token, the paper's.
+  package var standardMethod: EditRecipe.Method { configuration.isCausal ? .natural : .paper }
+
   /// Identifies the model a subspace is for, cheaply and whatever its file format: family, sizes, and nothing that an
   /// edit changes.
   package func identityDigest() throws -> String {

@@ -50,3 +50,14 @@ package struct ComputeContext: Sendable {
     ComputeContext(unannouncedThreads: 1, precision: precision, seed: seed)
   }
 }
+
+extension ComputeContext {
+  /// The core whose kernels OpenBLAS should be told to use, where it does not know this processor and took its oldest ones.
+  package static var betterBLASCore: String? {
+    #if os(Linux)
+      unsafe profs_better_openblas_core().map { unsafe String(cString: $0) }
+    #else
+      nil
+    #endif
+  }
+}

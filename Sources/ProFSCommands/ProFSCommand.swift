@@ -43,7 +43,7 @@ public struct ProFSCommand: ParsableCommand {
 
   /// Parses the arguments, runs the command and ends the process with its exit code.
   public static func runAndExit() -> Never {
-    PatientThreads.restartIfNeeded()
+    MatrixLibrarySettings.restartIfNeeded()
     Interruption.install()
     do {
       var command = try parseAsRoot()

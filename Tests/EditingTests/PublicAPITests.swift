@@ -8,7 +8,7 @@ import Testing
     let folder = try TemporaryFolder()
     let editor = try ModelEditor(modelAt: goldens.folder, compute: .f32)
     #expect(editor.blocks == 3)
-    #expect(editor.standardRecipe == EditRecipe(rank: 2, blocks: 2...3))
+    #expect(editor.standardRecipe == EditRecipe(method: .natural, rank: 4, blocks: 2...3))
     let pairs = try PreferenceFile(path: goldens.pairsPath).pairs
     let subspace = try editor.fit(
       chosen: pairs.compactMap { $0.text(of: .chosen) },

@@ -11,7 +11,7 @@ import Testing
     let folder = try TemporaryFolder()
     let model = Fixture.model(name)
     let edit = try Transcript(
-      ["edit", model, "--pairs", Fixture.pairs, "--out", "out", "--json"], in: folder)
+      ["edit", model, "--pairs", Fixture.pairs, "--recipe", "paper", "--out", "out", "--json"], in: folder)
     #expect(edit.status == 0 && edit.errors.isEmpty, "\(edit.errors)")
     let report = try edit.json()
     #expect(report["out"]?.string == "out")
@@ -127,7 +127,9 @@ import Testing
   func automaticRank() throws {
     let folder = try TemporaryFolder()
     let model = Fixture.model("llama-tied")
-    let options = ["--pairs", Fixture.pairs, "--rank", "auto", "--compute", "f32", "--out"]
+    let options = [
+      "--pairs", Fixture.pairs, "--recipe", "paper", "--rank", "auto", "--compute", "f32", "--out",
+    ]
     let run = try Transcript(["edit", model] + options + ["out"], in: folder)
     #expect(run.status == 0 && run.errors.contains("directions that stand out from noise, block by block: "))
     #expect(try Transcript(["verify", "out", "--base", model, "-q"], in: folder).status == 0)
@@ -143,7 +145,7 @@ import Testing
     try folder.write("\n \n", "empty.txt")
     let edit = ["edit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--out", "out"]
     for options in [["--protect", "4"], ["--neutral", "empty.txt"], ["--rank-by", "consistency"]] {
-      let run = try Transcript(edit + options, in: folder)
+      let run = try Transcript(edit + ["--recipe", "paper"] + options, in: folder)
       #expect(run.status == 64 && run.errors.contains("--recipe protected"))
     }
     for (options, says) in [
@@ -161,7 +163,10 @@ import Testing
     let folder = try TemporaryFolder()
     let model = Fixture.model("llama-untied")
     let edit = try Transcript(
-      ["edit", model, "--pairs", Fixture.pairs, "--format", "lora", "--out", "whole", "--json"], in: folder)
+      [
+        "edit", model, "--pairs", Fixture.pairs, "--recipe", "paper", "--format", "lora", "--out", "whole",
+        "--json",
+      ], in: folder)
     #expect(edit.status == 0, "\(edit.errors)")
     let report = try edit.json()
     #expect(report["unchanged"]?.int == 0 && report["verified"]?.bool == true)
@@ -198,8 +203,8 @@ import Testing
     let model = Fixture.model("llama-tied")
     let fit = try Transcript(
       [
-        "fit", model, "--pairs", Fixture.pairs, "--rank", "3", "--layers", "1-3", "--limit", "9", "--out",
-        "s", "--json",
+        "fit", model, "--pairs", Fixture.pairs, "--recipe", "paper", "--rank", "3", "--layers", "1-3",
+        "--limit", "9", "--out", "s", "--json",
       ],
       in: folder)
     let blocks = try fit.json()["blocks"]?.elements ?? []

@@ -47,7 +47,10 @@ import Testing
   func texts() throws {
     let folder = try TemporaryFolder()
     let model = Fixture.model("llama-tied")
-    let fit = ["fit", model, "--pairs", Fixture.pairs, "--rank", "2", "--layers", "2-3", "--out", "s"]
+    let fit = [
+      "fit", model, "--pairs", Fixture.pairs, "--recipe", "paper", "--rank", "2", "--layers", "2-3", "--out",
+      "s",
+    ]
     #expect(try Transcript(fit, in: folder).status == 0)
     try folder.write("The cook wrote\n2 + 2 =\nAnd then she said so\nno\nIt is late\n", "t.txt")
     #expect(try Transcript(["embed", model, "--texts", "t.txt", "--out", "e"], in: folder).status == 0)

@@ -111,7 +111,10 @@ import Testing
     Fault(testDescription: "pairs that are not JSON", says: ["pairs.jsonl, line 2"]) {
       try $0.write(#"{"chosen": "a", "rejected": "b"}"# + "\n{chosen", "pairs.jsonl")
     },
-    Fault(testDescription: "fewer pairs than directions", says: ["--rank 2", "pairs"]) {
+    Fault(
+      testDescription: "fewer pairs than directions", says: ["--rank 2", "pairs"],
+      arguments: ["edit", "model", "--pairs", "pairs.jsonl", "--recipe", "paper", "--out", "out"]
+    ) {
       try $0.write(#"{"chosen": "a", "rejected": "b"}"#, "pairs.jsonl")
     },
     Fault(
@@ -243,7 +246,7 @@ import Testing
   func interrupted(whileWriting: Bool) throws {
     let folder = try TemporaryFolder()
     // The first of these takes seconds to compute, the second a moment.
-    let pairs = whileWriting ? ["--limit", "2"] : ["--compute", "f32"]
+    let pairs = whileWriting ? ["--limit", "2", "--recipe", "paper"] : ["--compute", "f32"]
     let process = try Transcript.launch(
       ["edit", Self.realModel, "--pairs", Fixture.pairs, "--out", "out", "--quiet"] + pairs, in: folder)
     var sawPartial = false

@@ -9,7 +9,8 @@ import Testing
     let folder = try TemporaryFolder()
     let model = Fixture.model(fromFolder ? "llama-untied" : "gguf/llama-untied.gguf")
     let edit = try Transcript(
-      ["edit", model, "--pairs", Fixture.pairs, "--out", "out.gguf", "--json"], in: folder)
+      ["edit", model, "--pairs", Fixture.pairs, "--recipe", "paper", "--out", "out.gguf", "--json"],
+      in: folder)
     #expect(edit.status == 0 && edit.errors.isEmpty, "\(edit.errors)")
     let changed = try #require(try edit.json()["changed"]?.elements)
     #expect(changed.map { $0["tensor"]?.string } == [1, 2].map { "blk.\($0).ffn_down.weight" })

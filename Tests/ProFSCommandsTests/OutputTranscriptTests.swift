@@ -7,8 +7,12 @@ import Testing
 @Suite struct OutputTranscriptTests {
   private static let model = Fixture.model("llama-untied")
 
-  private static func fit(_ name: String, _ options: [String], in folder: TemporaryFolder) throws {
-    let run = try Transcript(["fit", model, "--pairs", Fixture.pairs, "--out", name] + options, in: folder)
+  /// Fits a projection: what is removed twice is removed.
+  private static func fit(
+    _ name: String, _ options: [String], recipe: String = "paper", in folder: TemporaryFolder
+  ) throws {
+    let run = try Transcript(
+      ["fit", model, "--pairs", Fixture.pairs, "--recipe", recipe, "--out", name] + options, in: folder)
     try #require(run.status == 0, "\(run.errors)")
   }
 
@@ -173,7 +177,7 @@ import Testing
   func combined() throws {
     let folder = try TemporaryFolder()
     try Self.fit("a", ["--limit", "20"], in: folder)
-    try Self.fit("b", ["--recipe", "detox-edit"], in: folder)
+    try Self.fit("b", [], recipe: "detox-edit", in: folder)
     let run = try Transcript(
       ["apply", Self.model, "--subspace", "a", "--subspace", "b", "--out", "out", "--json"], in: folder)
     #expect(run.status == 0, "\(run.errors)")

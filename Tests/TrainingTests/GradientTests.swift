@@ -25,7 +25,7 @@ struct GradientTests {
     for group in goldens.dependsOnLength ? cases.map({ [$0] }) : [cases] {
       // Chunks smaller than the whole, so that texts are spread over several.
       let pass = try ResponsePass(
-        model, context, group.map(\.sequence), layout, sharing: sharing, chunkTokens: 60)
+        model, context, group.map(\.sequence), layout, alone: sharing ? 0 : group.count, chunkTokens: 60)
       for (found, expected) in zip(pass.logProbabilities, group) {
         #expect(abs(found - expected.logProbability) < 1e-4 * max(1, abs(expected.logProbability)))
       }

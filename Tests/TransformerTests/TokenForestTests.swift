@@ -47,6 +47,19 @@ struct TokenForestTests {
     #expect(forest.tokens == texts.flatMap(\.self))
   }
 
+  @Test("texts that are to be alone come last, as they are given, in chunks of their own", arguments: 0..<8)
+  func aloneTexts(seed: UInt64) {
+    let texts = Self.texts(seed: seed)
+    let shared = TokenForest(Array(texts.dropLast(9)), chunkTokens: 30)
+    let forest = TokenForest(texts, chunkTokens: 30, alone: 9)
+    #expect(forest.tokens == shared.tokens + texts.suffix(9).flatMap(\.self))
+    #expect(Array(forest.chunks.prefix(shared.chunks.count)) == shared.chunks)
+    for (text, tokens) in texts.enumerated() {
+      #expect(forest.ranges(ofText: text).flatMap { Array(forest.tokens[$0]) } == tokens)
+    }
+    expectWellFormed(forest, 30, longest: texts.map(\.count).max() ?? 0)
+  }
+
   @Test("a text longer than a chunk is a chunk of its own")
   func longText() {
     let texts: [[Int32]] = [Array(repeating: 1, count: 50), [2, 2], [3]]

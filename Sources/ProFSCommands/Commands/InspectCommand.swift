@@ -23,8 +23,8 @@ struct InspectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
   @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
-  @Option(help: "How the subspace is found.") var recipe: EditRecipe.Method = .paper
-  @Option(help: ArgumentHelp("Directions to remove in each block.", valueName: "k")) var rank: RankChoice?
+  @Option(help: "How the edit is found; by default natural.") var recipe: EditRecipe.Method?
+  @Option(help: ArgumentHelp("Directions of the edit in each block.", valueName: "k")) var rank: RankChoice?
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n")) var maxTokens = 128
   @OptionGroup var compute: ComputeOptions

@@ -26,7 +26,7 @@ struct PairsCheckCommand: ParsableCommand {
   var scorer = "builtin"
   @Option(help: "Folder in Hugging Face layout, or .gguf file, that the pairs are for.") var model: String?
   @OptionGroup var chat: ChatOptions
-  @Option(help: "How the subspace is found.") var recipe: EditRecipe.Method = .paper
+  @Option(help: "Whose subspace is compared; natural has none.") var recipe: EditRecipe.Method = .paper
   @Option(
     help: ArgumentHelp(
       "Recipes protected and oblique: the neutral text, as for profs fit.", valueName: "file"))
@@ -41,6 +41,9 @@ struct PairsCheckCommand: ParsableCommand {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     if !recipe.usesNeutralText, neutral != nil {
       throw ValidationError("--neutral belongs to --recipe protected and oblique.")
+    }
+    if recipe == .natural {
+      throw ValidationError("--recipe natural finds no subspace that halves could share.")
     }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
     if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }

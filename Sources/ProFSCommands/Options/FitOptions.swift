@@ -14,8 +14,11 @@ extension RankChoice: ExpressibleByArgument {}
 struct FitOptions: ParsableArguments {
   @OptionGroup var source: PairOptions
 
-  @Option(help: "How the subspace is found.")
-  var recipe: EditRecipe.Method = .paper
+  @Option(
+    help:
+      "How the edit is found; by default natural, a step of preference optimisation that costs next to nothing on neutral text. paper is the published projection."
+  )
+  var recipe: EditRecipe.Method?
 
   @Option(
     help: ArgumentHelp(
@@ -25,7 +28,7 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Recipes protected, oblique and natural: the neutral text, .txt with blank lines between passages or .jsonl; by default the program's own.",
+      "The neutral text that the edit shall leave alone, for all recipes but paper and detox-edit: .txt with blank lines between passages or .jsonl; by default the program's own.",
       valueName: "file"))
   var neutral: String?
 
@@ -37,7 +40,7 @@ struct FitOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Directions to remove in each block, or auto: as many, from 1 to 10, as stand out from noise; by default 2, or 10 for models 2,048 wide or more; 1 for recipe oblique, 4 for natural.",
+      "Directions of the edit in each block, by default 4, or for the recipe oblique 1, for the others 2 or in models 2,048 wide or more 10; auto, for projections: as many, from 1 to 10, as stand out from noise.",
       valueName: "k"))
   var rank: RankChoice?
 
@@ -54,23 +57,23 @@ struct FitOptions: ParsableArguments {
     if recipe != .protected, protect != nil {
       throw ValidationError("--protect belongs to --recipe protected.")
     }
-    if !recipe.usesNeutralText, neutral != nil {
+    if let recipe, !recipe.usesNeutralText, neutral != nil {
       throw ValidationError("--neutral belongs to --recipe protected, oblique and natural.")
     }
-    if rankBy != nil, ![.protected, .oblique].contains(recipe) {
+    if rankBy != nil, recipe != .protected, recipe != .oblique {
       throw ValidationError("--rank-by belongs to --recipe protected and oblique.")
     }
   }
 
   /// Whether the user chose any part of the recipe.
   var choosesRecipe: Bool {
-    recipe != .paper || protect != nil || neutral != nil || rankBy != nil || rank != nil || layers != nil
+    recipe != nil || protect != nil || neutral != nil || rankBy != nil || rank != nil || layers != nil
   }
 
   /// The recipe for `model`, the user's choices over its defaults.
   func editRecipe(_ model: Model) -> EditRecipe {
     var recipe = EditRecipe.standard(
-      recipe, blocks: model.configuration.blocks, hidden: model.configuration.hidden)
+      recipe ?? model.standardMethod, blocks: model.configuration.blocks, hidden: model.configuration.hidden)
     if let protect { recipe.protectedDirections = protect }
     if let rankBy { recipe.ranking = rankBy }
     if let rank { recipe.rank = rank }
@@ -85,11 +88,12 @@ struct FitOptions: ParsableArguments {
   {
     var passages: [[Int32]] = []
     let tokenizer = try model.tokenizer()
-    if recipe.usesNeutralText {
+    let recipe = editRecipe(model)
+    if recipe.method.usesNeutralText {
       passages = try neutralText().passages.map { try tokenizer.encode($0, limit: maxTokens) }
     }
     return try SubspaceFitting(
-      model, context, editRecipe(model), chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages,
+      model, context, recipe, chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages,
       padding: tokenizer.eosID ?? 0)
   }
 

@@ -3,7 +3,7 @@
 package struct MLPOutputGradient {
   /// The block, from 1.
   package let block: Int
-  /// Each row's position in its text, from 0.
+  /// Each row's position in its text, from 0; the indices are the rows' places in the pass.
   package let positions: ArraySlice<Int32>
   /// Width of a row.
   package let width: Int

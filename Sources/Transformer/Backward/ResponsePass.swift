@@ -8,6 +8,8 @@ package import Kernels
 package struct ResponsePass {
   /// Σ ln p of the response of each text.
   package let logProbabilities: [Double]
+  /// The place of the first token of the texts that share no beginnings; after all others where there are none.
+  package let firstAloneRow: Int
   private let model: Model
   private let context: ComputeContext
   private let forest: TokenForest
@@ -25,17 +27,22 @@ package struct ResponsePass {
   /// - Parameters:
   ///   - context: must compute in f32.
   ///   - layout: the weights that gradients are wanted of.
+  ///   - alone: how many texts, the last ones, share no beginnings all the same: of a row that is shared, the gradient is
+  ///     that of all its texts together.
   /// - Throws: ``ModelError`` where the model is an encoder, a token is outside the vocabulary, or a text is longer than
   ///   the model's positions.
   package init(
     _ model: Model, _ context: ComputeContext, _ sequences: [ScoredSequence], _ layout: ParameterLayout,
-    sharing: Bool = true, chunkTokens: Int = ForwardPass.chunkTokens
+    alone: Int = 0, chunkTokens: Int = ForwardPass.chunkTokens
   ) throws {
     try model.requireDecoder()
     self.model = model
     self.context = context
     self.layout = layout
-    forest = TokenForest(sequences.map(\.tokens), chunkTokens: chunkTokens, sharing: sharing)
+    let forest = TokenForest(sequences.map(\.tokens), chunkTokens: chunkTokens, alone: alone)
+    self.forest = forest
+    let firstAlone = forest.lastSegment.suffix(alone).lazy.compactMap(\.self).first
+    firstAloneRow = firstAlone.map { forest.segments[$0].tokens.lowerBound } ?? forest.tokens.count
     streams = try ForwardPass(model, context, forest).streams(fromBlock: max(1, layout.firstBlock))
     var (texts, rows, tokens) = ([Int](), [Int](), [Int32]())
     for (index, sequence) in sequences.enumerated() {

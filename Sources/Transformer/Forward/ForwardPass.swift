@@ -72,13 +72,28 @@ package struct ForwardPass {
 
   /// Runs all blocks of the base and keeps what some of them begin with.
   ///
+  /// Where they are larger than ``keptInMemory`` together, the system may write them to disk.
+  ///
   /// - Returns: the residual stream before `firstBlock`, after it, and so on to the last.
   package func streams(fromBlock firstBlock: Int) throws -> [ResidualStream] {
-    var streams = firstBlock <= 1 ? [stream.copy()] : []
+    let spills =
+      Self.keptBytes(tokens: forest.tokens.count, fromBlock: firstBlock, model) > Self.keptInMemory
+    func kept(_ stream: ResidualStream) throws -> ResidualStream {
+      spills ? try stream.spilledCopy() : stream.copy()
+    }
+    var streams = firstBlock <= 1 ? [try kept(stream)] : []
     try run(
       throughBlock: model.configuration.blocks,
-      afterBlock: { if $0 + 1 >= firstBlock { streams.append($1.copy()) } })
+      afterBlock: { if $0 + 1 >= firstBlock { streams.append(try kept($1)) } })
     return streams
+  }
+
+  /// Bytes of streams that are kept in memory.
+  package static let keptInMemory = 256 << 20
+
+  /// Bytes of what ``streams(fromBlock:)`` returns.
+  package static func keptBytes(tokens: Int, fromBlock firstBlock: Int, _ model: Model) -> Int {
+    (model.configuration.blocks - firstBlock + 2) * tokens * model.configuration.hidden * 4
   }
 
   /// Runs blocks 1…`lastBlock`, with a look at keys and values.

@@ -9,12 +9,25 @@ package final class ResidualStream {
   /// Elements of a row.
   package let width: Int
   private let memory: AlignedBuffer<Float>
+  /// Where the rows are instead, if the system may write them to disk.
+  private let scratch: ScratchMemory?
 
   /// Rows with whatever was in the memory: written before they are read.
   package init(rows: Int, width: Int) {
     self.rows = rows
     self.width = width
     memory = unsafe AlignedBuffer(uninitializedCount: rows * width)
+    scratch = nil
+  }
+
+  /// Rows in memory that the system may write to disk.
+  ///
+  /// - Throws: where there is no room for them on disk.
+  private init(spillingRows rows: Int, width: Int) throws {
+    self.rows = rows
+    self.width = width
+    memory = AlignedBuffer(count: 0)
+    scratch = try ScratchMemory(byteCount: max(1, rows * width) * MemoryLayout<Float>.stride)
   }
 
   /// A stream of its own with the same rows.
@@ -24,9 +37,19 @@ package final class ResidualStream {
     return copy
   }
 
+  /// The same, in memory that the system may write to disk.
+  ///
+  /// - Throws: where there is no room for it on disk.
+  func spilledCopy() throws -> ResidualStream {
+    let copy = try ResidualStream(spillingRows: rows, width: width)
+    copy.base.update(from: base, count: rows * width)
+    return copy
+  }
+
   /// The first row; valid while the stream lives.
   var base: UnsafeMutablePointer<Float> {
-    memory.withUnsafeBufferPointer { memory in
+    if let scratch { return scratch.base.assumingMemoryBound(to: Float.self) }
+    return memory.withUnsafeBufferPointer { memory in
       guard let base = memory.baseAddress else { preconditionFailure("an allocation has an address") }
       return UnsafeMutablePointer(mutating: base)
     }

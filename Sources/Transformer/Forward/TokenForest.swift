@@ -45,12 +45,24 @@ package struct TokenForest: Sendable {
   /// - Parameters:
   ///   - chunkTokens: tokens after which a chunk is closed; a longer text is a chunk of its own.
   ///   - sharing: whether equal prefixes are stored once. Without it every text is one segment, in the given order.
+  ///   - alone: how many texts, the last ones, share nothing all the same; they come last, in chunks of their own.
   ///   - padding: fills every text up to its length, as its last segment.
-  package init(_ texts: [[Int32]], chunkTokens: Int, sharing: Bool = true, padding: Padding? = nil) {
+  package init(
+    _ texts: [[Int32]], chunkTokens: Int, sharing: Bool = true, alone: Int = 0, padding: Padding? = nil
+  ) {
     lastSegment = Array(repeating: nil, count: texts.count)
-    var order = texts.indices.filter { !texts[$0].isEmpty }
-    if sharing { order.sort { texts[$0].lexicographicallyPrecedes(texts[$1]) } }
+    let bound = texts.count - alone
+    for (range, sharing) in [(0..<bound, sharing), (bound..<texts.count, false)] {
+      addChunks(texts, range, chunkTokens: chunkTokens, sharing: sharing, padding: padding)
+    }
+  }
 
+  /// Packs the texts of `range` into new chunks.
+  private mutating func addChunks(
+    _ texts: [[Int32]], _ range: Range<Int>, chunkTokens: Int, sharing: Bool, padding: Padding?
+  ) {
+    var order = range.filter { !texts[$0].isEmpty }
+    if sharing { order.sort { texts[$0].lexicographicallyPrecedes(texts[$1]) } }
     var first = 0
     while first < order.count {
       var end = first + 1

@@ -1,0 +1,91 @@
+internal import Foundation
+internal import SubspaceEditing
+internal import Transformer
+
+extension SubspaceFitting {
+  /// How far a step of strength 1 moves the model on neutral text, measured: KL(base‖edited), nats a token.
+  package static let stepDivergence = 0.002
+  /// The same to second order and block by block, where the measurement begins: blocks that work together move it further.
+  private static let firstGuess = 0.0002
+  /// Tokens of neutral text that it is measured on.
+  private static let calibrationTokens = 2048
+  /// Tokens of neutral text for each dimension of the residual stream that a step is computed from.
+  ///
+  /// SmolLM2, 290 mined pairs, 200 prompts: with 25 a dimension toxicity −67.8 % at +0.5 % perplexity, with 12 −70.5 % at
+  /// +0.5 %, with 6 −70.2 % at +1.0 %.
+  private static let neutralTokensPerDimension = 12
+
+  /// Neutral passages as a step uses them: those it is computed from, and those its size is measured on, of the others
+  /// where there are any.
+  static func divided(_ passages: [[Int32]], hidden: Int) -> (used: [[Int32]], calibration: [[Int32]]) {
+    let used = spread(passages, tokens: neutralTokensPerDimension * hidden)
+    let others = Array(Set(passages.indices).subtracting(used)).sorted()
+    let rest = (others.isEmpty ? Array(passages.indices) : others).map { passages[$0] }.filter {
+      $0.count > 1
+    }
+    return (used.map { passages[$0] }, spread(rest, tokens: calibrationTokens).map { rest[$0] })
+  }
+
+  /// Passages of about `tokens` tokens together, taken evenly from all: each as soon as those before it ask for more.
+  private static func spread(_ passages: [[Int32]], tokens: Int) -> [Int] {
+    let total = passages.reduce(0) { $0 + $1.count }
+    guard total > tokens else { return Array(passages.indices) }
+    var (seen, taken) = (0, 0)
+    return passages.indices.filter { index in
+      defer { seen += passages[index].count }
+      guard taken * total <= seen * tokens else { return false }
+      taken += passages[index].count
+      return true
+    }
+  }
+
+  /// Steps, by block, as subspaces of the size at which each recipe's model moves by ``stepDivergence``.
+  ///
+  /// The divergence grows about with the square of the size. Every round measures it, all recipes in one pass, and
+  /// corrects the sizes by the power that the last two rounds show.
+  func sized(_ steps: [(recipe: EditRecipe, ofBlock: [Int: NaturalStep])]) throws -> [EditSubspace] {
+    var sizes = steps.map { step in
+      (Self.firstGuess / step.ofBlock.values.reduce(0) { $0 + $1.divergence }).squareRoot()
+    }
+    func subspaces() throws -> [EditSubspace] {
+      try zip(steps, sizes).map { step, size in
+        EditSubspace(
+          blocks: try step.ofBlock.sorted { $0.key < $1.key }.map {
+            EditSubspace.Block(block: $0.key, subspace: try $0.value.subspace(scale: size))
+          },
+          provenance: try provenance(step.recipe, pairs: pairs))
+      }
+    }
+    var before: [(size: Double, divergence: Double)] = []
+    for _ in 0..<4 {
+      let measured = try divergences(of: subspaces())
+      let points = zip(sizes, measured).map { (size: $0, divergence: max($1, 1e-9)) }
+      for (index, point) in points.enumerated() {
+        var power = 2.0
+        if let last = before.isEmpty ? nil : before[index], last.size != point.size {
+          power = log(point.divergence / last.divergence) / log(point.size / last.size)
+          power = power.isFinite ? min(max(power, 1), 3) : 2
+        }
+        sizes[index] = point.size * pow(Self.stepDivergence / point.divergence, 1 / power)
+      }
+      if points.allSatisfy({ abs($0.divergence / Self.stepDivergence - 1) < 0.02 }) { break }
+      before = points
+    }
+    return try subspaces()
+  }
+
+  /// KL(base‖edited) of each edit on the calibration text, nats a token.
+  private func divergences(of subspaces: [EditSubspace]) throws -> [Double] {
+    let panel = try ModelPanel(
+      base: model, others: subspaces.map { .variant(try $0.variant(strength: 1)) })
+    let forest = TokenForest(calibration, chunkTokens: ForwardPass.chunkTokens)
+    var (rows, targets) = ([Int](), [Int32]())
+    for (index, text) in calibration.enumerated() {
+      rows += forest.ranges(ofText: index).flatMap { Array($0) }.dropLast()
+      targets += text.dropFirst()
+    }
+    return try panel.score(context, forest, rows: rows, targets: targets).dropFirst().map {
+      $0.divergences.reduce(0, +) / Double(rows.count)
+    }
+  }
+}
