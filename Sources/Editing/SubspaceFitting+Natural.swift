@@ -47,7 +47,11 @@ extension SubspaceFitting {
     }
     let neutral = passages.filter { $0.count > 1 }.map { [ScoredSequence(tokens: $0, responseStart: 1)] }
     func tokens(_ item: [ScoredSequence]) -> Int { item.reduce(0) { $0 + $1.tokens.count } }
-    let total = (sides + neutral).reduce(0) { $0 + tokens($1) }
+    /// What this process computes of `items`.
+    func own(_ items: [[ScoredSequence]]) -> [[ScoredSequence]] {
+      Array(items[context.ranks.share(of: items.map(tokens))])
+    }
+    let total = (own(sides) + own(neutral)).reduce(0) { $0 + tokens($1) }
     var completed = 0
     /// - Parameter weights: of the sequences of an item.
     func run(
@@ -74,17 +78,18 @@ extension SubspaceFitting {
         completed += tokens(sequences)
       }
     }
-    try run(sides, weights: [1 / Double(pairs), -1 / Double(pairs)], sharing: true) {
+    try run(own(sides), weights: [1 / Double(pairs), -1 / Double(pairs)], sharing: true) {
       try $0.addPairs(gradient: $1, output: $2)
     }
     // A prefix that two passages shared would have the gradient of both.
-    try run(neutral, weights: [1], sharing: false) {
+    try run(own(neutral), weights: [1], sharing: false) {
       try $0.neutralGradient.add($1)
       try $0.neutralOutput.add($2)
     }
     guard moments.allSatisfy(\.isFinite) else {
       throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
     }
+    for index in moments.indices { moments[index].add(over: context.ranks) }
     return moments
   }
 }

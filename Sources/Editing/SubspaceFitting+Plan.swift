@@ -1,7 +1,7 @@
 package import Transformer
 
 extension SubspaceFitting {
-  /// What ``run(progress:)`` will hold in memory.
+  /// What ``run(progress:)`` will hold in memory, in this process.
   package func memoryPlan() throws -> MemoryPlan {
     var plan = try embedding.memoryPlan()
     let hidden = model.configuration.hidden
@@ -17,14 +17,14 @@ extension SubspaceFitting {
     if recipe.method == .natural {
       let blocks = recipe.blocks.count
       plan.add(.init("moments of \(blocks) blocks", 3 * blocks * hidden * hidden * 8))
-      let kept = min(tokenCount, 2 * Self.passTokens)
+      let kept = min(embedding.ownTokenCount, 2 * Self.passTokens)
       plan.add(
         .init(
           "residual streams before every block",
           (model.configuration.blocks - recipe.blocks.lowerBound + 3) * kept * hidden * 4))
     }
     if recipe.method == .oblique {
-      plan.add(.init("what an MLP writes", tokenCount * hidden * 4))
+      plan.add(.init("what an MLP writes", embedding.ownTokenCount * hidden * 4))
     }
     return plan
   }
