@@ -65,8 +65,10 @@ sizes=2 compare eval-sampled .json eval "$model" "${sampled[@]}" --out OUT
 study=(--model "$model" --pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" --window 32 --stride 32
   --subsets 2 "${common[@]}")
 sizes=2 compare study .json study block-ranges --set pairs=64 "${study[@]}" --out OUT
-sizes=2 compare tune .json tune "$model" --pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" \
-  --max-perplexity-increase 1000% --max-continuation-increase 1000% --try paper "${common[@]}" --out OUT
+search=(--pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" --try paper "${common[@]}"
+  --max-perplexity-increase 1000% --max-continuation-increase 1000%)
+sizes=2 compare tune .json tune "$model" "${search[@]}" --out OUT
+sizes=2 compare auto "" edit "$model" --auto "${search[@]}" --out OUT
 "${mpi[@]}" -n 2 "$profs" perplexity "$model" --text "$work/text.txt" --window 32 "${common[@]}" --json >"$work/p2.json"
 "$profs" perplexity "$model" --text "$work/text.txt" --window 32 "${common[@]}" --json >"$work/p1.json"
 status=0; line=$("$python" Scripts/fixtures/compare_ranks.py "$work/p1.json" "$work/p2.json") || status=1
