@@ -24,6 +24,10 @@ let package = Package(
     .library(name: "ProFS", targets: ["ProFS"]),
     .executable(name: "profs", targets: ["profs"]),
   ],
+  traits: [
+    .trait(
+      name: "MPI", description: "Work on many machines: fits and evaluations over Open MPI, under mpirun.")
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -33,6 +37,8 @@ let package = Package(
     .systemLibrary(
       name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
+    // Only with the trait MPI.
+    .systemLibrary(name: "COpenMPI", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
     .target(name: "CNeutralText"),
@@ -41,7 +47,12 @@ let package = Package(
 
     // Layers 1 and 2: bytes, then arithmetic.
     .target(name: "Storage", swiftSettings: strict),
-    .target(name: "Kernels", dependencies: ["CBLAS", "COneDNN", "Storage"], swiftSettings: strict),
+    .target(
+      name: "Kernels",
+      dependencies: [
+        "CBLAS", "COneDNN", .target(name: "COpenMPI", condition: .when(traits: ["MPI"])), "Storage",
+      ],
+      swiftSettings: strict),
 
     // Layer 3: files and text.
     .target(name: "Checkpoints", dependencies: ["Storage", "Kernels"], swiftSettings: strict),

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the system libraries the package links, and Python with pip for fetching models. Says nothing and
-# takes no time when nothing is missing.
+# takes no time when nothing is missing. With --mpi it adds Open MPI, for builds with the package trait MPI.
 set -euo pipefail
 
 say() { printf '%s\n' "$*" >&2; }
@@ -10,11 +10,15 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 
+with_mpi=0
+[[ ${1:-} != --mpi ]] || with_mpi=1
+
 has_pip() { command -v python3 >/dev/null && python3 -m pip --version >/dev/null 2>&1; }
 
 case "$(uname -s)" in
   Linux) ;;
   Darwin)
+    [[ $with_mpi -eq 0 ]] || { say "The trait MPI is for Linux."; exit 1; }
     has_pip && command -v pkg-config >/dev/null && pkg-config --exists openblas dnnl libpcre2-8 libutf8proc && exit 0
     say "Install the libraries with: brew install openblas onednn pcre2 utf8proc pkgconf python"
     say "(This package has not been built on macOS yet.)"
@@ -26,7 +30,9 @@ esac
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   # No Debian packages: trust what the compiler would find.
   missing=()
-  for header in cblas.h dnnl.h pcre2.h utf8proc.h zlib.h; do
+  headers=(cblas.h dnnl.h pcre2.h utf8proc.h zlib.h)
+  [[ $with_mpi -eq 0 ]] || headers+=(mpi.h)
+  for header in "${headers[@]}"; do
     found=$(find /usr/include /usr/local/include -name "$header" -print -quit 2>/dev/null || true)
     [[ -n $found ]] || missing+=("$header")
   done
@@ -39,7 +45,9 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 fi
 
 missing=()
-for package in libopenblas-openmp-dev libdnnl-dev libpcre2-dev libutf8proc-dev zlib1g-dev; do
+packages=(libopenblas-openmp-dev libdnnl-dev libpcre2-dev libutf8proc-dev zlib1g-dev)
+[[ $with_mpi -eq 0 ]] || packages+=(libopenmpi-dev openmpi-bin)
+for package in "${packages[@]}"; do
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
   [[ $status == installed ]] || missing+=("$package")
 done

@@ -4,7 +4,8 @@ import Foundation
 ///
 /// Imports go strictly downward.
 private let layers = [
-  "CBLAS": 0, "CNeutralText": 0, "COneDNN": 0, "CPCRE2": 0, "CScorerWeights": 0, "CUtf8proc": 0, "CZlib": 0,
+  "CBLAS": 0, "CNeutralText": 0, "COneDNN": 0, "COpenMPI": 0, "CPCRE2": 0, "CScorerWeights": 0,
+  "CUtf8proc": 0, "CZlib": 0,
   "Storage": 1,
   "Kernels": 2,
   "Checkpoints": 3, "Tokenization": 3,
@@ -37,10 +38,18 @@ private struct Manifest: Decodable {
   }
   /// One of `{"byName": [name, condition]}`, `{"target": …}` and `{"product": [name, package, …]}`.
   struct Dependency: Decodable {
-    var byName: [String?]?
-    var target: [String?]?
+    /// A name; what follows it, a condition, is passed over.
+    struct Reference: Decodable {
+      var name: String
+      init(from decoder: any Decoder) throws {
+        var elements = try decoder.unkeyedContainer()
+        name = try elements.decode(String.self)
+      }
+    }
+    var byName: Reference?
+    var target: Reference?
     /// Name of the target of this package it may refer to; nil for another package's product.
-    var name: String? { (byName ?? target)?.first ?? nil }
+    var name: String? { (byName ?? target)?.name }
   }
   var targets: [Target]
 }

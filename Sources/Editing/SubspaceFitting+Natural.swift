@@ -13,7 +13,8 @@ extension SubspaceFitting {
 
   /// The steps of several recipes, from passes there and back over the pairs and the neutral text.
   ///
-  /// Where one pass holds all texts, a block's moments are held only while its turn is on the way back.
+  /// Where one pass holds all texts, a block's moments are held only while its turn is on the way back. Of several
+  /// processes each computes some of the texts.
   func naturalSteps(_ recipes: [EditRecipe], progress: ProgressHandler?) throws -> [EditSubspace] {
     guard (0..<pairs).contains(where: { texts[$0] != texts[pairs + $0] }) else {
       throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
@@ -43,7 +44,7 @@ extension SubspaceFitting {
     _ body: @escaping (_ block: Int, StepMoments) throws -> Void
   ) throws {
     let hidden = model.configuration.hidden
-    let items = scoredTexts()
+    let items = ownTexts()
     func tokens(_ items: some Collection<ScoredText>) -> Int {
       items.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.tokens.count } }
     }
@@ -51,32 +52,36 @@ extension SubspaceFitting {
     let total = tokens(items)
     var completed = 0
     var moments: [Int: StepMoments] = [:]
-    func finish(_ block: Int) throws {
-      guard let complete = moments.removeValue(forKey: block) else { return }
-      guard complete.isFinite else {
-        throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
+    var open = range.upperBound
+    /// Hands on the blocks from `block` up, whose moments are complete in this process.
+    func finish(from block: Int) throws {
+      while open >= block {
+        var complete = moments.removeValue(forKey: open) ?? StepMoments(hidden: hidden)
+        complete.add(over: context.ranks)
+        guard complete.isFinite else {
+          throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
+        }
+        try body(open, complete)
+        open -= 1
       }
-      try body(block, complete)
     }
     for (index, batch) in batches.enumerated() {
       let items = items[batch]
       let layout = ParameterLayout(watchingFrom: range.lowerBound)
       let pass = try ResponsePass(
         model, context, items.flatMap(\.sequences), layout, alone: items.count { $0.isNeutral })
-      var current: Int?
       try pass.addGradient(
         weights: items.flatMap(\.weights), to: Gradients(layout),
         observer: { seen in
           guard range.contains(seen.block) else { return }
-          if let current, current != seen.block, index == batches.count - 1 { try finish(current) }
-          current = seen.block
+          if index == batches.count - 1 { try finish(from: seen.block + 1) }
           try moments[seen.block, default: StepMoments(hidden: hidden)].add(
             seen, neutralFrom: pass.firstAloneRow)
         },
         progress: { progress?(completed + tokens(items) * $0 / max(1, $1), total) })
       completed += tokens(items)
     }
-    for block in range.reversed() { try finish(block) }
+    try finish(from: range.lowerBound)
   }
 
   /// A pair or a neutral passage as the pass scores it.
@@ -86,9 +91,9 @@ extension SubspaceFitting {
     var isNeutral: Bool { sequences.count == 1 }
   }
 
-  /// The pairs, and then the neutral passages that have a token to score.
-  private func scoredTexts() -> [ScoredText] {
-    (0..<pairs).map { pair in
+  /// What this process computes: pairs, and then neutral passages that have a token to score.
+  private func ownTexts() -> [ScoredText] {
+    let sides = (0..<pairs).map { pair in
       // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
       let (rejected, chosen) = (texts[pair], texts[pairs + pair])
       let common = zip(rejected, chosen).prefix { $0 == $1 }.count
@@ -96,9 +101,12 @@ extension SubspaceFitting {
         sequences: [chosen, rejected].map { ScoredSequence(tokens: $0, responseStart: common) },
         weights: [1 / Double(pairs), -1 / Double(pairs)])
     }
-      + passages.filter { $0.count > 1 }.map {
-        ScoredText(sequences: [ScoredSequence(tokens: $0, responseStart: 1)], weights: [1])
-      }
+    let neutral = passages.filter { $0.count > 1 }.map {
+      ScoredText(sequences: [ScoredSequence(tokens: $0, responseStart: 1)], weights: [1])
+    }
+    return [sides, neutral].flatMap { texts in
+      texts[context.ranks.share(of: texts.map { $0.sequences.reduce(0) { $0 + $1.tokens.count } })]
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 package import Transformer
 
 extension SubspaceFitting {
-  /// What ``run(progress:)`` will hold in memory.
+  /// What ``run(progress:)`` will hold in memory, in this process.
   package func memoryPlan() throws -> MemoryPlan {
     var plan = try embedding.memoryPlan()
     let hidden = model.configuration.hidden
@@ -19,7 +19,8 @@ extension SubspaceFitting {
     }
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
-      let (tokens, blocks) = (tokenCount, tokenCount <= passTokens ? 1 : recipe.blocks.count)
+      let tokens = embedding.ownTokenCount
+      let blocks = tokens <= passTokens ? 1 : recipe.blocks.count
       // And of one, eigenvectors and products of them.
       plan.add(.init("moments of \(blocks) blocks and a step", 3 * (blocks + 1) * hidden * hidden * 8))
       let kept = ForwardPass.keptBytes(
@@ -28,7 +29,7 @@ extension SubspaceFitting {
       plan.add(.init("gradients of \(tokens) tokens", 2 * min(tokens, passTokens) * hidden * 4))
     }
     if recipe.method == .oblique {
-      plan.add(.init("what an MLP writes", tokenCount * hidden * 4))
+      plan.add(.init("what an MLP writes", embedding.ownTokenCount * hidden * 4))
     }
     return plan
   }

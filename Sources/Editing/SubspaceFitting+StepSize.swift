@@ -1,4 +1,5 @@
 internal import Foundation
+internal import Kernels
 internal import SubspaceEditing
 internal import Transformer
 
@@ -78,14 +79,16 @@ extension SubspaceFitting {
   private func divergences(of subspaces: [EditSubspace]) throws -> [Double] {
     let panel = try ModelPanel(
       base: model, others: subspaces.map { .variant(try $0.variant(strength: 1)) })
-    let forest = TokenForest(calibration, chunkTokens: ForwardPass.chunkTokens)
+    let own = calibration[context.ranks.share(of: calibration.map(\.count))]
+    let forest = TokenForest(Array(own), chunkTokens: ForwardPass.chunkTokens)
     var (rows, targets) = ([Int](), [Int32]())
-    for (index, text) in calibration.enumerated() {
+    for (index, text) in own.enumerated() {
       rows += forest.ranges(ofText: index).flatMap { Array($0) }.dropLast()
       targets += text.dropFirst()
     }
-    return try panel.score(context, forest, rows: rows, targets: targets).dropFirst().map {
-      $0.divergences.reduce(0, +) / Double(rows.count)
-    }
+    let scores = try panel.score(context, forest, rows: rows, targets: targets).dropFirst()
+    var sums = scores.map { $0.divergences.reduce(0, +) } + [Double(rows.count)]
+    context.ranks.sum(&sums)
+    return sums.dropLast().map { $0 / sums[sums.count - 1] }
   }
 }

@@ -67,7 +67,8 @@ package struct SubspaceFitting {
     // Gradients are f32.
     self.context =
       recipe.method == .natural
-      ? ComputeContext(threads: context.threads, precision: .f32, seed: context.seed) : context
+      ? ComputeContext(
+        threads: context.threads, precision: .f32, seed: context.seed, ranks: context.ranks) : context
     self.recipe = recipe
     pairs = chosen.count
     let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
@@ -80,7 +81,7 @@ package struct SubspaceFitting {
     switch recipe.method {
     case .paper:
       neutralDigest = nil
-      embedding = try TextEmbedding(model, context, texts, pooling: .mean)
+      embedding = try TextEmbedding(model, context, texts, pooling: .mean, sides: 2)
     case .detoxEdit:
       neutralDigest = nil
       embedding = try TextEmbedding(
@@ -94,13 +95,13 @@ package struct SubspaceFitting {
       }
       embedding = try TextEmbedding(
         model, self.context, texts, pooling: .mean, source: .mlpOutput, skipping: common + common,
-        neutral: passages)
+        sides: 2, neutral: passages)
       guard embedding.neutralTokenCount > 0 else {
         throw EditingError("--neutral", "the neutral text has no passage of two tokens")
       }
     case .protected:
       neutralDigest = Self.digest(passages)
-      embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, neutral: passages)
+      embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, sides: 2, neutral: passages)
       let most = min(model.configuration.hidden - recipe.rank.largest - 1, embedding.neutralTokenCount)
       guard recipe.protectedDirections >= 1, recipe.protectedDirections <= most else {
         throw EditingError(
@@ -111,7 +112,7 @@ package struct SubspaceFitting {
     }
   }
 
-  /// Tokens computed for each block, shared prefixes counted once.
+  /// Tokens computed for each block, shared prefixes counted once; of all processes, as one would compute them.
   package var tokenCount: Int { embedding.tokenCount }
 
   /// Runs the pass.

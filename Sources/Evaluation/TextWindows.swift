@@ -66,7 +66,7 @@ extension TextWindows {
 }
 
 /// What a model made of one window of a text.
-package struct WindowScore: Sendable, Equatable {
+package struct WindowScore: Sendable, Equatable, BitwiseCopyable {
   /// Scored tokens.
   package var tokens: Int
   /// Σ −ln p over them, in nats.
@@ -118,8 +118,21 @@ extension ModelPanel {
   }
 
   /// What every model makes of some of the windows, in one pass; the base's first.
+  ///
+  /// Where the context has several processes, each reads a run of the windows, and all get the scores of all.
   package func windowScores(
     _ context: ComputeContext, _ text: TextWindows, _ batch: Range<Int>, progress: ProgressHandler? = nil
+  ) throws -> [[WindowScore]] {
+    let share = context.ranks.share(of: text.windows[batch].map(\.range.count))
+    let own = batch.lowerBound + share.lowerBound..<batch.lowerBound + share.upperBound
+    let scores =
+      own.isEmpty
+      ? Array(repeating: [], count: count) : try ownScores(context, text, own, progress: progress)
+    return scores.map { context.ranks.gathered($0) }
+  }
+
+  private func ownScores(
+    _ context: ComputeContext, _ text: TextWindows, _ batch: Range<Int>, progress: ProgressHandler?
   ) throws -> [[WindowScore]] {
     let windows = text.windows[batch]
     let texts = windows.map { Array(text.tokens[$0.range]) }

@@ -25,13 +25,18 @@ package struct ComputeContext: Sendable {
   package let precision: ComputePrecision
   /// Seed of everything drawn at random.
   package let seed: UInt64
+  /// The processes among which texts are split; all of them must then call what splits them.
+  package let ranks: Communicator
 
   /// - Parameters:
   ///   - threads: threads for every parallel loop and matrix product; clamped to at least 1.
   ///   - precision: operand precision of matrix products.
   ///   - seed: seed of everything drawn at random.
-  package init(threads: Int, precision: ComputePrecision, seed: UInt64 = 0) {
-    self.init(unannouncedThreads: max(1, threads), precision: precision, seed: seed)
+  ///   - ranks: the processes among which texts are split.
+  package init(
+    threads: Int, precision: ComputePrecision, seed: UInt64 = 0, ranks: Communicator = .alone
+  ) {
+    self.init(unannouncedThreads: max(1, threads), precision: precision, seed: seed, ranks: ranks)
     #if os(Linux)
       // OpenBLAS and oneDNN both take their team size from OpenMP at each call. OpenBLAS's own setter must stay out of
       // this: it moves buffers from under products that other threads are computing, which then come out wrong.
@@ -39,15 +44,20 @@ package struct ComputeContext: Sendable {
     #endif
   }
 
-  private init(unannouncedThreads threads: Int, precision: ComputePrecision, seed: UInt64) {
-    self.threads = threads
-    self.precision = precision
-    self.seed = seed
+  private init(
+    unannouncedThreads threads: Int, precision: ComputePrecision, seed: UInt64, ranks: Communicator
+  ) {
+    (self.threads, self.precision, self.seed, self.ranks) = (threads, precision, seed, ranks)
   }
 
   /// The same on one thread, for work inside a parallel loop of this context's.
   package var onOneThread: ComputeContext {
-    ComputeContext(unannouncedThreads: 1, precision: precision, seed: seed)
+    ComputeContext(unannouncedThreads: 1, precision: precision, seed: seed, ranks: .alone)
+  }
+
+  /// The same for what this process does by itself.
+  package var alone: ComputeContext {
+    ComputeContext(unannouncedThreads: threads, precision: precision, seed: seed, ranks: .alone)
   }
 }
 

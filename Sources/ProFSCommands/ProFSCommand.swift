@@ -2,6 +2,8 @@ public import ArgumentParser
 internal import Checkpoints
 internal import Editing
 internal import Evaluation
+internal import Foundation
+internal import Kernels
 internal import PreferenceData
 internal import Reporting
 internal import Storage
@@ -45,17 +47,55 @@ public struct ProFSCommand: ParsableCommand {
   public static func runAndExit() -> Never {
     MatrixLibrarySettings.restartIfNeeded()
     Interruption.install()
+    let ranks = Communicator.world
+    requireRanks()
+    var isSplit = false
     do {
       var command = try parseAsRoot()
-      try command.run()
+      isSplit = command is any SplitCommand
+      if isSplit || ranks.isFirst { try command.run() }
     } catch {
-      if let message = inputFault(error) {
-        Console.error(message)
-        exit(withError: ExitCode(1))
-      }
-      exit(withError: error)
+      if isSplit { endAll(error) }
+      // All have failed to parse, or the others wait for the first to end.
+      ranks.finish()
+      exitAlone(error)
     }
+    ranks.finish()
     exit()
+  }
+
+  /// Says what is wrong and ends this process; of several only the first says it.
+  private static func exitAlone(_ error: any Error) -> Never {
+    guard Communicator.world.isFirst else { Foundation.exit(exitCode(for: error).rawValue) }
+    if let message = inputFault(error) {
+      Console.error(message)
+      exit(withError: ExitCode(1))
+    }
+    exit(withError: error)
+  }
+
+  /// Says what is wrong and ends all processes where there are several, which wait for this one or will.
+  private static func endAll(_ error: any Error) {
+    let ranks = Communicator.world
+    guard ranks.size > 1 else { return }
+    // What is wrong with the input is wrong for all, and the first is to say it; it ends the others while they wait here.
+    if !ranks.isFirst { usleep(500_000) }
+    let fault = inputFault(error)
+    Console.error(fault ?? message(for: error))
+    ranks.abort(fault == nil ? exitCode(for: error).rawValue : 1)
+  }
+
+  /// Ends the process where mpirun started several that do not know of each other: each would do the whole job.
+  private static func requireRanks() {
+    guard Communicator.world.size == 1, let text = getenv("OMPI_COMM_WORLD_SIZE"),
+      let size = Int(String(cString: text)), size > 1
+    else { return }
+    if getenv("OMPI_COMM_WORLD_RANK").map({ String(cString: $0) }) == "0" {
+      Console.error(
+        "mpirun: \(size) processes were started, and this profs was built for one; build it with --traits MPI"
+      )
+    }
+    Foundation.exit(1)
   }
 
   /// The sentence for an error that the input or the machine is at fault for; `nil` for usage and internal errors.

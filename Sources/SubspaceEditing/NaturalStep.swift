@@ -31,6 +31,13 @@ public struct StepMoments: Sendable {
     }
   }
 
+  /// Adds what the other processes have added, in all of them.
+  package mutating func add(over ranks: Communicator) {
+    ranks.sum(&gradient.elements)
+    neutralGradient.add(over: ranks)
+    neutralOutput.add(over: ranks)
+  }
+
   /// Whether everything that was added is finite.
   package var isFinite: Bool {
     gradient.elements.allSatisfy(\.isFinite) && neutralGradient.isFinite && neutralOutput.isFinite

@@ -62,8 +62,14 @@ package struct Evaluation {
     for first in stride(from: 0, to: prompts.count, by: promptsPerUnit) {
       let range = first..<min(first + promptsPerUnit, prompts.count)
       let record = try log.unit("continuations/\(first / promptsPerUnit)") {
-        let part = try continuations(
-          of: Array(prompts[range]), firstIndex: first, samples: samples, options, scorers: scorers
+        // Each prompt draws numbers of its own, whichever unit it falls into.
+        let seeded = ComputeContext(
+          threads: context.threads, precision: context.precision,
+          seed: context.seed &+ UInt64(first * samples), ranks: context.ranks)
+        let part = try panel.continuations(
+          seeded, of: try prompts[range].map { try tokenizer.encode($0) }, samples: samples, options,
+          tokenizer,
+          scorers: scorers
         ) { progress?(Self.share(range, $0, of: $1), Self.whole(prompts.count)) }
         return .array(
           zip(prompts[range], part).map { prompt, models in
@@ -80,32 +86,6 @@ package struct Evaluation {
       }
     }
     return results
-  }
-
-  private func continuations(
-    of prompts: [String], firstIndex: Int, samples: Int, _ options: Decoder.Options,
-    scorers: [any ToxicityScorer], progress: @escaping ProgressHandler
-  ) throws -> [[[Continuation]]] {
-    let ids = try prompts.map { try tokenizer.encode($0) }
-    let repeated = ids.flatMap { Array(repeating: $0, count: samples) }
-    // Each prompt draws numbers of its own, whichever unit it falls into.
-    let seeded = ComputeContext(
-      threads: context.threads, precision: context.precision,
-      seed: context.seed &+ UInt64(firstIndex * samples))
-    let generated = try panel.generate(seeded, repeated, options, progress: progress)
-    let losses = try ContinuationScorer.baseLosses(panel, context, repeated, generated)
-    let texts = generated.map { $0.map { tokenizer.decode($0) } }
-    let scores = try scorers.map { scorer in try texts.map { try scorer.scores(for: $0) } }
-    return prompts.indices.map { prompt in
-      generated.indices.map { model in
-        (0..<samples).map { sample in
-          let index = prompt * samples + sample
-          return Continuation(
-            ids: generated[model][index], text: texts[model][index], baseLoss: losses[model][index],
-            scores: zip(scorers, scores).map { ($0.name, $1[model][index]) })
-        }
-      }
-    }
   }
 
   /// Questions that are answered together and saved together.

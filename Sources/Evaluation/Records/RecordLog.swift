@@ -1,3 +1,4 @@
+package import Kernels
 package import Storage
 
 /// The records of a long job, in one JSON file that is saved after every unit of work.
@@ -35,14 +36,24 @@ package final class RecordLog {
   ///   - path: the file; kept in memory alone where `nil`.
   ///   - format: what the file holds.
   ///   - settings: all that the records depend on.
+  ///   - ranks: the processes that make the records together. The first has the file, the others what it held.
   /// - Throws: ``EvaluationError`` where `path` holds the records of another job or of other settings.
-  package init(path: String?, _ format: Format = .evaluation, settings: JSON) throws {
-    (self.path, self.format) = (path, format)
+  package init(
+    path: String?, _ format: Format = .evaluation, settings: JSON, ranks: Communicator = .alone
+  ) throws {
+    (self.path, self.format) = (ranks.isFirst ? path : nil, format)
     self.settings = settings
-    units = JSON.Members()
-    guard let path, FileSystem.exists(path) else { return }
+    units = try ranks.isFirst ? path.map { try Self.units(in: $0, format, settings) } ?? .init() : .init()
+    guard ranks.size > 1 else { return }
+    let text = ranks.broadcast(Array(JSON.object(units).serialized().utf8))
+    if case .object(let known) = JSON(try JSONDocument(parsing: text, source: name).root) { units = known }
+  }
+
+  /// The units that the file at `path` holds, where there is one.
+  private static func units(in path: String, _ format: Format, _ settings: JSON) throws -> JSON.Members {
+    guard FileSystem.exists(path) else { return JSON.Members() }
     let document = try JSONDocument(
-      parsing: try FileSystem.readFile(path, limit: Self.sizeLimit), source: path)
+      parsing: try FileSystem.readFile(path, limit: sizeLimit), source: path)
     guard document.root["format"]?.string == format.name, document.root["version"]?.int == format.version
     else {
       throw EvaluationError(
@@ -52,7 +63,10 @@ package final class RecordLog {
       throw EvaluationError(
         path, "holds \(format.job) of other models, data or settings; choose another file or remove it")
     }
-    if let found = document.root["units"], case .object(let members) = JSON(found) { units = members }
+    guard let found = document.root["units"], case .object(let members) = JSON(found) else {
+      return JSON.Members()
+    }
+    return members
   }
 
   /// Units that the file held when the log was opened or that were computed since.

@@ -1,7 +1,7 @@
 package import Transformer
 
 /// How probable a continuation is.
-package struct ContinuationScore: Sendable, Equatable {
+package struct ContinuationScore: Sendable, Equatable, BitwiseCopyable {
   /// Σ log p of its tokens, in nats.
   package let logProbability: Double
   /// Whether each of its tokens is the most probable one.

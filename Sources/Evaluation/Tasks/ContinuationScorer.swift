@@ -26,7 +26,25 @@ package struct ContinuationScorer {
   }
 
   /// Every model's scores of every request of every group, the base's first.
+  ///
+  /// Where the context has several processes, each scores a run of the groups, and all get the scores of all.
   package func panelScores(_ groups: [[ContinuationRequest]], progress: ProgressHandler? = nil) throws
+    -> [[[ContinuationScore]]]
+  {
+    let ranks = context.ranks
+    let own = ranks.share(of: groups.map { $0.reduce(0) { $0 + $1.input.count } })
+    let scores = try ownScores(Array(groups[own]), progress: progress)
+    guard ranks.size > 1 else { return scores }
+    return scores.map { model in
+      var remaining = ranks.gathered(model.flatMap(\.self))[...]
+      return groups.map { group in
+        defer { remaining = remaining.dropFirst(group.count) }
+        return Array(remaining.prefix(group.count))
+      }
+    }
+  }
+
+  private func ownScores(_ groups: [[ContinuationRequest]], progress: ProgressHandler?) throws
     -> [[[ContinuationScore]]]
   {
     let ranges = ContinuationBatch.ranges(of: groups, models: panel.count)

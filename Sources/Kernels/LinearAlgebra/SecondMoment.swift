@@ -32,6 +32,15 @@ package struct SecondMoment: Sendable {
     count += number
   }
 
+  /// Adds what the other processes have added, in all of them.
+  package mutating func add(over ranks: Communicator) {
+    guard ranks.size > 1 else { return }
+    ranks.sum(&sum.elements)
+    var total = [Double(count)]
+    ranks.sum(&total)
+    count = Int(total[0])
+  }
+
   /// Whether no vector held NaN or infinity: any such element would stand, squared, on the diagonal.
   package var isFinite: Bool { (0..<width).allSatisfy { sum.elements[$0 * (width + 1)].isFinite } }
 

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Evaluation
+internal import Kernels
 internal import PreferenceData
 internal import Storage
 internal import Studies
@@ -64,6 +65,8 @@ struct AutomaticEdit {
     edit.fit.source = command.fit.source
     edit.strength = chosen.candidate.strength
     let written = try edit.edit(with: subspace)
+    // The others read what the first has written.
+    Communicator.world.wait()
 
     var evaluate = try EvalCommand.parse(
       [command.model, out, "--prompts", prompts, "--text", text])
@@ -78,7 +81,7 @@ struct AutomaticEdit {
     if command.output.json {
       Console.json(
         .object(
-          written.report + [
+          (written?.report ?? []) + [
             ("chosen", chosen.json), ("evaluation", evaluation.log.document(summary: record)),
           ]
         ))

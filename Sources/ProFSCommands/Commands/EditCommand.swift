@@ -5,7 +5,7 @@ internal import Storage
 internal import Transformer
 
 /// `profs edit`: the main job, from pairs to a proved checkpoint.
-struct EditCommand: ParsableCommand {
+struct EditCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "edit",
     abstract: "Edit a model: fit the subspace, project it out, write the checkpoint, prove it.",
@@ -55,25 +55,30 @@ struct EditCommand: ParsableCommand {
   }
 
   func run() throws {
+    let ranks = Communicator.world
     if automatic.auto {
       try AutomaticEdit(self).run()
     } else if destination.dryRun {
-      try printPlan()
-    } else if let receipt = try interrupted() {
-      WrittenReport.printFinished(receipt, destination.path(of: model), json: output.json)
+      if ranks.isFirst { try printPlan() }
     } else {
-      let edit = try edit()
-      if output.json {
-        Console.json(.object(edit.report))
-      } else {
-        TensorReport.print(edit.receipt)
-        Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
-        let out = destination.path(of: model)
-        Console.result(
-          "written to \(out); check again with: profs verify \(out)"
-            + (destination.inPlace ? "" : " --base \(model)"))
+      let finished = ranks.isFirst ? try interrupted() : nil
+      if ranks.broadcast([finished != nil])[0] {
+        guard let finished else { return }
+        WrittenReport.printFinished(finished, destination.path(of: model), json: output.json)
+      } else if let edit = try edit() {
+        print(edit)
       }
     }
+  }
+
+  private func print(_ edit: Outcome) {
+    guard !output.json else { return Console.json(.object(edit.report)) }
+    TensorReport.print(edit.receipt)
+    Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
+    let out = destination.path(of: model)
+    Console.result(
+      "written to \(out); check again with: profs verify \(out)"
+        + (destination.inPlace ? "" : " --base \(model)"))
   }
 
   /// The receipt of an edit in place that was interrupted and is finished now; `nil` where there was none.
@@ -112,10 +117,12 @@ struct EditCommand: ParsableCommand {
     let report: [(key: String, value: JSON)]
   }
 
-  /// Fits, applies, writes and proves.
+  /// Fits, applies, writes and proves; `nil` in a process that only helps to fit.
   ///
   /// - Parameter known: what the fit would find, where it was found before.
-  func edit(with known: EditSubspace? = nil) throws -> Outcome {
+  func edit(with known: EditSubspace? = nil) throws -> Outcome? {
+    let writes = Communicator.world.isFirst
+    guard writes || known == nil else { return nil }
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
     let (out, format) = (destination.path(of: model), destination.chosenFormat(of: model))
@@ -125,11 +132,12 @@ struct EditCommand: ParsableCommand {
       try FitJob(model, fit, compute)
     }
     try format.check(job.model)
-    try plan(job).requireRoom(for: out)
+    if writes { try plan(job).requireRoom(for: out) }
     if !quiet { job.announce() }
     let (subspace, fitting) =
       try known.map { ($0, 0) }
       ?? ProgressBar.run("fitting the subspace", quiet: quiet) { try job.fitting.run(progress: $0) }
+    guard writes else { return nil }
     if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {
       let application = try EditApplication(

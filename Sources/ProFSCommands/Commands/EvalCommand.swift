@@ -3,7 +3,7 @@ internal import Evaluation
 internal import Storage
 
 /// `profs eval`: how much less toxic, at what cost, and how sure that is.
-struct EvalCommand: ParsableCommand {
+struct EvalCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "eval",
     abstract: "Evaluate a model, or edits of it against their base.",

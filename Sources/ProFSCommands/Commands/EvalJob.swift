@@ -30,7 +30,7 @@ struct EvalJob {
   init(_ options: EvalCommand, prompts chosen: [String]? = nil) throws {
     self.options = options
     quiet = options.output.quiet || options.output.json
-    context = options.compute.context(defaultPrecision: .f32)
+    context = options.compute.context(defaultPrecision: .f32, ranks: .world)
     let model = try Model(path: options.base)
     let tokenizer = try model.tokenizer()
     (self.model, self.tokenizer) = (model, tokenizer)
@@ -62,7 +62,7 @@ struct EvalJob {
           + [
             ("compute", .string(context.precision.rawValue)),
             ("seed", .number(String(options.compute.seed))),
-          ]))
+          ]), ranks: context.ranks)
     evaluation = Evaluation(panel, tokenizer: tokenizer, context, log: log)
   }
 

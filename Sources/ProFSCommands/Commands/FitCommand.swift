@@ -1,10 +1,11 @@
 internal import ArgumentParser
 internal import Editing
+internal import Kernels
 internal import Storage
 internal import SubspaceEditing
 
 /// `profs fit`: the first half of an edit.
-struct FitCommand: ParsableCommand {
+struct FitCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "fit",
     abstract: "Find the subspace of a model from preference pairs, without editing anything.")
@@ -27,6 +28,7 @@ struct FitCommand: ParsableCommand {
       try job.fitting.run(progress: $0)
     }
     if !quiet { job.announce(subspace) }
+    guard Communicator.world.isFirst else { return }
     try subspace.write(to: out)
     let peak = meter.stop()
     if output.json {

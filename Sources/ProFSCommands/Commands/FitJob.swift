@@ -23,7 +23,7 @@ struct FitJob {
   /// - Throws: whatever is wrong with the model, the pairs or the options.
   init(_ path: String, _ options: FitOptions, _ compute: ComputeOptions) throws {
     model = try Model(path: path)
-    context = compute.context(defaultPrecision: .forFitting)
+    context = compute.context(defaultPrecision: .forFitting, ranks: .world)
     recipe = options.editRecipe(model)
     let sides = try options.tokenizedPairs(model)
     pairs = sides.chosen.count

@@ -7,7 +7,7 @@ internal import Tokenization
 internal import Transformer
 
 /// `profs perplexity`: how well a model predicts a text.
-struct PerplexityCommand: ParsableCommand {
+struct PerplexityCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "perplexity", abstract: "Measure how well a model predicts a text.",
     discussion: """
@@ -33,7 +33,8 @@ struct PerplexityCommand: ParsableCommand {
     let windows = try windows.windows(text, opened, try opened.tokenizer(), limit: limit)
     let (result, seconds) = try ProgressBar.run("measuring perplexity", quiet: output.quiet || output.json) {
       try Perplexity(
-        opened, compute.context(defaultPrecision: .f32), windows, weighting: self.windows.weighting,
+        opened, compute.context(defaultPrecision: .f32, ranks: .world), windows,
+        weighting: self.windows.weighting,
         progress: $0)
     }
     if output.json {

@@ -4,7 +4,7 @@ internal import Storage
 internal import Studies
 
 /// `profs study`: the paper's studies, and others like them.
-struct StudyCommand: ParsableCommand {
+struct StudyCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "study",
     abstract:

@@ -29,7 +29,7 @@ struct StudyJob {
     case .factorModel(let sweeps):
       log = try RecordLog(
         path: command.out, EditStudy.format,
-        settings: ["about": "factor-model", "seed": .number(String(seed))])
+        settings: ["about": "factor-model", "seed": .number(String(seed))], ranks: .world)
       work = { log in
         try ProgressBar.run("drawing", quiet: isQuiet) {
           try FactorStudy(seed: seed, log: log).run(sweeps, repeats: specification.subsets, progress: $0)
@@ -37,7 +37,7 @@ struct StudyJob {
       }
     case .model(let sweeps):
       let (inputs, settings) = try Self.inputs(command, sweeps)
-      log = try RecordLog(path: command.out, EditStudy.format, settings: settings)
+      log = try RecordLog(path: command.out, EditStudy.format, settings: settings, ranks: .world)
       let plan = inputs.plan(sweeps, subsets: specification.subsets)
       if !isQuiet { for note in plan.notes { Console.message("note: " + note) } }
       guard !plan.isEmpty else {
@@ -103,7 +103,7 @@ struct StudyJob {
     }
     let model = try Model(path: try required("--model", command.model))
     let tokenizer = try model.tokenizer()
-    let context = command.compute.context(defaultPrecision: .f32)
+    let context = command.compute.context(defaultPrecision: .f32, ranks: .world)
     let pairs = try pairs(command, model, path: try required("--pairs", command.pairs))
     let needsText = !measures.isDisjoint(with: ["perplexity", "kl_from_base"])
     let needsPrompts = !measures.isSubset(of: ["perplexity", "kl_from_base", "seconds", "peak_memory"])

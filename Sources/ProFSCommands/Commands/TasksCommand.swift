@@ -7,7 +7,7 @@ internal import Tokenization
 internal import Transformer
 
 /// `profs tasks`: zero-shot tasks.
-struct TasksCommand: ParsableCommand {
+struct TasksCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "tasks",
     abstract: "Accuracy of a model on zero-shot tasks.",
@@ -42,7 +42,7 @@ struct TasksCommand: ParsableCommand {
     let sets = try TaskFolder(path: data).questions(of: chosenTasks(), limit: limit)
     let opened = try Model(path: model)
     let tokenizer = try opened.tokenizer()
-    let context = compute.context(defaultPrecision: .f32)
+    let context = compute.context(defaultPrecision: .f32, ranks: .world)
     var reports: [JSON] = []
     var total = 0.0
     for set in sets {

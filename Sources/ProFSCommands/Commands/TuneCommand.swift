@@ -10,7 +10,7 @@ internal import Tokenization
 internal import Transformer
 
 /// `profs tune`: which edit, found by trying.
-struct TuneCommand: ParsableCommand {
+struct TuneCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "tune",
     abstract: "Find the edit that lowers toxicity most within a budget of perplexity.",

@@ -32,7 +32,7 @@ struct TuneJob {
   ) {
     let model = try Model(path: command.model)
     let tokenizer = try model.tokenizer()
-    let context = command.compute.context(defaultPrecision: .f32)
+    let context = command.compute.context(defaultPrecision: .f32, ranks: .world)
     let scorer = try ScorerSpecification(parsing: command.scorer).open(context)
     let windows = try WindowOptions.windows(
       command.text, tokenizer, length: min(512, model.configuration.maximumPositions),
@@ -55,7 +55,7 @@ struct TuneJob {
         "prompts": .string(Fingerprint.texts(prompts)), "text": .string(Fingerprint.windows(windows)),
         "candidates": .array(candidates.map { .string($0.options) }), "scorer": scorer.identity.json,
         "search": settings.json, "compute": .string(context.precision.rawValue),
-      ])
+      ], ranks: context.ranks)
     if log.count > 0, !quiet {
       Console.message("going on with \(command.out ?? ""), \(log.count) parts done")
     }

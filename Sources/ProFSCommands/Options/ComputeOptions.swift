@@ -25,11 +25,19 @@ struct ComputeOptions: ParsableArguments {
       threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: .f32, seed: seed)
   }
 
-  /// - Parameter precision: where the user chose none.
-  func context(defaultPrecision precision: ComputePrecision) -> ComputeContext {
+  /// - Parameters:
+  ///   - precision: where the user chose none.
+  ///   - ranks: the processes among which texts are split.
+  func context(defaultPrecision precision: ComputePrecision, ranks: Communicator = .alone) -> ComputeContext {
     ComputeContext(
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: compute ?? precision,
-      seed: seed)
+      threads: threads ?? Self.threads(of: ranks), precision: compute ?? precision, seed: seed, ranks: ranks)
+  }
+
+  /// The processors that this process may use: its part of them where other processes of the job may use the same.
+  private static func threads(of ranks: Communicator) -> Int {
+    let machine = ProcessInfo.processInfo
+    let isBound = machine.activeProcessorCount < machine.processorCount
+    return isBound ? machine.activeProcessorCount : max(1, machine.activeProcessorCount / ranks.localSize)
   }
 }
 

@@ -59,7 +59,10 @@ struct EditOutputOptions: ParsableArguments {
   }
 
   /// Throws where something is in the way of the output of editing `model`: known before minutes of work are spent.
+  ///
+  /// Of several processes only the first, which is to write, looks.
   func check(_ model: String) throws {
+    guard Communicator.world.isFirst else { return }
     guard let out else { return try checkInPlace(model) }
     try NewOutput.check(out)
     if FileSystem.kind(of: model) == .folder, let base = FileSystem.realPath(model),

@@ -1,10 +1,14 @@
+internal import Kernels
 internal import Storage
 internal import Transformer
 
 /// A file or folder that a command is to make.
 enum NewOutput {
   /// Throws where something is at `path` already or nothing can be made there: known before minutes of work are spent.
+  ///
+  /// Of several processes only the first, which is to write, looks.
   static func check(_ path: String) throws {
+    guard Communicator.world.isFirst else { return }
     guard !FileSystem.exists(path) else {
       throw ModelError(path, "the output exists already; choose another name or remove it")
     }

@@ -1,27 +1,32 @@
 internal import Foundation
+internal import Kernels
 internal import Storage
 
 /// What people read goes to standard error, what programs read to standard output.
+///
+/// Of several processes that do one job the first speaks, and the others only say what went wrong.
 enum Console {
   /// Whether standard error is a terminal, on which a progress bar can be redrawn.
-  static let isTerminal = isatty(STDERR_FILENO) == 1
+  static let isTerminal = speaks && isatty(STDERR_FILENO) == 1
+
+  private static let speaks = Communicator.world.isFirst
 
   /// Prints a line of a result to standard output, or a part of one.
   static func result(_ line: String = "", terminator: String = "\n") {
-    write(line + terminator, to: STDOUT_FILENO)
+    if speaks { write(line + terminator, to: STDOUT_FILENO) }
   }
 
   /// Asks for a line, which is then typed behind it.
   static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
 
   /// Prints a message.
-  static func message(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
+  static func message(_ line: String) { if speaks { write(line + "\n", to: STDERR_FILENO) } }
 
   /// Prints an error.
   static func error(_ line: String) { write("profs: error: \(line)\n", to: STDERR_FILENO) }
 
   /// Prints one JSON document to standard output.
-  static func json(_ value: JSON) { write(value.serialized(pretty: true) + "\n", to: STDOUT_FILENO) }
+  static func json(_ value: JSON) { result(value.serialized(pretty: true)) }
 
   /// Removes a progress bar that stands on the terminal.
   static func clearProgress() { if isTerminal { write("\r\u{1B}[K", to: STDERR_FILENO) } }

@@ -175,13 +175,14 @@ package struct Tuning {
     let windows = try panel.windowScores(subject.context, text) { progress($0, 2 * $1) }
     let options = Decoder.Options(
       maximumNewTokens: settings.newTokens, stopTokens: subject.model.stopTokens(subject.tokenizer))
-    let generated = try panel.generate(subject.context, prompts, options) { progress($1 + $0, 2 * $1) }
-    let losses = try ContinuationScorer.baseLosses(panel, subject.context, prompts, generated)
-    return try generated.indices.map { index in
-      CandidateMeasure(
-        windows: windows[index],
-        toxicity: try subject.scorer.scores(for: generated[index].map { subject.tokenizer.decode($0) }),
-        continuations: generated[index], losses: losses[index])
+    let continuations = try panel.continuations(
+      subject.context, of: prompts, samples: 1, options, subject.tokenizer, scorers: [subject.scorer]
+    ) { progress($1 + $0, 2 * $1) }
+    return (0..<panel.count).map { model in
+      let own = continuations.map { $0[model][0] }
+      return CandidateMeasure(
+        windows: windows[model], toxicity: own.map { $0.scores[0].score }, continuations: own.map(\.ids),
+        losses: own.map(\.baseLoss))
     }
   }
 }

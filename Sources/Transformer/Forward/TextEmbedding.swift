@@ -5,6 +5,9 @@ package import Kernels
 ///
 /// Neutral texts can go through the same pass. They have no embedding of their own; what is taken of them is the second
 /// moment of the residual stream over their tokens.
+///
+/// Where the context has several processes, each computes a run of the texts and one of the neutral texts, about equal in
+/// tokens, and all get the embeddings of all texts.
 package struct TextEmbedding {
   /// Which tokens of a text are averaged.
   package enum Pooling: String, Sendable, CaseIterable {
@@ -30,9 +33,15 @@ package struct TextEmbedding {
   private let source: Source
   private let context: ComputeContext
   private let forest: TokenForest
+  /// Rows of each text of this process.
   private let ranges: [[Range<Int>]]
   /// Rows whose second moment is taken.
   private let neutralRanges: [Range<Int>]
+  private let sides: Int
+  /// Tokens that are computed for each block, shared prefixes counted once; of all processes, as one would compute them.
+  package let tokenCount: Int
+  /// Tokens that count in the second moment, of all processes.
+  package let neutralTokenCount: Int
 
   /// Packs the texts.
   ///
@@ -42,7 +51,8 @@ package struct TextEmbedding {
   ///   - source: what is pooled.
   ///   - skipping: of each text how many tokens at its beginning are left out of its mean; instead of what `pooling` says.
   ///     Of a text that is no longer its last token stays.
-  ///   - sides: the texts are so many lists of equal length, one behind the other, each with a longest text of its own.
+  ///   - sides: the texts are so many lists of equal length, one behind the other, each with a longest text of its own;
+  ///     texts at the same place in them are computed by the same process.
   ///   - neutral: token ids of neutral texts; each token but a text's first counts once in the second moment. Not to be
   ///     had with ``Pooling/meanPadded``, which would pad them as well.
   /// - Throws: ``ModelError`` for a text without tokens.
@@ -63,12 +73,26 @@ package struct TextEmbedding {
       let longest = texts[side * size..<(side + 1) * size].map(\.count).max() ?? 0
       return Array(repeating: longest, count: size)
     }
-    // Where tokens see those behind them, a prefix depends on what follows it.
-    forest = TokenForest(
-      texts + neutral, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal,
-      padding: pooling == .meanPadded ? .init(token: padding, lengths: lengths) : nil)
-    ranges = texts.indices.map { [forest] text in
-      let ranges = forest.ranges(ofText: text)
+    self.sides = sides
+    let size = texts.count / sides
+    let share = context.ranks.share(
+      of: (0..<size).map { item in (0..<sides).reduce(0) { $0 + texts[$1 * size + item].count } })
+    let own = (0..<sides).flatMap { side in share.map { side * size + $0 } }
+    let ownNeutral = context.ranks.share(of: neutral.map(\.count))
+    /// Where tokens see those behind them, a prefix depends on what follows it.
+    func pack(_ indices: [Int], _ neutral: some Sequence<[Int32]>) -> TokenForest {
+      TokenForest(
+        indices.map { texts[$0] } + neutral, chunkTokens: ForwardPass.chunkTokens,
+        sharing: model.configuration.isCausal,
+        padding: pooling == .meanPadded ? .init(token: padding, lengths: indices.map { lengths[$0] }) : nil)
+    }
+    let forest = pack(own, neutral[ownNeutral])
+    self.forest = forest
+    tokenCount =
+      context.ranks.size == 1 ? forest.tokens.count : pack(Array(texts.indices), neutral).tokens.count
+    neutralTokenCount = neutral.reduce(0) { $0 + max(0, $1.count - 1) }
+    ranges = own.enumerated().map { index, text in
+      let ranges = forest.ranges(ofText: index)
       if let skipping { return Self.dropping(min(skipping[text], texts[text].count - 1), ranges) }
       switch pooling {
       case .mean, .meanPadded: return ranges
@@ -76,8 +100,8 @@ package struct TextEmbedding {
       case .last: return ranges.last.map { [$0.upperBound - 1..<$0.upperBound] } ?? []
       }
     }
-    neutralRanges = neutral.indices.flatMap { [forest] text in
-      Self.dropping(1, forest.ranges(ofText: texts.count + text))
+    neutralRanges = (0..<ownNeutral.count).flatMap { index in
+      Self.dropping(1, forest.ranges(ofText: own.count + index))
     }
   }
 
@@ -91,14 +115,11 @@ package struct TextEmbedding {
     }
   }
 
-  /// Tokens that are computed for each block, shared prefixes counted once.
-  package var tokenCount: Int { forest.tokens.count }
+  /// Tokens that this process computes for each block.
+  package var ownTokenCount: Int { forest.tokens.count }
 
-  /// What ``forEachBlock(in:progress:_:)`` will hold in memory.
+  /// What ``forEachBlock(in:progress:_:)`` will hold in memory, in this process.
   package func memoryPlan() throws -> MemoryPlan { try MemoryPlan(model, context, forest) }
-
-  /// Tokens that count in the second moment.
-  package var neutralTokenCount: Int { neutralRanges.reduce(0) { $0 + $1.count } }
 
   /// Runs blocks up to the last of `blocks` and calls `body` with each one's embeddings, `[texts, hidden]`, in order.
   package func forEachBlock(
@@ -115,6 +136,11 @@ package struct TextEmbedding {
     in blocks: ClosedRange<Int>, progress: ProgressHandler? = nil,
     _ body: (_ block: Int, _ embeddings: [Float], _ neutral: SecondMoment?) throws -> Void
   ) throws {
+    guard ownTokenCount > 0 else {
+      // There are fewer texts than processes.
+      for block in blocks { try body(block, gathered([]), summed(nil)) }
+      return
+    }
     let pass = try ForwardPass(model, context, forest)
     let written =
       source == .mlpOutput
@@ -129,8 +155,23 @@ package struct TextEmbedding {
         guard embeddings.allSatisfy(\.isFinite), moment?.isFinite ?? true else {
           throw try model.explainNonFinite(throughBlock: block)
         }
-        try body(block, embeddings, moment)
+        try body(block, gathered(embeddings), summed(moment))
       })
+  }
+
+  /// The embeddings of all texts in their order, from those of each process.
+  private func gathered(_ own: [Float]) -> [Float] {
+    guard context.ranks.size > 1 else { return own }
+    let side = own.count / sides
+    return (0..<sides).flatMap { context.ranks.gathered(Array(own[$0 * side..<($0 + 1) * side])) }
+  }
+
+  /// The second moment of all neutral texts, from that of each process.
+  private func summed(_ own: SecondMoment?) -> SecondMoment? {
+    guard neutralTokenCount > 0 else { return nil }
+    var moment = own ?? SecondMoment(width: model.configuration.hidden)
+    moment.add(over: context.ranks)
+    return moment
   }
 }
 
