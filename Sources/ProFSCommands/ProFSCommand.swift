@@ -45,16 +45,19 @@ public struct ProFSCommand: ParsableCommand {
   public static func runAndExit() -> Never {
     PatientThreads.restartIfNeeded()
     Interruption.install()
+    BusErrors.install()
     do {
       var command = try parseAsRoot()
       try command.run()
     } catch {
+      OpenOutputs.discardAll()
       if let message = inputFault(error) {
         Console.error(message)
         exit(withError: ExitCode(1))
       }
       exit(withError: error)
     }
+    OpenOutputs.discardAll()
     exit()
   }
 

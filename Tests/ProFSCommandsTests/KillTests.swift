@@ -43,12 +43,7 @@ import Testing
   }
 
   private func files(_ name: String, in folder: TemporaryFolder) throws -> [String: [UInt8]] {
-    var found: [String: [UInt8]] = [:]
-    for file in try FileManager.default.subpathsOfDirectory(atPath: folder.url(name).path)
-    where FileSystem.kind(of: folder.url(name + "/" + file).path) == .file {
-      found[file] = try folder.read(name + "/" + file)
-    }
-    return found
+    try folder.files(below: name)
   }
 
   /// A subspace of the sharded fixture.

@@ -8,6 +8,8 @@ package final class RecordLog {
   private let format: Format
   private let settings: JSON
   private var units: JSON.Members
+  // Two runs with one file would each save what the other has not.
+  private let claim: OutputClaim?
 
   /// What a file of records holds.
   package struct Format: Sendable {
@@ -35,11 +37,13 @@ package final class RecordLog {
   ///   - path: the file; kept in memory alone where `nil`.
   ///   - format: what the file holds.
   ///   - settings: all that the records depend on.
-  /// - Throws: ``EvaluationError`` where `path` holds the records of another job or of other settings.
+  /// - Throws: ``EvaluationError`` where `path` holds the records of another job or of other settings, `StorageError`
+  ///   where another run is at it or it cannot be written.
   package init(path: String?, _ format: Format = .evaluation, settings: JSON) throws {
     (self.path, self.format) = (path, format)
     self.settings = settings
     units = JSON.Members()
+    claim = try path.map { try OutputClaim($0) }
     guard let path, FileSystem.exists(path) else { return }
     let document = try JSONDocument(
       parsing: try FileSystem.readFile(path, limit: Self.sizeLimit), source: path)
