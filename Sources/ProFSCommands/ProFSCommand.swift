@@ -50,6 +50,7 @@ public struct ProFSCommand: ParsableCommand {
       var command = try parseAsRoot()
       try command.run()
     } catch {
+      Ending.waitIfBegun()
       OpenOutputs.discardAll()
       if let message = inputFault(error) {
         Console.error(message)

@@ -18,6 +18,7 @@ enum BusErrors {
         kill(getpid(), SIGBUS)
         return
       }
+      Ending.begin()
       OpenOutputs.discardAll()
       Console.clearProgress()
       Console.error(fault.description)

@@ -15,6 +15,7 @@ enum Interruption {
       var signals = waiting
       var received: Int32 = 0
       guard sigwait(&signals, &received) == 0 else { return }
+      Ending.begin()
       OpenOutputs.discardAll()
       Console.clearProgress()
       Console.error("interrupted; nothing was left half-written")
