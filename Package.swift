@@ -33,7 +33,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    // Layer 0: system libraries.
+    // Layer 0: system libraries, data, and a signal handler, which must be in C.
+    .target(name: "CBusErrors"),
     .systemLibrary(
       name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
@@ -103,8 +104,8 @@ let package = Package(
     .target(
       name: "ProFSCommands",
       dependencies: [
-        "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing", "Editing",
-        "Evaluation", "PreferenceData", "Training", "Studies", "Reporting", argumentParser,
+        "CBusErrors", "Storage", "Kernels", "Checkpoints", "Tokenization", "Transformer", "SubspaceEditing",
+        "Editing", "Evaluation", "PreferenceData", "Training", "Studies", "Reporting", argumentParser,
       ], resources: [.embedInCode("Resources/masked-stems.txt")], swiftSettings: safe),
     .target(
       name: "ProFS",
@@ -148,8 +149,9 @@ let package = Package(
     .testTarget(
       name: "HostileInputTests",
       dependencies: [
-        "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Storage", "SubspaceEditing",
-        "Tokenization", "Transformer", crypto,
+        "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Reporting", "Storage",
+        "Studies",
+        "SubspaceEditing", "Tokenization", "Training", "Transformer", crypto,
       ], swiftSettings: safe),
   ]
 )

@@ -53,7 +53,7 @@ for recipe in paper protected detox-edit oblique natural; do
   compare "fit-$recipe" .safetensors fit "$model" --pairs "$pairs" --recipe $recipe "${extra[@]}" "${common[@]}" --out OUT
 done
 # More processes than pairs.
-sizes=4 compare fit-few .safetensors fit "$model" --pairs "$pairs" --limit 2 --rank 1 "${common[@]}" --out OUT
+sizes=4 compare fit-few .safetensors fit "$model" --pairs "$pairs" --limit 2 --recipe paper --rank 1 "${common[@]}" --out OUT
 compare edit "" edit "$model" --pairs "$pairs" "${common[@]}" --out OUT
 status=0; "$profs" verify "$work/edit.2" --base "$model" >/dev/null 2>&1 || status=1
 result $status "the edit that two processes found proves"

@@ -47,6 +47,7 @@ public struct ProFSCommand: ParsableCommand {
   public static func runAndExit() -> Never {
     MatrixLibrarySettings.restartIfNeeded()
     Interruption.install()
+    BusErrors.install()
     let ranks = Communicator.world
     requireRanks()
     var isSplit = false
@@ -55,11 +56,14 @@ public struct ProFSCommand: ParsableCommand {
       isSplit = command is any SplitCommand
       if isSplit || ranks.isFirst { try command.run() }
     } catch {
+      Ending.waitIfBegun()
+      OpenOutputs.discardAll()
       if isSplit { endAll(error) }
       // All have failed to parse, or the others wait for the first to end.
       ranks.finish()
       exitAlone(error)
     }
+    OpenOutputs.discardAll()
     ranks.finish()
     exit()
   }

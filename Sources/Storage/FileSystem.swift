@@ -21,15 +21,26 @@ package enum FileSystem {
   }
 
   /// `path` up to its last component: `.` for a bare name, `/` for something at the root.
+  ///
+  /// Slashes at its end do not count, here and in ``lastComponent(of:)``.
   package static func parent(of path: String) -> String {
+    let path = withoutFinalSlashes(path)
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   /// `path` after its last slash.
   package static func lastComponent(of path: String) -> String {
+    let path = withoutFinalSlashes(path)
     guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return path }
     return String(path[path.utf8.index(after: slash)...])
+  }
+
+  /// `path` without slashes at its end, where it is more than slashes.
+  static func withoutFinalSlashes(_ path: String) -> String {
+    var path = path
+    while path.utf8.count > 1, path.utf8.last == UInt8(ascii: "/") { path.unicodeScalars.removeLast() }
+    return path
   }
 
   // MARK: Looking
@@ -109,9 +120,6 @@ package enum FileSystem {
       .multipliedReportingOverflow(by: Int(clamping: status.f_frsize))
     return overflow ? .max : bytes
   }
-
-  /// Whether another run is writing a file or folder that will be called `path`.
-  package static func isBeingWritten(_ path: String) -> Bool { PartialOutput.isBeingWritten(path) }
 
   // MARK: Reading
 

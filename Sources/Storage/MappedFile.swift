@@ -9,7 +9,7 @@
 ///
 /// The mapping is private, so nobody can write through it. A file that another process shortens while it is
 /// mapped ends this process (`SIGBUS`), as with every mapping: models are replaced by renaming, never in
-/// place.
+/// place. The command says which file it was, for which ``MappedRanges`` keeps the addresses.
 @safe
 package final class MappedFile: Sendable {
   /// The path as it was given.
@@ -47,9 +47,12 @@ package final class MappedFile: Sendable {
       throw StorageError(path: path, action: "map \(byteCount) bytes", errorNumber: errno)
     }
     unsafe self.base = UnsafeRawPointer(address)
+    MappedRanges.add(UInt(bitPattern: address), byteCount: byteCount, path: path)
   }
 
   /// Zeroed memory in the guise of a file, for tensors that change while they are used.
+  ///
+  /// Throws where there is not that much memory: at once, rather than when the last of it is touched.
   ///
   /// - Parameter name: what messages call it.
   package init(zeroedBytes byteCount: Int, name: String) throws(StorageError) {
@@ -57,6 +60,13 @@ package final class MappedFile: Sendable {
     path = name
     self.byteCount = byteCount
     isWritable = true
+    if let available = SystemMemory.available(), available < byteCount {
+      throw StorageError(
+        path: name,
+        reason:
+          "this needs \(byteCount) bytes of memory, and \(available) are left; close other programs, or use a "
+          + "machine with more")
+    }
     let address = unsafe mmap(
       nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
     guard let address = unsafe address, unsafe address != MAP_FAILED else {
@@ -76,7 +86,9 @@ package final class MappedFile: Sendable {
   }
 
   deinit {
-    if let base = unsafe base { unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
+    guard let base = unsafe base else { return }
+    if isFile { MappedRanges.remove(UInt(bitPattern: base)) }
+    unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
   }
 
   /// Lends the bytes of `range`; they must not be kept beyond `body`.

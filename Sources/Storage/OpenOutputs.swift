@@ -2,15 +2,15 @@ import Synchronization
 
 /// The temporary files and folders that this process is building.
 ///
-/// The one piece of global state: a process that is told to stop must find what to remove, wherever it was
+/// Global state, as ``MappedRanges`` is: a process that is told to stop must find what to remove, wherever it was
 /// begun.
 package enum OpenOutputs {
   private static let paths = Mutex<Set<String>>([])
 
   /// Removes every unfinished output.
   ///
-  /// For a handler of SIGINT or SIGTERM, on a thread of its own (not inside the signal), just before the process
-  /// exits.
+  /// Just before the process exits: at its end, or for a handler of SIGINT or SIGTERM, on a thread of its own (not inside
+  /// the signal).
   package static func discardAll() {
     let paths = paths.withLock { paths in
       defer { paths = [] }

@@ -22,14 +22,28 @@ final class PartialOutput: Sendable {
   ///
   /// Throws when the destination exists (and, if `replacing`, is of another kind), or the place cannot be
   /// written.
-  init(destination: String, isFolder: Bool, replacing: Bool) throws(StorageError) {
-    var destination = destination
-    while destination.utf8.count > 1, destination.utf8.last == UInt8(ascii: "/") { destination.removeLast() }
+  convenience init(destination: String, isFolder: Bool, replacing: Bool) throws(StorageError) {
+    let destination = try Self.named(destination)
+    try Self.check(destination: destination, isFolder: isFolder, replacing: replacing)
+    try self.init(beside: destination, isFolder: isFolder, replacing: replacing)
+  }
+
+  /// Makes an empty file beside `destination`, whatever is there, that says that it is being written.
+  convenience init(claiming destination: String) throws(StorageError) {
+    try self.init(beside: Self.named(destination), isFolder: false, replacing: true)
+  }
+
+  /// `destination` without slashes at its end.
+  private static func named(_ destination: String) throws(StorageError) -> String {
+    let destination = FileSystem.withoutFinalSlashes(destination)
     guard !["", ".", "..", "/"].contains(FileSystem.lastComponent(of: destination)) else {
       throw StorageError(
         path: destination, reason: "this cannot be an output; give the name of something new")
     }
-    try Self.check(destination: destination, isFolder: isFolder, replacing: replacing)
+    return destination
+  }
+
+  private init(beside destination: String, isFolder: Bool, replacing: Bool) throws(StorageError) {
     Self.removeLeftovers(of: destination)
     lock = try Self.create(destination: destination, isFolder: isFolder)
     path = lock.path
@@ -45,12 +59,20 @@ final class PartialOutput: Sendable {
   ///
   /// The contents were forced before.
   func commit() throws(StorageError) {
-    if replacing, FileSystem.exists(destination) {
-      try replace()
-    } else {
-      try moveIntoPlace()
+    // From here on a signal finds nothing to remove: it would empty what is being renamed.
+    guard OpenOutputs.remove(path) else {
+      throw StorageError(path: destination, reason: "the run was told to stop before this was complete")
     }
-    OpenOutputs.remove(path)
+    do throws(StorageError) {
+      if replacing, FileSystem.exists(destination) {
+        try replace()
+      } else {
+        try moveIntoPlace()
+      }
+    } catch {
+      OpenOutputs.add(path)
+      throw error
+    }
     try FileSystem.synchronize(folder: FileSystem.parent(of: destination))
   }
 
@@ -151,10 +173,14 @@ final class PartialOutput: Sendable {
     }.map { FileSystem.join(folder, $0) }
   }
 
-  /// Whether a run is writing `destination` now.
-  static func isBeingWritten(_ destination: String) -> Bool {
-    temporaryNames(of: destination).contains { path in
-      guard let lock = try? FileDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW) else { return false }
+  /// Whether a run is writing `destination` now, or has claimed it; the temporary name `own` does not count.
+  static func isBeingWritten(_ destination: String, besides own: String? = nil) -> Bool {
+    guard let destination = try? named(destination) else { return false }
+    return temporaryNames(of: destination).contains { path in
+      // The same folder can be named in two ways.
+      guard FileSystem.lastComponent(of: path) != own.map(FileSystem.lastComponent),
+        let lock = try? FileDescriptor(opening: path, flags: O_RDONLY | O_NOFOLLOW)
+      else { return false }
       return flock(lock.number, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
     }
   }

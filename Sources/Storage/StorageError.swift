@@ -49,6 +49,9 @@ package struct StorageError: Error, Sendable, Equatable, CustomStringConvertible
     switch errorNumber {
     case ENOSPC, EDQUOT: "; free some space or write to another disk"
     case EACCES, EPERM: "; check the permissions"
+    // What is written or read there lies in a mapped file.
+    case EFAULT: "; a file that was being read has been shortened meanwhile: put it back"
+    case EROFS: "; write to another place"
     case EMFILE, ENFILE: "; raise the limit on open files (ulimit -n)"
     default: ""
     }

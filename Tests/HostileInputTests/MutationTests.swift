@@ -3,13 +3,13 @@ import Testing
 
 /// Every reader of files against files that were altered at random, for `PROFS_FUZZ_SECONDS` each (1 without it).
 ///
-/// `PROFS_FUZZ_SEED` sets where the random numbers begin. The altered file is written before it is read, so what ends the
+/// `PROFS_FUZZ_READER` names one reader, as `Scripts/fuzz.sh` does. `PROFS_FUZZ_SEED` sets where the random numbers begin. The altered file is written before it is read, so what ends the
 /// process is left in the temporary folder, in a folder named `mutation-READER`. A limit on the address space
 /// (`ulimit -v`) makes allocations that a file does not justify end it too.
 @Suite struct MutationTests {
   private static let environment = ProcessInfo.processInfo.environment
 
-  @Test("Altered files are read or refused, for as long as asked", arguments: Reader.all)
+  @Test("Altered files are read or refused, for as long as asked", arguments: Reader.chosen)
   func altered(reader: Reader) throws {
     let seconds = Self.environment["PROFS_FUZZ_SECONDS"].flatMap(Double.init) ?? 1
     var mutator = Mutator(seed: Self.environment["PROFS_FUZZ_SEED"].flatMap(UInt64.init) ?? 20_240_529)

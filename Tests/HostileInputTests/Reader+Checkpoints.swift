@@ -33,7 +33,7 @@ extension Reader {
   }
 
   /// A safetensors file, whose header is altered most.
-  private static func withHeader(_ sample: Sample) -> Sample {
+  static func withHeader(_ sample: Sample) -> Sample {
     var sample = sample
     let length = sample.bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
     (sample.description, sample.hasHeaderLength) = (8..<8 + length, true)

@@ -3,9 +3,12 @@ import Editing
 import Evaluation
 import Foundation
 import PreferenceData
+import Reporting
 import Storage
+import Studies
 import Testing
 import Tokenization
+import Training
 import Transformer
 
 /// A reader of files from strangers, with sound files for it.
@@ -26,7 +29,7 @@ struct Reader: CustomTestStringConvertible, Sendable {
       switch error {
       case is CheckpointError, is JSONError, is StorageError, is TokenizationError, is ModelError,
         is EditingError,
-        is PreferenceDataError, is EvaluationError:
+        is PreferenceDataError, is EvaluationError, is StudyError, is TrainingError, is RecordError:
         #expect("\(error)".count > 20, "an error that says nothing")
         return false
       default: throw error
@@ -36,8 +39,15 @@ struct Reader: CustomTestStringConvertible, Sendable {
 
   static let all: [Reader] = [
     .json, .safetensors, .index, .gguf, .ggufModel, .torch, .config, .tokenizerJSON, .tokenizerConfig,
-    .sentencePiece, .wordPieces, .pairs, .subspace, .receipt, .scorer,
+    .sentencePiece, .wordPieces, .chatTemplate, .pairs, .tasks, .subspace, .receipt, .adapter, .scorer,
+    .evaluation, .records, .study, .training, .journal,
   ]
+
+  /// Those that `PROFS_FUZZ_READER` names, all where it is not set.
+  static let chosen =
+    ProcessInfo.processInfo.environment["PROFS_FUZZ_READER"].map { name in
+      all.filter { $0.name == name }
+    } ?? all
 
   private static let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
 

@@ -20,8 +20,8 @@ struct Transcript {
   }()
 
   /// Runs `profs` in `folder`.
-  init(_ arguments: [String], in folder: TemporaryFolder) throws {
-    let process = try Self.launch(arguments, in: folder)
+  init(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]) throws {
+    let process = try Self.launch(arguments, in: folder, environment: environment)
     process.waitUntilExit()
     try self.init(process, folder)
   }
@@ -34,15 +34,19 @@ struct Transcript {
   }
 
   /// Starts `profs`, its output going to files, which unlike pipes never fill up.
-  static func launch(_ arguments: [String], in folder: TemporaryFolder, input: FileHandle? = nil) throws
-    -> Process
-  {
+  ///
+  /// - Parameter environment: variables beside those of the tests.
+  static func launch(
+    _ arguments: [String], in folder: TemporaryFolder, input: FileHandle? = nil,
+    environment: [String: String] = [:]
+  ) throws -> Process {
     let process = Process()
     if let input { process.standardInput = input }
     process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = URL(filePath: folder.path)
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { $1 }
+      .merging(environment) { $1 }
     for (name, stream) in [("stdout", \Process.standardOutput), ("stderr", \Process.standardError)] {
       let url = folder.url(name, log: true)
       try Data().write(to: url)
@@ -50,6 +54,12 @@ struct Transcript {
     }
     try process.run()
     return process
+  }
+
+  /// Whether it is one line on standard error that holds all of `parts`, nothing on standard output, and exit code 1.
+  func isOneSentence(_ parts: [String] = []) -> Bool {
+    status == 1 && output.isEmpty && errors.hasPrefix("profs: error: ") && errors.hasSuffix("\n")
+      && errors.count(where: \.isNewline) == 1 && parts.allSatisfy(errors.contains)
   }
 
   /// The JSON document that went to standard output.
@@ -98,6 +108,19 @@ final class TemporaryFolder: Sendable {
 
   /// Every name in the folder, at any depth, hidden ones too.
   func contents() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: path).sorted() }
+
+  /// The bytes of every file below `name`, by path.
+  func files(below name: String) throws -> [String: [UInt8]] {
+    var found: [String: [UInt8]] = [:]
+    for file in try FileManager.default.subpathsOfDirectory(atPath: url(name).path)
+    where FileSystem.kind(of: url(name + "/" + file).path) == .file {
+      found[file] = try read(name + "/" + file)
+    }
+    return found
+  }
+
+  /// Removes what is called `name`, where it is there.
+  func remove(_ name: String) throws { try FileSystem.remove(url(name).path) }
 
   func read(_ name: String) throws -> [UInt8] { try [UInt8](Data(contentsOf: url(name))) }
   func write(_ bytes: [UInt8], _ name: String) throws { try Data(bytes).write(to: url(name)) }

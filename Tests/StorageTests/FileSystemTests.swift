@@ -11,6 +11,7 @@ import Testing
     "Paths come apart at their last slash",
     arguments: [
       ("model.gguf", ".", "model.gguf"), ("a/b/c", "a/b", "c"), ("/a", "/", "a"), ("größe/ä", "größe", "ä"),
+      ("out/", ".", "out"), ("a/b//", "a", "b"), ("/a/", "/", "a"),
     ])
   func paths(path: String, parent: String, name: String) {
     #expect(FileSystem.parent(of: path) == parent)

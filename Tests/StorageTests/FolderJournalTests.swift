@@ -130,9 +130,17 @@ import Testing
     let out = scratch.path("out")
     do {
       let output = try OutputFolder(out)
-      #expect(FileSystem.isBeingWritten(out) && !FileSystem.isBeingWritten(scratch.path("ou")))
+      #expect { try OutputClaim(out) } throws: { "\($0)".contains("another run") }
+      #expect(throws: Never.self) { try OutputClaim(scratch.path("ou")) }
       output.discard()
     }
-    #expect(!FileSystem.isBeingWritten(out))
+    let claim = try OutputClaim(out + "/")
+    #expect { try OutputClaim(out) } throws: { "\($0)".contains("another run") }
+    // Whoever holds the claim can write, and what is there can be claimed.
+    let output = try OutputFolder(out)
+    try output.writeFile("a", [1])
+    try output.commit()
+    withExtendedLifetime(claim) {}
+    #expect(try FileSystem.list(FileSystem.parent(of: out)).filter { $0.hasPrefix("out") }.count <= 2)
   }
 }

@@ -9,6 +9,8 @@ package final class RecordLog {
   private let format: Format
   private let settings: JSON
   private var units: JSON.Members
+  // Two runs with one file would each save what the other has not.
+  private let claim: OutputClaim?
 
   /// What a file of records holds.
   package struct Format: Sendable {
@@ -37,13 +39,17 @@ package final class RecordLog {
   ///   - format: what the file holds.
   ///   - settings: all that the records depend on.
   ///   - ranks: the processes that make the records together. The first has the file, the others what it held.
-  /// - Throws: ``EvaluationError`` where `path` holds the records of another job or of other settings.
+  /// - Throws: ``EvaluationError`` where `path` holds the records of another job or of other settings, `StorageError`
+  ///   where another run is at it or it cannot be written.
   package init(
     path: String?, _ format: Format = .evaluation, settings: JSON, ranks: Communicator = .alone
   ) throws {
-    (self.path, self.format) = (ranks.isFirst ? path : nil, format)
+    let path = ranks.isFirst ? path : nil
+    (self.path, self.format) = (path, format)
     self.settings = settings
-    units = try ranks.isFirst ? path.map { try Self.units(in: $0, format, settings) } ?? .init() : .init()
+    units = JSON.Members()
+    claim = try path.map { try OutputClaim($0) }
+    if let path { units = try Self.units(in: path, format, settings) }
     guard ranks.size > 1 else { return }
     let text = ranks.broadcast(Array(JSON.object(units).serialized().utf8))
     if case .object(let known) = JSON(try JSONDocument(parsing: text, source: name).root) { units = known }

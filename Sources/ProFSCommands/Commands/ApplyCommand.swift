@@ -68,6 +68,7 @@ struct ApplyCommand: ParsableCommand {
       try destination.inPlace
         ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
     }
+    NewOutput.release(out)
     if output.json {
       Console.json([
         "out": .string(out),

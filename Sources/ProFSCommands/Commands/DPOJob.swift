@@ -18,7 +18,8 @@ struct DPOJob {
   init(_ command: DPOCommand) throws {
     self.command = command
     isQuiet = command.output.quiet || command.output.json
-    try NewOutput.check(command.out)
+    try NewOutput.claim(command.out)
+    if let state = command.state { try NewOutput.hold(state) }
     let model = try Model(path: command.model)
     base = model
     // Whether the output can be written is known before anything is computed.

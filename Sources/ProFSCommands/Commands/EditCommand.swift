@@ -133,6 +133,7 @@ struct EditCommand: SplitCommand {
     }
     try format.check(job.model)
     if writes { try plan(job).requireRoom(for: out) }
+    if known == nil { try job.fitting.memoryPlan().requireRoom(for: model) }
     if !quiet { job.announce() }
     let (subspace, fitting) =
       try known.map { ($0, 0) }
@@ -147,6 +148,7 @@ struct EditCommand: SplitCommand {
       )
       return try inPlace ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
     }
+    NewOutput.release(out)
     let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {
       // In place there is no base any more, and the proof is the output's own.
       try Verification(of: out, base: inPlace ? nil : job.model, context: job.context, progress: $0)

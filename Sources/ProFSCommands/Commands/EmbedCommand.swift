@@ -44,7 +44,7 @@ struct EmbedCommand: ParsableCommand {
 
   func run() throws {
     let quiet = output.quiet || output.json
-    try NewOutput.check(out)
+    try NewOutput.claim(out)
     let opened = try Model(path: model)
     let configuration = opened.configuration
     let tokenizer = try PassageTokenizer(opened, chatFormat: chat.chatFormat)

@@ -3,6 +3,7 @@ internal import Editing
 internal import Kernels
 internal import Storage
 internal import SubspaceEditing
+internal import Transformer
 
 /// `profs fit`: the first half of an edit.
 struct FitCommand: SplitCommand {
@@ -21,8 +22,9 @@ struct FitCommand: SplitCommand {
   func run() throws {
     let meter = MemoryMeter()
     let quiet = output.quiet || output.json
-    try NewOutput.check(out)
+    try NewOutput.claim(out)
     let (job, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in try FitJob(model, fit, compute) }
+    try job.fitting.memoryPlan().requireRoom(for: model)
     if !quiet { job.announce() }
     let (subspace, seconds) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
       try job.fitting.run(progress: $0)

@@ -62,7 +62,7 @@ struct MineCommand: ParsableCommand {
 
   func run() throws {
     let quiet = output.quiet || output.json
-    try NewOutput.check(out)
+    try NewOutput.claim(out)
     let context = compute.context(defaultPrecision: .f32)
     let model = try Model(path: model)
     let tokenizer = try model.tokenizer()

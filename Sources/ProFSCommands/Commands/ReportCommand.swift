@@ -25,7 +25,7 @@ struct ReportCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   func run() throws {
-    try NewOutput.check(out)
+    try NewOutput.claim(out)
     let report = try Report(try records.map { try Record(path: $0) }, mask: { Masking.mask($0) })
     let page = Array(report.html.utf8)
     try AtomicFile.write(page, to: out)

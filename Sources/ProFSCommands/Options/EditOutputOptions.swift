@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Editing
+internal import Foundation
 internal import Kernels
 internal import Storage
 internal import Transformer
@@ -60,11 +61,12 @@ struct EditOutputOptions: ParsableArguments {
 
   /// Throws where something is in the way of the output of editing `model`: known before minutes of work are spent.
   ///
-  /// Of several processes only the first, which is to write, looks.
+  /// Unless nothing will be written, other runs are kept from the output from then on. Of several processes only the first,
+  /// which is to write, looks.
   func check(_ model: String) throws {
     guard Communicator.world.isFirst else { return }
     guard let out else { return try checkInPlace(model) }
-    try NewOutput.check(out)
+    try dryRun ? NewOutput.check(out) : NewOutput.claim(out)
     if FileSystem.kind(of: model) == .folder, let base = FileSystem.realPath(model),
       let parent = FileSystem.realPath(FileSystem.parent(of: out)),
       (parent + "/").hasPrefix(FileSystem.join(base, ""))
@@ -90,8 +92,11 @@ struct EditOutputOptions: ParsableArguments {
     guard ggufType == nil || isFile else {
       throw ModelError(model, "--gguf-type is for a model in a GGUF file, and this is a folder")
     }
-    if FileSystem.isBeingWritten(model) {
-      throw ModelError(model, "another run is changing this now; wait until it has ended")
+    if dryRun { return }
+    do { try NewOutput.hold(model) } catch let error as StorageError
+      where [EACCES, EPERM, EROFS].contains(error.errorNumber)
+    {
+      // A folder beside which nothing may be written is locked as long as it is changed, and no longer.
     }
   }
 

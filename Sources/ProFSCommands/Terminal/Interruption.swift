@@ -21,6 +21,7 @@ enum Interruption {
       var signals = waiting
       var received: Int32 = 0
       guard sigwait(&signals, &received) == 0 else { return }
+      Ending.begin()
       OpenOutputs.discardAll()
       if isAlone {
         Console.clearProgress()
