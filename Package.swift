@@ -150,8 +150,7 @@ let package = Package(
       name: "HostileInputTests",
       dependencies: [
         "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Reporting", "Storage",
-        "Studies",
-        "SubspaceEditing", "Tokenization", "Training", "Transformer", crypto,
+        "Studies", "SubspaceEditing", "Tokenization", "Training", "Transformer", crypto,
       ], swiftSettings: safe),
   ]
 )

@@ -3,12 +3,10 @@ internal import SubspaceEditing
 internal import Transformer
 
 extension SubspaceFitting {
-  /// Bytes of the residual streams before every block that one pass keeps; most of them may be on disk.
-  private static let passBytes = 6 << 30
-
-  /// The most tokens of one pass.
-  var passTokens: Int {
-    max(4096, Self.passBytes / ForwardPass.keptBytes(tokens: 1, fromBlock: recipe.blocks.lowerBound, model))
+  /// The most tokens of one pass there and back: their residual streams, before every block from `first` on, take 6 GB, most
+  /// of which may be on disk.
+  static func passTokens(_ model: Model, fromBlock first: Int) -> Int {
+    max(4096, (6 << 30) / ForwardPass.keptBytes(tokens: 1, fromBlock: first, model))
   }
 
   /// The steps of several recipes, from passes there and back over the pairs and the neutral text.
@@ -23,7 +21,11 @@ extension SubspaceFitting {
     let first = bounds.map(\.lowerBound).min() ?? 1
     let range = first...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
     var steps: [[Int: NaturalStep]] = recipes.map { _ in [:] }
-    try forEachMoments(of: range, progress: progress) { block, moments in
+    let items = ownTexts()
+    // Each round of the size computes base and edits once, of which the pass computes and differentiates more.
+    let (passed, measured) = (Self.tokens(items), calibration.reduce(0) { $0 + $1.count })
+    let total = passed + Self.expectedRounds * measured
+    try forEachMoments(of: range, items, progress: { done, _ in progress?(done, total) }) { block, moments in
       var ofRank: [Int: NaturalStep] = [:]
       for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
         let rank = recipe.rank.largest
@@ -35,21 +37,20 @@ extension SubspaceFitting {
         }
       }
     }
-    return try sized(zip(recipes, steps).map { ($0, $1) })
+    defer { progress?(total, total) }
+    return try sized(zip(recipes, steps).map { ($0, $1) }) { round in
+      progress?(min(total, passed + round * measured), total)
+    }
   }
 
   /// Calls `body` with what steps at each block of `range` are computed from, the last block first.
   private func forEachMoments(
-    of range: ClosedRange<Int>, progress: ProgressHandler?,
+    of range: ClosedRange<Int>, _ items: [ScoredText], progress: ProgressHandler?,
     _ body: @escaping (_ block: Int, StepMoments) throws -> Void
   ) throws {
     let hidden = model.configuration.hidden
-    let items = ownTexts()
-    func tokens(_ items: some Collection<ScoredText>) -> Int {
-      items.reduce(0) { $0 + $1.sequences.reduce(0) { $0 + $1.tokens.count } }
-    }
-    let batches = items.indices.batches(ofAtMost: passTokens) { tokens(items[$0...$0]) }
-    let total = tokens(items)
+    let batches = items.indices.batches(ofAtMost: passTokens) { items[$0].tokenCount }
+    let total = Self.tokens(items)
     var completed = 0
     var moments: [Int: StepMoments] = [:]
     var open = range.upperBound
@@ -78,8 +79,8 @@ extension SubspaceFitting {
           try moments[seen.block, default: StepMoments(hidden: hidden)].add(
             seen, neutralFrom: pass.firstAloneRow)
         },
-        progress: { progress?(completed + tokens(items) * $0 / max(1, $1), total) })
-      completed += tokens(items)
+        progress: { progress?(completed + Self.tokens(items) * $0 / max(1, $1), total) })
+      completed += Self.tokens(items)
     }
     try finish(from: range.lowerBound)
   }
@@ -89,6 +90,11 @@ extension SubspaceFitting {
     var sequences: [ScoredSequence]
     var weights: [Double]
     var isNeutral: Bool { sequences.count == 1 }
+    var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
+  }
+
+  private static func tokens(_ items: some Sequence<ScoredText>) -> Int {
+    items.reduce(0) { $0 + $1.tokenCount }
   }
 
   /// What this process computes: pairs, and then neutral passages that have a token to score.
@@ -105,7 +111,7 @@ extension SubspaceFitting {
       ScoredText(sequences: [ScoredSequence(tokens: $0, responseStart: 1)], weights: [1])
     }
     return [sides, neutral].flatMap { texts in
-      texts[context.ranks.share(of: texts.map { $0.sequences.reduce(0) { $0 + $1.tokens.count } })]
+      texts[context.ranks.share(of: texts.map(\.tokenCount))]
     }
   }
 }

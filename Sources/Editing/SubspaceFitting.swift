@@ -21,6 +21,8 @@ package struct SubspaceFitting {
   let texts: [[Int32]], passages: [[Int32]]
   /// The neutral passages that the size of a step is measured on.
   let calibration: [[Int32]]
+  /// The most tokens of one pass there and back, where the recipe makes one.
+  package var passTokens: Int
 
   /// Packs the pairs.
   ///
@@ -70,6 +72,7 @@ package struct SubspaceFitting {
       ? ComputeContext(
         threads: context.threads, precision: .f32, seed: context.seed, ranks: context.ranks) : context
     self.recipe = recipe
+    passTokens = Self.passTokens(model, fromBlock: recipe.blocks.lowerBound)
     pairs = chosen.count
     let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
     pairsDigest = Self.digest(texts)

@@ -102,19 +102,7 @@ extension ModelPanel {
 
   /// The windows of each pass: as many, one after another, as the memory for residual streams allows.
   package func batches(of text: TextWindows) -> [Range<Int>] {
-    let limit = Self.tokensPerPass / count
-    var batches: [Range<Int>] = []
-    var first = 0
-    var size = 0
-    for (index, window) in text.windows.enumerated() {
-      if index > first, size + window.range.count > limit {
-        batches.append(first..<index)
-        (first, size) = (index, 0)
-      }
-      size += window.range.count
-    }
-    if first < text.windows.count { batches.append(first..<text.windows.count) }
-    return batches
+    text.windows.indices.batches(ofAtMost: Self.tokensPerPass / count) { text.windows[$0].range.count }
   }
 
   /// What every model makes of some of the windows, in one pass; the base's first.

@@ -47,6 +47,20 @@ import Transformer
     }
   }
 
+  @Test("passes over portions of the texts add up to the one over all")
+  func severalPasses() throws {
+    let whole = try Self.fitting().run()
+    var fitting = try Self.fitting()
+    fitting.passTokens = 300
+    let portions = try fitting.run()
+    for (one, other) in zip(whole.blocks, portions.blocks) {
+      let (expected, found) = (try Self.map(one.subspace), try Self.map(other.subspace))
+      let square = expected.reduce(0) { $0 + $1 * $1 }
+      let difference = zip(expected, found).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+      #expect((difference / square).squareRoot() < 1e-4, "block \(one.block)")
+    }
+  }
+
   @Test("at small strength the pairs' margin rises, and the other way it falls")
   func raisesTheMargin() throws {
     let model = try Self.goldens.model()

@@ -102,16 +102,23 @@ extension Reader {
 
   /// `profs.json`, by the proof that starts from it.
   static let receipt = Reader(name: "receipt") { scratch in
-    let base = fixture("TransformerTests/Fixtures/llama-dynamic")
-    let editor = try ModelEditor(modelAt: base, compute: .f32, threads: 1)
-    let subspace = try editor.fit(
-      chosen: ["calm", "kind words", "a b"], rejected: ["rude!", "other", "x y z"],
-      recipe: EditRecipe(rank: 1, blocks: 1...2))
-    try editor.apply(subspace, writingTo: scratch.path + "/edited")
+    try writeEdit(.checkpoint, to: scratch.path + "/edited")
     let path = scratch.path + "/edited/" + Receipt.fileName
     return [Sample(name: Receipt.fileName, bytes: try [UInt8](Data(contentsOf: URL(filePath: path))))]
   } read: { sample, bytes, scratch in
     try scratch.write(bytes, "edited/" + sample.name)
     _ = try Verification(of: scratch.path + "/edited", base: nil)
+  }
+
+  /// The model that ``writeEdit(_:to:)`` edits.
+  static let editedBase = fixture("TransformerTests/Fixtures/llama-dynamic")
+
+  /// A sound edit.
+  static func writeEdit(_ format: OutputFormat, to folder: String) throws {
+    let editor = try ModelEditor(modelAt: editedBase, compute: .f32, threads: 1)
+    let subspace = try editor.fit(
+      chosen: ["calm", "kind words", "a b"], rejected: ["rude!", "other", "x y z"],
+      recipe: EditRecipe(rank: 1, blocks: 1...2))
+    try editor.apply(subspace, format: format, writingTo: folder)
   }
 }

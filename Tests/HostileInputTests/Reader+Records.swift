@@ -140,12 +140,7 @@ extension Reader {
 
   /// An edit written as an adapter, by the proof that reads it.
   static let adapter = Reader(name: "adapter") { scratch in
-    let base = fixture("TransformerTests/Fixtures/llama-dynamic")
-    let editor = try ModelEditor(modelAt: base, compute: .f32, threads: 1)
-    let subspace = try editor.fit(
-      chosen: ["calm", "kind words", "a b"], rejected: ["rude!", "other", "x y z"],
-      recipe: EditRecipe(rank: 1, blocks: 1...2))
-    try editor.apply(subspace, format: .lora, writingTo: scratch.path + "/adapter")
+    try writeEdit(.lora, to: scratch.path + "/adapter")
     return try ["adapter_config.json", "adapter_model.safetensors", Receipt.fileName].map { name in
       let bytes = try [UInt8](Data(contentsOf: URL(filePath: scratch.path + "/adapter/" + name)))
       let sample = Sample(name: name, bytes: bytes)
@@ -157,8 +152,7 @@ extension Reader {
     try scratch.write(bytes, "adapter/" + sample.name)
     defer { _ = try? scratch.write(sound, "adapter/" + sample.name) }
     let proof = try Verification(
-      of: scratch.path + "/adapter",
-      base: Model(path: fixture("TransformerTests/Fixtures/llama-dynamic")))
+      of: scratch.path + "/adapter", base: Model(path: editedBase))
     // An altered file is not proved: its hash stands in the receipt.
     #expect(!proof.holds || bytes == sound || sample.name == Receipt.fileName)
   }

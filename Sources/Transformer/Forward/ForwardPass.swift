@@ -72,12 +72,13 @@ package struct ForwardPass {
 
   /// Runs all blocks of the base and keeps what some of them begin with.
   ///
-  /// Where they are larger than ``keptInMemory`` together, the system may write them to disk.
+  /// Where they are larger than `limit` together, the system may write them to disk.
   ///
   /// - Returns: the residual stream before `firstBlock`, after it, and so on to the last.
-  package func streams(fromBlock firstBlock: Int) throws -> [ResidualStream] {
-    let spills =
-      Self.keptBytes(tokens: forest.tokens.count, fromBlock: firstBlock, model) > Self.keptInMemory
+  package func streams(fromBlock firstBlock: Int, inMemory limit: Int = Self.keptInMemory) throws
+    -> [ResidualStream]
+  {
+    let spills = Self.keptBytes(tokens: forest.tokens.count, fromBlock: firstBlock, model) > limit
     func kept(_ stream: ResidualStream) throws -> ResidualStream {
       spills ? try stream.spilledCopy() : stream.copy()
     }
