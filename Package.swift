@@ -120,6 +120,11 @@ let package = Package(
         "Storage", "Kernels", "Checkpoints", "Evaluation", "PreferenceData", argumentParser, crypto,
       ], swiftSettings: safe),
 
+    // For developers: what this machine can do at most.
+    .executableTarget(
+      name: "measure-limits", dependencies: ["Storage", "Kernels", "ProFSCommands", argumentParser],
+      swiftSettings: safe),
+
     .tests(of: "Storage", fixtures: false),
     .tests(of: "Kernels", with: ["Storage"]),
     .tests(of: "Checkpoints", with: ["Kernels", "Storage"]),

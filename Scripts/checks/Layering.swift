@@ -13,7 +13,7 @@ private let layers = [
   "Editing": 5, "Evaluation": 5, "PreferenceData": 5, "Training": 5,
   "Studies": 6, "Reporting": 6,
   "ProFSCommands": 7, "ProFS": 7,
-  "profs": 8, "train-scorer": 8,
+  "profs": 8, "measure-limits": 8, "train-scorer": 8,
 ]
 
 /// Layers a target may import from, where that is less than every lower one.

@@ -39,7 +39,7 @@ struct InspectCommand: ParsableCommand {
     let seconds = fitting.operations / context.measuredRate()
     let weights = opened.tensors.entries.reduce(0) { $0 + $1.bytes.count }
     output.json
-      ? Console.json(json(opened, plan, context, seconds, weights))
+      ? Console.json(json(opened, plan, context, (fitting.operations, seconds), weights))
       : print(opened, plan, context, seconds, weights)
   }
 
@@ -103,7 +103,8 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func json(
-    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext, _ seconds: Double, _ weights: Int
+    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext,
+    _ work: (operations: Double, seconds: Double), _ weights: Int
   ) -> JSON {
     let c = model.configuration
     return [
@@ -117,7 +118,8 @@ struct InspectCommand: ParsableCommand {
       "compute": .string(context.precision.rawValue), "threads": .int(context.threads),
       "memory_bytes": .int(plan.total),
       "memory": .array(plan.items.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
-      "fit_seconds": .double(seconds * PlanReport.fitAllowance),
+      "fit_operations": .double(work.operations),
+      "fit_seconds": .double(work.seconds * PlanReport.fitAllowance),
     ]
   }
 }
