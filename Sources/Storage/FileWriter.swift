@@ -13,6 +13,9 @@ package final class FileWriter {
   private let descriptor: FileDescriptor
   private var buffer: [UInt8] = []
   private static let bufferCapacity = 1 << 18
+  /// Bytes after which the disk is set to work, so that it writes while the rest is made.
+  private static let writebackStep = 1 << 26
+  private var writebackStart = 0
 
   /// Creates the file; throws when there is already something at `path`.
   package init(creating path: String) throws(StorageError) {
@@ -45,6 +48,7 @@ package final class FileWriter {
       unsafe buffer.append(contentsOf: bytes)
     }
     byteCount += bytes.count
+    startWriteback()
   }
 
   /// Appends `bytes`.
@@ -83,13 +87,14 @@ package final class FileWriter {
     }
     var left = count
     while left > 0 {
-      let part = min(left, 1 << 30)
+      let part = min(left, Self.writebackStep)
       let copied = retryingInterrupts {
         SystemCalls.copyRange(from: input.number, to: descriptor.number, count: part)
       }
       if copied > 0 {
         byteCount += copied
         left -= copied
+        startWriteback()
       } else if copied < 0, errno == EIO || Self.meansNoSpace(errno) {
         throw StorageError(path: path, action: "copy \(source)", errorNumber: errno)
       } else {
@@ -103,6 +108,13 @@ package final class FileWriter {
       try write(chunk)
       left -= chunk.count
     }
+  }
+
+  private func startWriteback() {
+    let count = byteCount - buffer.count - writebackStart
+    guard count >= Self.writebackStep else { return }
+    SystemCalls.startWriteback(descriptor.number, from: writebackStart, count: count)
+    writebackStart += count
   }
 
   /// Writes what is buffered and forces the file onto the disk; to be called once, after the last write.

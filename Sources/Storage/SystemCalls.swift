@@ -23,6 +23,11 @@ enum SystemCalls {
 
     private typealias Allocate = @convention(c) (Int32, Int32, Int64, Int64) -> Int32
 
+    private typealias Writeback = @convention(c) (Int32, Int64, Int64, UInt32) -> Int32
+
+    private static let syncFileRange: Writeback? = unsafe dlsym(nil, "sync_file_range").map {
+      unsafe unsafeBitCast($0, to: Writeback.self)
+    }
     private static let fallocate: Allocate? = unsafe dlsym(nil, "fallocate").map {
       unsafe unsafeBitCast($0, to: Allocate.self)
     }
@@ -44,6 +49,14 @@ enum SystemCalls {
       return unsafe renameat2(AT_FDCWD, source, AT_FDCWD, destination, mode.rawValue)
     #else
       return unsafe renamex_np(source, destination, UInt32(mode == .exclusive ? RENAME_EXCL : RENAME_SWAP))
+    #endif
+  }
+
+  /// Asks the system to begin writing bytes of a file to the disk, without waiting; where it cannot, nothing happens.
+  static func startWriteback(_ file: Int32, from start: Int, count: Int) {
+    #if canImport(Glibc)
+      // SYNC_FILE_RANGE_WRITE. A failure shows when the file is synchronized.
+      _ = unsafe syncFileRange?(file, Int64(start), Int64(count), 2)
     #endif
   }
 
