@@ -16,9 +16,7 @@ test: ## Run all tests.
 	Scripts/test.sh
 
 bench: build ## Time editing, evaluation and tokenizers against the Python libraries.
-	Scripts/bench.sh
-	Scripts/bench-evaluation.sh
-	Scripts/bench-tokenizers.sh
+	Scripts/performance.sh
 
 fixtures: ## Write the test fixtures anew with the field's own Python libraries.
 	Scripts/fixtures.sh

@@ -111,7 +111,8 @@ def main():
         schedule.step()
         seconds.append(time.perf_counter() - start)
         losses.append(loss.item())
-    print(json.dumps({"losses": losses, "seconds": seconds, "reference_seconds": reference_seconds}))
+    print(json.dumps({"losses": losses, "reference_seconds": reference_seconds,
+                      "step_seconds": seconds, "seconds": reference_seconds + sum(seconds)}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes a Llama checkpoint of random bf16 weights in shards, and a subspace for the upper half of its blocks.
 
-What `Scripts/bench-rewrite.sh` rewrites: of no use as a model. Needs NumPy alone.
+What `Scripts/bench/rewriting.sh` rewrites: of no use as a model. Needs NumPy alone.
 Usage: python Benchmarks/rewrite_checkpoint.py FOLDER GIGABYTES SUBSPACE
 """
 

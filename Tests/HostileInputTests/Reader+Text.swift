@@ -96,6 +96,35 @@ extension Reader {
     try exercise(Tokenizer(wordPieces: bytes, source: "vocab.txt"))
   }
 
+  static let bytePairFiles = Reader(name: "vocab.json and merges.txt") { _ in
+    [
+      Sample(
+        name: "vocab.json",
+        bytes: Array(#"{"<s>":0,"</s>":1,"a":2,"b":3,"\u0120":4,"ab":5,"<unk>":6,"\u0120ab":7}"#.utf8)),
+      Sample(name: "merges.txt", bytes: Array("#version: 0.2\na b\n\u{120} ab\r\n".utf8)),
+      Sample(
+        name: "tokenizer_config.json",
+        bytes: Array(
+          #"{"tokenizer_class":"RobertaTokenizer","cls_token":{"content":"<s>"},"added_tokens_decoder":{"6":{"content":"<unk>"}}}"#
+            .utf8)),
+    ]
+  } read: { sample, bytes, _ in
+    func text(_ name: String, _ otherwise: String) -> [UInt8] {
+      sample.name == name ? bytes : Array(otherwise.utf8)
+    }
+    func document(_ name: String, _ otherwise: String) throws -> JSONDocument {
+      try JSONDocument(parsing: text(name, otherwise), source: name)
+    }
+    try exercise(
+      Tokenizer(
+        bytePairs: BytePairFiles(
+          vocabulary: document(
+            "vocab.json", #"{"<s>":0,"</s>":1,"a":2,"b":3,"\u0120":4,"ab":5,"<unk>":6,"\u0120ab":7}"#),
+          merges: text("merges.txt", "a b\n"),
+          config: document("tokenizer_config.json", #"{"tokenizer_class":"GPT2Tokenizer","bos_token":"<s>"}"#)
+        )))
+  }
+
   static let pairs = Reader(name: "pairs") { _ in
     let table = "prompt,chosen,rejected\n\"a, b\",\"c \"\"d\"\"\",e\n,f\u{E9},\"g\nh\"\n"
     let packed = """

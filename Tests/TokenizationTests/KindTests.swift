@@ -3,9 +3,10 @@ import Storage
 import Testing
 import Tokenization
 
-@Suite("SentencePiece and WordPiece")
+@Suite("SentencePiece, WordPiece and files of byte pairs")
 struct KindTests {
   static let file = Result { try Fixture.json("kinds.json").root }
+  static let bytePairFile = Result { try Fixture.json("byte-pair-files.json").root }
 
   /// The digest that the fixtures have of a text.
   private func digest(_ text: String) -> String {
@@ -131,5 +132,38 @@ struct KindTests {
         configJSON: config.map { try JSONDocument(parsing: $0, source: "tokenizer_config.json") })
       #expect(try texts.map { try tokenizer.encode($0) } == golden["ids"]?.elements.map(\.ids))
     }
+  }
+
+  @Test(
+    "vocab.json and merges.txt give what transformers makes of them",
+    arguments: Fixture.cases("byte-pair-files.json") { $0["cases"] })
+  func bytePairs(golden: Case) throws {
+    let file = try Self.bytePairFile.get()
+    func document(_ value: JSONValue?, _ name: String) throws -> JSONDocument? {
+      try value.map { try JSONDocument(parsing: JSON($0).serialized(), source: name) }
+    }
+    let vocabulary = try #require(try document(file["vocab"], "vocab.json"))
+    let merges = try #require(file["merges"]?.string)
+    let tokenizer = try Tokenizer(
+      bytePairs: BytePairFiles(
+        vocabulary: vocabulary, merges: Array(merges.utf8),
+        specialTokens: try document(golden["special"], "special_tokens_map.json"),
+        config: try document(golden["config"], "tokenizer_config.json"),
+        modelType: golden["model_type"]?.string))
+    let texts = try #require(file["texts"]).elements.compactMap(\.string)
+    for (text, ids) in zip(texts, try #require(golden["ids"]).elements.map(\.ids)) {
+      #expect(try tokenizer.encode(text) == ids, "\(text.debugDescription)")
+    }
+  }
+
+  @Test("A class whose files leave something open is refused by its name")
+  func unknownClass() throws {
+    let vocabulary = try JSONDocument(parsing: #"{"a": 0}"#, source: "vocab.json")
+    let config = try JSONDocument(
+      parsing: #"{"tokenizer_class": "Qwen2Tokenizer"}"#, source: "tokenizer_config.json")
+    let error = #expect(throws: TokenizationError.self) {
+      try Tokenizer(bytePairs: BytePairFiles(vocabulary: vocabulary, merges: [], config: config))
+    }
+    #expect(error?.description.contains("Qwen2Tokenizer") == true)
   }
 }

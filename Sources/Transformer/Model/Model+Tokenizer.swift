@@ -70,25 +70,36 @@ extension Tokenizer {
     }
   }
 
-  /// The tokenizer of a folder: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else `vocab.txt` (WordPiece).
+  /// The tokenizer of a folder: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else `vocab.json` with `merges.txt`
+  /// (byte-level BPE), else `vocab.txt` (WordPiece).
   init(folder: String) throws {
     func read(_ name: String, limit: Int) throws -> (path: String, bytes: [UInt8])? {
       let path = FileSystem.join(folder, name)
       guard FileSystem.kind(of: path) == .file else { return nil }
       return (path, try FileSystem.readFile(path, limit: limit))
     }
-    let config = try read("tokenizer_config.json", limit: 64 << 20).map { path, bytes in
-      try JSONDocument(parsing: bytes, source: path)
+    func document(_ name: String) throws -> JSONDocument? {
+      try read(name, limit: 64 << 20).map { try JSONDocument(parsing: $0.bytes, source: $0.path) }
     }
+    let config = try document("tokenizer_config.json")
     if let (path, bytes) = try read("tokenizer.json", limit: 256 << 20) {
       try self.init(tokenizerJSON: try JSONDocument(parsing: bytes, source: path), configJSON: config)
     } else if let (path, bytes) = try read("tokenizer.model", limit: 64 << 20) {
       try self.init(sentencePiece: bytes, source: path, configJSON: config)
+    } else if let vocabulary = try document("vocab.json"),
+      let (_, merges) = try read("merges.txt", limit: 64 << 20)
+    {
+      try self.init(
+        bytePairs: BytePairFiles(
+          vocabulary: vocabulary, merges: merges, specialTokens: try document("special_tokens_map.json"),
+          config: config, modelType: try document("config.json")?.root["model_type"]?.string))
     } else if let (path, bytes) = try read("vocab.txt", limit: 64 << 20) {
       try self.init(wordPieces: bytes, source: path, configJSON: config)
     } else {
       throw ModelError(
-        folder, "there is no tokenizer.json, tokenizer.model or vocab.txt; copy one from the model's page")
+        folder,
+        "there is no tokenizer.json, tokenizer.model, vocab.json with merges.txt or vocab.txt; copy one from the model's page"
+      )
     }
   }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Edits and evaluates a checkpoint of Mistral-7B's shape (random weights, 14.8 GB) and compares memory with the plan.
 #
-#   Scripts/bench-scale.sh [FOLDER]
+#   Scripts/bench/scale.sh [FOLDER]
 #
 # FOLDER, by default a temporary one, needs 30 GB; the checkpoint there is made once and stays if FOLDER was given.
 # Settings: PAIRS=40 RECIPE=paper BLOCKS=32 TEXT_TOKENS=256
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 Scripts/install-dependencies.sh
 [[ -x .venv/bin/python ]] || Scripts/fixtures/venv.sh
