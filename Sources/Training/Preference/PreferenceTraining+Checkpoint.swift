@@ -6,15 +6,16 @@ internal import Transformer
 
 /// A run as it was after some step, from which it goes on exactly as if it had not been interrupted.
 ///
-/// A safetensors file: `parameters`, `moments` and, after a validation, `best` (F32, all as one run of numbers),
-/// `reference` (F64, a margin a pair), `best_loss` (F64). Metadata: `format`, `run` (what the run must agree in),
-/// `step`, `best_step`, `validations_since_best`.
+/// A safetensors file: `parameters`, of adapters their factors alone, `moments` and, after a validation, `best` (F32, all
+/// as one run of numbers), `reference` (F64, a margin a pair), `best_loss` (F64). Metadata: `format`, `run` (what the run
+/// must agree in), `step`, `best_step`, `validations_since_best`.
 extension PreferenceTraining {
   private static let format = "profs-training-1"
 
   /// What a checkpoint and the run that resumes it must agree in.
   private var identity: String {
-    let settings = "\(recipe) \(working.layout.parameters.map(\.name))"
+    let adapter = working.layout.adapter.map { "\($0) " } ?? ""
+    let settings = adapter + "\(recipe) \(working.layout.parameters.map(\.name))"
     // FNV-1a over the tokens: other pairs make another run.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for sequence in ScoredPair.sequences(pairs + validation) {
@@ -101,5 +102,6 @@ extension PreferenceTraining {
     optimizer.steps = state.step
     working.withParameters { target in for index in parameters.indices { target[index] = parameters[index] } }
     optimizer.withMoments { target in for index in moments.indices { target[index] = moments[index] } }
+    try working.mergeAdapters()
   }
 }

@@ -31,7 +31,7 @@ package final class PreferenceTraining {
   /// Reads the model into memory; nothing is computed yet.
   ///
   /// - Parameters:
-  ///   - context: must compute in f32; its seed decides the order of the pairs.
+  ///   - context: must compute in f32; its seed decides the order of the pairs and what adapters begin with.
   ///   - selection: the weights that are trained.
   ///   - validation: pairs that are not trained on; may be empty.
   package init(
@@ -40,16 +40,23 @@ package final class PreferenceTraining {
   ) throws {
     try base.requireDecoder()
     guard !pairs.isEmpty else { throw TrainingError(base.path, "there are no pairs to train on") }
-    working = try WorkingModel(base, selection)
+    working = try WorkingModel(base, selection, seed: context.seed)
     guard !working.layout.parameters.isEmpty else {
       throw TrainingError(base.path, "\(base.family.name) has none of the weights that were to be trained")
+    }
+    let sides = working.layout.parameters.compactMap { parameter in
+      parameter.key.factor.map { parameter.shape[$0 == .input ? 1 : 0] }
+    }
+    if let rank = selection.adapter?.rank, let least = sides.min(), rank > least {
+      throw TrainingError(
+        "--lora-rank \(rank)", "the smallest of the matrices has \(least) rows or columns; give at most that")
     }
     self.context = context
     self.recipe = recipe
     self.pairs = pairs
     self.validation = validation
     optimizer = Optimizer(recipe.optimizer, count: working.layout.count)
-    gradients = Gradients(working.layout)
+    gradients = Gradients(working.layout, adapters: working.adapters)
   }
 
   /// Steps of the whole run, if nothing stops it early.
@@ -93,6 +100,7 @@ package final class PreferenceTraining {
     let rate = recipe.rate(atStep: state.step)
     let scale = recipe.clip.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     optimizer.step(context, working, gradients, scale: scale, rate: rate)
+    try working.mergeAdapters()
     state.step += 1
     return StepRecord(
       step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy,
@@ -129,11 +137,12 @@ package final class PreferenceTraining {
   }
 
   /// Goes back to the weights of the best validation, if there was any.
-  package func restoreBest() {
+  package func restoreBest() throws {
     guard !best.isEmpty else { return }
     working.withParameters { parameters in
       for index in parameters.indices { parameters[index] = best[index] }
     }
+    try working.mergeAdapters()
   }
 
   /// Which pairs a step is made of: every epoch has an order of its own, drawn from the seed.
