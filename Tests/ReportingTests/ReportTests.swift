@@ -38,6 +38,7 @@ import Testing
       ("receipt", ["The receipt"]),
       ("verify", ["The proof"]), ("fit", ["What it took"]), ("edit", ["What it took"]),
       ("perplexity", ["What it took"]), ("dpo", ["Training by DPO"]),
+      ("trained", ["What it took"]),
       ("gradients", ["Gradients and the subspace"]),
     ])
   func sections(_ name: String, _ titles: [String]) throws {

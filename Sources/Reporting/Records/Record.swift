@@ -59,7 +59,9 @@ package struct Record: Sendable {
 
   private static func content(of field: Field, format: String) throws -> Content {
     let source = field.source
-    guard ["profs-evaluation", "profs-tuning", "profs-study", "profs-receipt"].contains(format) else {
+    guard
+      ["profs-evaluation", "profs-tuning", "profs-study", "profs-receipt", "profs-training"].contains(format)
+    else {
       throw RecordError(
         source, "is of the format \"\(format.prefix(40))\", which a report does not show; " + known)
     }
@@ -72,6 +74,7 @@ package struct Record: Sendable {
     case "profs-evaluation": return .evaluation(try EvaluationRecord(field))
     case "profs-tuning": return .tuning(try TuningRecord(field))
     case "profs-study": return .study(try StudyRecord(field))
+    case "profs-training": return .run(try RunRecord(trainingReceipt: field))
     default: return .receipt(try ReceiptRecord(field))
     }
   }
