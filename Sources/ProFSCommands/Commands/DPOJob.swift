@@ -59,16 +59,13 @@ struct DPOJob {
     _ = try ProgressBar.run("reading the reference", quiet: isQuiet) {
       try training.computeReference(progress: $0)
     }
-    var steps: [StepRecord] = []
-    var validations: [ValidationRecord] = []
     let (_, seconds) = try ProgressBar.run("training", quiet: isQuiet) { progress in
-      if training.state.step == 0, !validation.isEmpty { validations.append(try validate()) }
+      if training.state.step == 0, !validation.isEmpty { try validate() }
       while !training.isFinished {
         let record = try training.step()
-        steps.append(record)
         progress(record.step, training.totalSteps)
         if record.step % command.reportEvery == 0 || record.step == training.totalSteps { report(record) }
-        if training.validationIsDue { validations.append(try validate()) }
+        if training.validationIsDue { try validate() }
         if let state = command.state, record.step % command.saveEvery == 0 { try training.save(to: state) }
       }
     }
@@ -76,7 +73,6 @@ struct DPOJob {
       say("the validation loss was lowest after step \(training.state.bestStep): stopped")
     }
     try training.restoreBest()
-    let record = record(steps, validations)
     _ = try ProgressBar.run("writing", quiet: isQuiet) {
       try writer().write(
         to: command.out, provenance, record: .object(settings + record), progress: $0)
@@ -101,14 +97,13 @@ struct DPOJob {
     )
   }
 
-  private func validate() throws -> ValidationRecord {
+  private func validate() throws {
     let record = try training.validate()
     say(
       "step \(record.step)".leftPadded(10)
         + String(
           format: "  validation loss %.4f  margin %+.4f  accuracy %.2f", record.loss, record.margin,
           record.accuracy))
-    return record
   }
 
   private func report(_ record: StepRecord) {
@@ -191,15 +186,13 @@ struct DPOJob {
   }
 
   /// What the output's record and the `--json` document say of the training itself.
-  private func record(
-    _ steps: [StepRecord], _ validations: [ValidationRecord]
-  ) -> [(key: String, value: JSON)] {
+  private var record: [(key: String, value: JSON)] {
     [
       ("steps", .int(training.state.step)), ("best_step", .int(training.state.bestStep)),
       (
         "training",
         .array(
-          steps.map {
+          training.steps.map {
             [
               "step": .int($0.step), "loss": .double($0.loss), "margin": .double($0.margin),
               "accuracy": .double($0.accuracy), "gradient_norm": .double($0.gradientNorm),
@@ -210,7 +203,7 @@ struct DPOJob {
       (
         "validation",
         .array(
-          validations.map {
+          training.validations.map {
             [
               "step": .int($0.step), "loss": .double($0.loss), "margin": .double($0.margin),
               "accuracy": .double($0.accuracy),

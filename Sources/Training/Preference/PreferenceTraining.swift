@@ -12,6 +12,10 @@ package final class PreferenceTraining {
   package let recipe: TrainingRecipe
   /// How far the run has come.
   package internal(set) var state = TrainingState()
+  /// What was found in each step so far, those before an interruption included.
+  package internal(set) var steps: [StepRecord] = []
+  /// What was found at each look at the validation pairs so far.
+  package internal(set) var validations: [ValidationRecord] = []
   /// What is trained on.
   let pairs: [ScoredPair]
   /// What is only looked at.
@@ -102,9 +106,11 @@ package final class PreferenceTraining {
     optimizer.step(context, working, gradients, scale: scale, rate: rate)
     try working.mergeAdapters()
     state.step += 1
-    return StepRecord(
+    let record = StepRecord(
       step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy,
       gradientNorm: norm, rate: rate)
+    steps.append(record)
+    return record
   }
 
   /// The loss of the validation pairs as the model is now; remembers the weights where it is the lowest so far.
@@ -115,6 +121,7 @@ package final class PreferenceTraining {
     }
     let record = ValidationRecord(
       step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy)
+    validations.append(record)
     if figures.meanLoss < state.bestLoss {
       state.bestLoss = figures.meanLoss
       state.bestStep = state.step
