@@ -133,31 +133,13 @@ package struct EditApplication {
       provenance: subspace.provenance, tensors: tensors, tensorType: type?.name,
       fileDigest: format.isFile ? digest.hex : nil)
     try folder.writeFile(Receipt.cardName, Array(ModelCard(receipt, model).text.utf8))
-    receipt.files = try writtenFiles(in: folder)
+    receipt.files = try layout.writtenFiles(model, in: folder) + [.init(Receipt.cardName, in: folder)]
     try folder.writeFile(Receipt.fileName, Array(receipt.serialized().utf8))
     return receipt
   }
 }
 
 extension EditApplication {
-  /// What stands around the tensors in what was written.
-  private func writtenFiles(in folder: any OutputPlace) throws -> [Receipt.OutputFile] {
-    let base = FileSystem.join(model.path, "")
-    func file(_ name: String, _ extent: Receipt.OutputFile.Extent, source: String? = nil) throws
-      -> Receipt.OutputFile
-    {
-      try Receipt.OutputFile(name: name, at: folder.currentPath(of: name), extent, source: source)
-    }
-    return try layout.files.filter { $0.gguf == nil }.map { try file($0.name, .header) }
-      + layout.sideFiles.map { side in
-        switch side {
-        case .text(let name, _): try file(name, .whole)
-        case .copy(let name, let path):
-          try file(name, .whole, source: String(path.dropFirst(base.count)))
-        }
-      } + [try file(Receipt.cardName, .whole)]
-  }
-
   /// Whether the edit did something to `tensor`: its bytes changed, and not only where rounding had left something to
   /// remove.
   private func changed(_ tensor: Receipt.Tensor) -> Bool {

@@ -195,7 +195,8 @@ package struct SubspaceFitting {
       modelDigest: try model.identityDigest(), compute: context.precision.rawValue)
   }
 
-  private static func digest(_ texts: [[Int32]]) -> String {
+  /// SHA-256 of token ids, text by text, each after their number.
+  static func digest(_ texts: [[Int32]]) -> String {
     var digest = Digest()
     for text in texts {
       withUnsafeBytes(of: Int64(text.count).littleEndian) { digest.update($0) }

@@ -54,24 +54,18 @@ public struct Verification: Sendable {
       Check.equal(
         "the subspace is the one of the receipt", try Digest.ofFile(subspacePath), receipt.subspaceDigest),
       Self.originCheck(receipt, subspace),
-      Self.namesCheck(receipt, edited),
+      Self.namesCheck(
+        receipt.tensors, edited,
+        finding: receipt.output.isAdapter
+          ? "\(edited.entries.count), for \(receipt.edited.count) weights"
+          : "\(receipt.edited.count) of \(edited.entries.count) edited"),
     ]
-    checks += try Self.fileChecks(receipt, folder: folder)
-    var wrong: String?
-    for tensor in receipt.tensors {
-      guard let entry = edited[tensor.name] else { continue }
-      var digest = Digest()
-      try edited.withBytes(of: entry) { digest.update($0) }
-      if digest.hex != tensor.digest || entry.type.name != tensor.type || entry.shape != tensor.shape {
-        wrong = wrong ?? tensor.name
-      }
-      completed += entry.bytes.count
-      progress?(completed, total)
-    }
+    checks += try Self.fileChecks(receipt.files, folder: folder)
     checks.append(
-      Check(
-        claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
-        finding: wrong.map { "\"\($0)\" differs" } ?? "\(receipt.tensors.count) tensors"))
+      try Self.digestCheck(receipt.tensors, edited) { done, _ in
+        completed = done
+        progress?(completed, total)
+      })
     if let digest = receipt.fileDigest {
       checks.append(Check.equal("the whole file is that of the receipt", try Digest.ofFile(path), digest))
     }
@@ -108,16 +102,39 @@ public struct Verification: Sendable {
         ? "\(expected.count) blocks" : "block \(odd ?? 0) is edited in one of them only")
   }
 
-  private static func namesCheck(_ receipt: Receipt, _ edited: TensorStore) -> Check {
-    let expected = Set(receipt.tensors.map(\.name))
-    let found = Set(edited.entries.map(\.name))
+  /// The output has the tensors that a receipt names and no others.
+  static func namesCheck(_ tensors: [Receipt.Tensor], _ store: TensorStore, finding: String) -> Check {
+    let expected = Set(tensors.map(\.name))
+    let found = Set(store.entries.map(\.name))
     let odd = expected.symmetricDifference(found).sorted().first
     return Check(
       claim: "the tensors are those of the receipt", holds: odd == nil,
       finding: odd.map { expected.contains($0) ? "\"\($0)\" is missing" : "\"\($0)\" is not in it" }
-        ?? (receipt.output.isAdapter
-          ? "\(found.count), for \(receipt.edited.count) weights"
-          : "\(receipt.edited.count) of \(found.count) edited"))
+        ?? finding)
+  }
+
+  /// Every tensor is as a receipt has it.
+  ///
+  /// - Parameter progress: told of bytes done.
+  static func digestCheck(
+    _ tensors: [Receipt.Tensor], _ store: TensorStore, _ progress: ProgressHandler?
+  ) throws -> Check {
+    let total = store.entries.reduce(0) { $0 + $1.bytes.count }
+    var completed = 0
+    var wrong: String?
+    for tensor in tensors {
+      guard let entry = store[tensor.name] else { continue }
+      var digest = Digest()
+      try store.withBytes(of: entry) { digest.update($0) }
+      if digest.hex != tensor.digest || entry.type.name != tensor.type || entry.shape != tensor.shape {
+        wrong = wrong ?? tensor.name
+      }
+      completed += entry.bytes.count
+      progress?(completed, total)
+    }
+    return Check(
+      claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
+      finding: wrong.map { "\"\($0)\" differs" } ?? "\(tensors.count) tensors")
   }
 
   /// Of a projection what ``residualCheck(_:_:_:_:)`` finds; a step leaves nothing empty, and nothing is claimed of it.
@@ -260,7 +277,8 @@ extension Receipt.Tensor {
 }
 
 extension Verification.Check {
-  fileprivate static func equal(_ claim: String, _ found: String, _ expected: String) -> Self {
+  /// Whether two texts that stand for one thing are the same.
+  static func equal(_ claim: String, _ found: String, _ expected: String) -> Self {
     Self(
       claim: claim, holds: found == expected, finding: found == expected ? "same SHA-256" : "SHA-256 differs")
   }

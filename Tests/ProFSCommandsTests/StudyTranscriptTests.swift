@@ -74,6 +74,41 @@ import Testing
     }
   }
 
+  @Test(
+    "any recipe can stand beside DPO, and its point is the edit of that recipe",
+    arguments: ["natural", "oblique", "detox-edit"])
+  func recipes(recipe: String) throws {
+    let folder = try Self.folder()
+    try folder.write(
+      """
+      {"title": "Recipes", "about": "model", "fixed": {"blocks": "2-3"}, "sweeps": [{
+        "title": "Recipes", "measures": ["perplexity"], "x": {"vary": "cases", "values": [
+          {"name": "original", "set": {"method": "none"}}, {"name": "paper", "set": {}},
+          {"name": "other", "set": {"recipe": "\(recipe)"}}, {"name": "DPO", "set": {"method": "dpo"}},
+          {"name": "twice", "set": {"recipe": "\(recipe)", "strength": 2}}]}}]}
+      """, "spec.json")
+    let run = try Transcript(
+      Self.arguments("spec.json", ["--pair-limit", "40", "--json"]), in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let cells = try run.json()["summary"]?["sweeps"]?.elements[0].elements[0].elements ?? []
+    let values = cells.map { $0["repeats"]?.elements[0]["perplexity"]?["value"]?.double ?? .nan }
+    #expect(Set(values).count == 5 && values.allSatisfy(\.isFinite), "\(values)")
+    let model = Fixture.model("llama-tied")
+    let edit = try Transcript(
+      [
+        "edit", model, "--pairs", Fixture.pairs, "--limit", "40", "--recipe", recipe, "--layers", "2-3",
+        "--compute", "f32", "--out", "edited",
+      ], in: folder)
+    #expect(edit.status == 0, "\(edit.errors)")
+    let alone = try Transcript(
+      ["perplexity", "edited", "--text", "text.txt", "--window", "32", "--stride", "32", "--json"], in: folder
+    )
+    let expected = try alone.json()["perplexity"]?.double ?? .nan
+    #expect(
+      abs(values[2] - expected) < 1e-3 * abs(expected - values[0]) + 1e-4 * expected, "\(values), \(expected)"
+    )
+  }
+
   private static func document(_ folder: TemporaryFolder) throws -> JSON.Members {
     let root = try JSONDocument(parsing: try folder.read("study.json"), source: "study.json").root
     guard case .object(let members) = JSON(root) else { return JSON.Members() }

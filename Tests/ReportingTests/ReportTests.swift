@@ -37,7 +37,9 @@ import Testing
       ("generate", ["Side by side"]), ("tasks", ["Accuracy on zero-shot tasks"]),
       ("receipt", ["The receipt"]),
       ("verify", ["The proof"]), ("fit", ["What it took"]), ("edit", ["What it took"]),
-      ("perplexity", ["What it took"]),
+      ("perplexity", ["What it took"]), ("dpo", ["Training by DPO"]),
+      ("trained", ["What it took"]),
+      ("gradients", ["Gradients and the subspace"]),
     ])
   func sections(_ name: String, _ titles: [String]) throws {
     let page = try page([Record(path: Fixture.path(name))])

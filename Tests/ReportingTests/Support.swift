@@ -7,6 +7,7 @@ enum Fixture {
   /// Their names without ending, in the order a person would give them.
   static let names = [
     "eval", "tune", "study", "explain", "generate", "tasks", "receipt", "verify", "fit", "edit", "perplexity",
+    "dpo", "gradients", "trained",
   ]
 
   private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures")

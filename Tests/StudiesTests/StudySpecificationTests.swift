@@ -45,8 +45,8 @@ import Testing
       ),
       (sweep("{\"vary\": \"flipped\", \"values\": [1.5]}"), "expected a number from 0.0 to 1.0, found 1.5"),
       (
-        sweep("{\"vary\": \"recipe\", \"values\": [\"detox-edit\"]}"),
-        "expected paper, protected, oblique, found \"detox-edit\""
+        sweep("{\"vary\": \"recipe\", \"values\": [\"detox\"]}"),
+        "expected paper, protected, detox-edit, oblique, natural, found \"detox\""
       ),
       (sweep("{\"vary\": \"blocks\", \"values\": [\"9-3\"]}"), "expected blocks such as 13-30"),
       (
@@ -130,6 +130,12 @@ import Testing
     #expect(ranks.pointCount == 3 && ranks.notes.count == 1 && ranks.notes[0].contains("rank 30"))
     let fixed = try plan(Self.sweep("{\"vary\": \"rank\", \"values\": [2]}", ", \"fixed\": {\"pairs\": 500}"))
     #expect(fixed.pointCount == 1 && fixed.notes == ["40 pairs in place of 500: there are no more"])
+    // A gradient has a row for each token, so that its rank is not bound by the pairs.
+    let natural = try plan(
+      Self.sweep(
+        "{\"vary\": \"rank\", \"values\": [2, 30, 64]}",
+        ", \"fixed\": {\"pairs\": 20, \"recipe\": \"natural\"}"))
+    #expect(natural.pointCount == 6 && natural.notes.count == 1 && natural.notes[0].contains("rank 64"))
     // Training does not depend on the rank.
     let dpo = try plan(
       Self.sweep("{\"vary\": \"rank\", \"values\": [2, 4]}", ", \"fixed\": {\"method\": \"dpo\"}"))

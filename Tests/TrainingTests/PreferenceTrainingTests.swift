@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Kernels
 import Storage
@@ -17,11 +18,16 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
   var checkpoint: String
   var recipe: TrainingRecipe
   var only: WeightRole?
+  /// What is trained where it is adapters, and the seed of their first factors.
+  var adapters: (selection: ParameterLayout.Selection, seed: UInt64)?
   var pairs: [ScoredPair]
   var steps: [Step]
   /// ln p of both sides of each pair after the last step.
   var final: [[Double]]
-  var testDescription: String { checkpoint }
+  var testDescription: String { checkpoint + (adapters == nil ? "" : ", adapters") }
+
+  /// A run of all weights and one of adapters.
+  static var some: [TrainingGoldens] { all.filter { $0.checkpoint == "llama-tied" } }
 
   static let all: [TrainingGoldens] = {
     let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/dpo.json").path
@@ -49,6 +55,15 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
     recipe.epochs = 100
     recipe.shuffles = false
     only = value["only"]?.string == nil ? nil : .mlpValue
+    if let lora = value["lora"] {
+      let roles = (lora["roles"]?.elements ?? []).compactMap { $0.string.flatMap(WeightRole.init) }
+      let adapter = ParameterLayout.Adapter(
+        rank: try #require(lora["rank"]?.int), alpha: try number("alpha", lora))
+      adapters = (
+        .init(roles: Set(roles), biases: false, adapter: adapter),
+        UInt64(try #require(lora["seed"]?.int))
+      )
+    }
     pairs = try (value["pairs"]?.elements ?? []).map { pair in
       let start = try #require(pair["prompt"]?.int)
       func side(_ name: String) -> ScoredSequence {
@@ -70,16 +85,19 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
     context: ComputeContext = ComputeContext(threads: 2, precision: .f32), recipe: TrainingRecipe? = nil,
     validation: [ScoredPair] = []
   ) throws -> PreferenceTraining {
-    try PreferenceTraining(
-      try Model(path: GradientGoldens.checkpoint(checkpoint)), context, recipe ?? self.recipe,
-      training: only.map { .init(roles: [$0]) } ?? .all, pairs: pairs, validation: validation)
+    let seeded = ComputeContext(
+      threads: context.threads, precision: .f32, seed: adapters?.seed ?? context.seed)
+    return try PreferenceTraining(
+      try Model(path: GradientGoldens.checkpoint(checkpoint)), seeded, recipe ?? self.recipe,
+      training: adapters?.selection ?? only.map { .init(roles: [$0]) } ?? .all, pairs: pairs,
+      validation: validation)
   }
 }
 
 /// Training on preference pairs.
 @Suite("Preference training")
 struct PreferenceTrainingTests {
-  @Test("ten steps are torch's", arguments: TrainingGoldens.all)
+  @Test("ten steps are torch's, and with adapters PEFT's", arguments: TrainingGoldens.all)
   func trajectory(_ goldens: TrainingGoldens) throws {
     let training = try goldens.training()
     try training.computeReference()
@@ -115,9 +133,44 @@ struct PreferenceTrainingTests {
     }
   }
 
-  @Test("a run that is interrupted and resumed takes the very steps of one that is not")
-  func resumption() throws {
-    let goldens = try #require(TrainingGoldens.all.first)
+  @Test("there are runs of adapters, of both layouts of matrices")
+  func adapterGoldens() {
+    #expect(TrainingGoldens.all.filter { $0.adapters != nil }.map(\.checkpoint) == ["llama-tied", "gpt2"])
+  }
+
+  @Test("adapters need memory for gradients and moments of their own numbers alone, and begin as the base")
+  func adapterMemory() throws {
+    let goldens = try #require(TrainingGoldens.all.last { $0.adapters != nil })
+    let training = try goldens.training()
+    let layout = training.working.layout
+    let base = try Model(path: GradientGoldens.checkpoint(goldens.checkpoint))
+    let rank = try #require(layout.adapter?.rank)
+    // Four matrices of two blocks; the few floats between factors are for alignment.
+    let (hidden, inner) = (base.configuration.hidden, base.configuration.intermediate)
+    let numbers = 2 * rank * ((hidden + 3 * hidden) + 2 * hidden + 2 * (hidden + inner))
+    #expect(layout.parameters.reduce(0) { $0 + $1.elements.count } == numbers)
+    #expect(layout.parameters.count == 16 && layout.count < numbers + 16 * 16)
+    for entry in base.tensors.entries where entry.type == .f32 {
+      let held = try #require(training.working.model.tensors[entry.name])
+      #expect(try base.tensors.floats(entry) == training.working.model.tensors.floats(held), "\(entry.name)")
+    }
+  }
+
+  @Test("a rank that no matrix has is refused")
+  func adapterRank() throws {
+    var goldens = try #require(TrainingGoldens.all.last { $0.adapters != nil })
+    goldens.adapters?.selection.adapter?.rank = 37
+    #expect {
+      _ = try goldens.training()
+    } throws: {
+      "\($0)".contains("--lora-rank 37") && "\($0)".contains("36")
+    }
+  }
+
+  @Test(
+    "a run that is interrupted and resumed takes the very steps of one that is not",
+    arguments: TrainingGoldens.some)
+  func resumption(_ goldens: TrainingGoldens) throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/state.safetensors"
     var recipe = goldens.recipe
@@ -139,6 +192,12 @@ struct PreferenceTrainingTests {
     #expect(
       whole.working.withParameters { Array($0) } == resumed.working.withParameters { Array($0) },
       "equal bit for bit")
+    for entry in whole.working.model.tensors.entries where entry.type == .f32 {
+      let other = try #require(resumed.working.model.tensors[entry.name])
+      #expect(
+        try whole.working.model.tensors.floats(entry) == resumed.working.model.tensors.floats(other),
+        "\(entry.name)")
+    }
 
     recipe.learningRate *= 2
     let other = try goldens.training(recipe: recipe, validation: goldens.pairs)
@@ -163,7 +222,7 @@ struct PreferenceTrainingTests {
       losses.append(try training.validate().loss)
     }
     #expect(losses.count == 3 && losses[1] > losses[0] && losses[2] > losses[0])
-    training.restoreBest()
+    try training.restoreBest()
     #expect(training.working.withParameters { Array($0) } == first)
   }
 

@@ -2,8 +2,8 @@ internal import Storage
 
 /// `adapter_config.json`, which tells PEFT what the adapter's tensors are for.
 ///
-/// PEFT multiplies B A by `lora_alpha` / `r`, or by a module's own pair of numbers where the patterns name it. Both are
-/// the rank here, so that the scale is 1: the strength is in B.
+/// PEFT multiplies B A by `lora_alpha` / `r`, or by a module's own pair of numbers where the patterns name it. Of an edit both
+/// are the rank, so that the scale is 1: the strength is in B.
 struct AdapterConfiguration {
   /// Its name in the output folder.
   static let fileName = "adapter_config.json"
@@ -22,6 +22,8 @@ struct AdapterConfiguration {
   var fanInFanOut: Bool
   /// The modules in the order of their blocks.
   var modules: [Module]
+  /// `lora_alpha` of an adapter that was trained, whose modules have one rank; `nil` for the rank.
+  var alpha: Double? = nil
 
   /// Name of a factor's tensor.
   static func tensorName(_ module: String, _ factor: AdapterTensor.Factor) -> String {
@@ -47,7 +49,7 @@ struct AdapterConfiguration {
       "base_model_name_or_path": .string(base),
       "inference_mode": true,
       "r": .int(rank),
-      "lora_alpha": .int(rank),
+      "lora_alpha": alpha.map { Int(exactly: $0).map { .int($0) } ?? .double($0) } ?? .int(rank),
       "rank_pattern": others,
       "alpha_pattern": others,
       "use_rslora": false,

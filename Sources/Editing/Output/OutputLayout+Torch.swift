@@ -5,16 +5,15 @@ internal import Storage
 /// Torch's files as safetensors.
 extension OutputLayout {
   /// A file for each of the folder's, numbered as the Hub's are.
-  static func converted(_ folder: TorchFolder, _ edits: [String: WeightEdit]) -> [File] {
+  ///
+  /// - Parameter tensor: what is written of a tensor of theirs.
+  static func converted(_ folder: TorchFolder, _ tensor: (TensorEntry) -> CheckpointTensor) -> [File] {
     func number(_ value: Int) -> String {
       String(repeating: "0", count: max(0, 5 - String(value).count)) + String(value)
     }
     let count = folder.shards.count
     return folder.shards.indices.map { index in
-      let tensors = folder.tensors.entries.filter { $0.file == index }.map { entry in
-        CheckpointTensor(
-          name: entry.name, type: entry.type, shape: entry.shape, source: entry, edit: edits[entry.name])
-      }
+      let tensors = folder.tensors.entries.filter { $0.file == index }.map(tensor)
       let name = folder.indexName == nil ? "model" : "model-\(number(index + 1))-of-\(number(count))"
       return File(name: name + ".safetensors", tensors: tensors, header: nil)
     }

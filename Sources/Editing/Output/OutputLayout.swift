@@ -51,11 +51,7 @@ struct OutputLayout {
   ) throws {
     try format.check(model)
     try Self.check(subspace, fits: model)
-    switch model.source {
-    case .folder(let folder): sourceFiles = folder.shards.map { FileSystem.join(model.path, $0.name) }
-    case .torch(let folder): sourceFiles = folder.shards.map { FileSystem.join(model.path, $0) }
-    case .gguf: sourceFiles = [model.path]
-    }
+    sourceFiles = Self.sourceFiles(of: model)
     switch format {
     case .checkpoint: break
     case .lora:
@@ -87,7 +83,10 @@ struct OutputLayout {
       }
       sideFiles = try Self.sideFiles(of: model.path, besides: Set(folder.shards.map(\.name)))
     case .torch(let folder):
-      files = Self.converted(folder, edits)
+      files = Self.converted(folder) { entry in
+        CheckpointTensor(
+          name: entry.name, type: entry.type, shape: entry.shape, source: entry, edit: edits[entry.name])
+      }
       sideFiles = try Self.sideFiles(of: model.path, besides: []) + Self.index(of: files)
     case .gguf:
       files = [File(name: "model.safetensors", tensors: Self.converted(model, edits), header: nil)]
@@ -98,6 +97,15 @@ struct OutputLayout {
   /// The part that rounding leaves in the subspace of the weight that the tensor called `name` edits.
   func roundingResidual(of name: String) -> Double? {
     files.lazy.flatMap(\.tensors).first { $0.name == name }?.roundingResidual
+  }
+
+  /// The files that hold a model's weights.
+  static func sourceFiles(of model: Model) -> [String] {
+    switch model.source {
+    case .folder(let folder): folder.shards.map { FileSystem.join(model.path, $0.name) }
+    case .torch(let folder): folder.shards.map { FileSystem.join(model.path, $0) }
+    case .gguf: [model.path]
+    }
   }
 
   /// Throws where the subspace is for a model of another size.

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Editing
 internal import Storage
 internal import Training
 internal import Transformer
@@ -12,15 +13,22 @@ struct DPOCommand: ParsableCommand {
       The reference is the model as it is given; what it says of the pairs is computed once. Weights, \
       gradients and the optimiser's memory are single precision: 12 bytes a trained weight with RMSprop, \
       16 with AdamW, 4 more where there are validation pairs, and 4 for every other weight. The defaults \
-      are the paper's, for GPT-2. The output has the base's files, types and names.
+      are the paper's, for GPT-2. The output has the base's files, types and names, and of a GGUF file is a \
+      folder.
+
+      With --lora-rank low-rank adapters are trained and the weights stay as they are: gradients and the optimiser's memory \
+      are those of the adapters, and every weight takes 4 bytes. What is written is an adapter in PEFT's format, or with \
+      --format checkpoint the model with the adapters added to its weights.
 
       With --state the run can be interrupted: given the same options again it goes on where the file was last written, \
       exactly as if it had not stopped.
       """)
 
-  @Argument(help: "Folder in Hugging Face layout.") var model: String
+  @Argument(help: "Folder in Hugging Face layout, or .gguf file.") var model: String
   @OptionGroup var responses: ResponseOptions
   @Option(help: ArgumentHelp("Folder to write; must not exist.", valueName: "folder")) var out: String
+  @Option(help: "What to write: checkpoint, or lora, which is the default with --lora-rank.")
+  var format: OutputFormat?
   @Option(
     help: ArgumentHelp(
       "Pairs for validation, of the same form; by default some of the pairs are held out.", valueName: "file")
@@ -45,10 +53,16 @@ struct DPOCommand: ParsableCommand {
     if holdOut != nil, validation != nil {
       throw ValidationError("--hold-out and --validation exclude each other.")
     }
+    guard format.map({ $0 == .checkpoint || $0 == .lora && training.loraRank != nil }) ?? true else {
+      throw ValidationError("--format is checkpoint, or with --lora-rank lora.")
+    }
     if saveEvery < 1 || reportEvery < 1 {
       throw ValidationError("--save-every and --report-every must be at least 1.")
     }
   }
+
+  /// Whether adapters are written.
+  var writesAdapter: Bool { (format ?? (training.loraRank == nil ? .checkpoint : .lora)) == .lora }
 
   func run() throws { try DPOJob(self).run() }
 }

@@ -10,8 +10,8 @@ struct DPOJob {
   private let command: DPOCommand
   private let base: Model
   private let training: PreferenceTraining
-  private let pairs: Int
-  private let validationPairs: Int
+  private let pairs: [ScoredPair]
+  private let validation: [ScoredPair]
   private let isQuiet: Bool
 
   /// Opens the model and reads the pairs; nothing is computed yet.
@@ -23,7 +23,11 @@ struct DPOJob {
     let model = try Model(path: command.model)
     base = model
     // Whether the output can be written is known before anything is computed.
+    let selection = try command.training.selection()
     _ = try TrainedModel(base, trained: base, changed: [])
+    if command.writesAdapter {
+      _ = try TrainedModel(base, adapters: AdapterValues(ParameterLayout(base, selection), seed: 0))
+    }
     var (pairs, _) = try ProgressBar.run("reading pairs", quiet: isQuiet) { _ in
       try command.responses.scoredPairs(model)
     }
@@ -38,12 +42,10 @@ struct DPOJob {
       validation = Array(pairs.suffix(count))
       pairs.removeLast(count)
     }
-    self.pairs = pairs.count
-    validationPairs = validation.count
+    (self.pairs, self.validation) = (pairs, validation)
     training = try PreferenceTraining(
       base, ComputeOptions.f32(threads: command.threads, seed: command.seed), command.training.recipe,
-      training: command.training.train.selection(blocks: command.training.layers?.blocks), pairs: pairs,
-      validation: validation)
+      training: selection, pairs: pairs, validation: validation)
   }
 
   /// Trains and writes.
@@ -57,34 +59,29 @@ struct DPOJob {
     _ = try ProgressBar.run("reading the reference", quiet: isQuiet) {
       try training.computeReference(progress: $0)
     }
-    var steps: [StepRecord] = []
-    var validations: [ValidationRecord] = []
     let (_, seconds) = try ProgressBar.run("training", quiet: isQuiet) { progress in
-      if training.state.step == 0, validationPairs > 0 { validations.append(try validate()) }
+      if training.state.step == 0, !validation.isEmpty { try validate() }
       while !training.isFinished {
         let record = try training.step()
-        steps.append(record)
         progress(record.step, training.totalSteps)
         if record.step % command.reportEvery == 0 || record.step == training.totalSteps { report(record) }
-        if training.validationIsDue { validations.append(try validate()) }
+        if training.validationIsDue { try validate() }
         if let state = command.state, record.step % command.saveEvery == 0 { try training.save(to: state) }
       }
     }
     if training.state.step < training.totalSteps {
       say("the validation loss was lowest after step \(training.state.bestStep): stopped")
     }
-    training.restoreBest()
-    let changed = Set(training.working.layout.parameters.map(\.name))
-    let writer = try TrainedModel(base, trained: training.working.model, changed: changed)
-    let record = record(steps, validations)
+    try training.restoreBest()
     _ = try ProgressBar.run("writing", quiet: isQuiet) {
-      try writer.write(to: command.out, record: .object(record), progress: $0)
+      try writer().write(
+        to: command.out, provenance, record: .object(settings + record), progress: $0)
     }
     let peak = meter.stop()
     if command.output.json {
       Console.json(
         .object(
-          [("out", .string(command.out))] + record + [
+          [("out", .string(command.out))] + settings + record + [
             ("seconds", .double(seconds)), ("peak_memory_bytes", .int(peak)),
           ]))
     } else {
@@ -95,19 +92,18 @@ struct DPOJob {
   private func announce() {
     let trained = training.working.layout.parameters.reduce(0) { $0 + $1.elements.count }
     say(
-      "\(base.family.name); \(pairs) pairs, \(validationPairs) for validation; "
-        + "\(trained) weights trained in \(training.totalSteps) steps of \(training.recipe.pairsPerStep) pairs"
+      "\(base.family.name); \(pairs.count) pairs, \(validation.count) for validation; "
+        + "\(trained) \(training.working.adapters == nil ? "weights" : "numbers of adapters") trained in \(training.totalSteps) steps of \(training.recipe.pairsPerStep) pairs"
     )
   }
 
-  private func validate() throws -> ValidationRecord {
+  private func validate() throws {
     let record = try training.validate()
     say(
       "step \(record.step)".leftPadded(10)
         + String(
           format: "  validation loss %.4f  margin %+.4f  accuracy %.2f", record.loss, record.margin,
           record.accuracy))
-    return record
   }
 
   private func report(_ record: StepRecord) {
@@ -124,24 +120,79 @@ struct DPOJob {
     Console.message(line)
   }
 
-  /// What the output's record and the `--json` document say.
-  private func record(
-    _ steps: [StepRecord], _ validations: [ValidationRecord]
-  ) -> [(key: String, value: JSON)] {
-    let recipe = training.recipe
-    return [
-      ("method", .string(command.training.loss.rawValue)), ("version", .string(profsVersion)),
-      ("beta", .double(recipe.loss.beta)), ("label_smoothing", .double(command.training.labelSmoothing)),
+  /// The output as it is written.
+  private func writer() throws -> TrainedModel {
+    if command.writesAdapter, let adapters = training.working.adapters {
+      return try TrainedModel(base, adapters: adapters)
+    }
+    let changed = Set(training.working.layout.parameters.map(\.name))
+    return try TrainedModel(base, trained: training.working.model, changed: changed)
+  }
+
+  /// What the receipt says.
+  private var provenance: TrainingReceipt.Provenance {
+    func tokens(_ pairs: [ScoredPair]) -> TrainingReceipt.Pairs {
+      .init(
+        count: pairs.count,
+        texts: pairs.flatMap { pair in
+          [pair.chosen, pair.rejected].map { [Int32(clamping: $0.responseStart)] + $0.tokens }
+        })
+    }
+    return .init(
+      method: command.training.loss.rawValue, trained: whatWasTrained,
+      steps: validation.isEmpty ? training.state.step : training.state.bestStep, settings: settings,
+      pairs: tokens(pairs), validation: tokens(validation))
+  }
+
+  private var whatWasTrained: String {
+    let blocks =
+      command.training.layers.map { " of blocks \($0.blocks.lowerBound) to \($0.blocks.upperBound)" } ?? ""
+    if let adapter = training.working.layout.adapter {
+      let matrices = training.working.layout.parameters.count / 2
+      return "Adapters of rank \(adapter.rank) were trained beside \(matrices) matrices\(blocks)"
+        + (command.writesAdapter ? "" : " and added to them")
+    }
+    return switch command.training.train {
+    case .all: "All weights\(blocks) were trained"
+    case .mlp: "The MLPs' matrices\(blocks) were trained"
+    case .mlpValue: "The MLP-value matrices\(blocks) were trained"
+    }
+  }
+
+  /// How the run was set.
+  private var settings: [(key: String, value: JSON)] {
+    let (recipe, options) = (training.recipe, command.training)
+    var settings: [(key: String, value: JSON)] = [
+      ("method", .string(options.loss.rawValue)), ("version", .string(profsVersion)),
+      ("beta", .double(recipe.loss.beta)), ("label_smoothing", .double(options.labelSmoothing)),
       ("optimizer", .string(recipe.optimizer.name)), ("learning_rate", .double(recipe.learningRate)),
       ("warmup", .int(recipe.warmup)), ("clip", recipe.clip.map { .double($0) } ?? .null),
-      ("pairs_per_step", .int(recipe.pairsPerStep)), ("train", .string(command.training.train.rawValue)),
-      ("pairs", .int(pairs)), ("validation_pairs", .int(validationPairs)),
-      ("seed", .string(String(command.seed))), ("steps", .int(training.state.step)),
-      ("best_step", .int(training.state.bestStep)),
+      ("pairs_per_step", .int(recipe.pairsPerStep)),
+      ("train", .string(options.loraRank == nil ? options.train.rawValue : "lora")),
+    ]
+    if let adapter = training.working.layout.adapter {
+      settings += [
+        ("lora_rank", .int(adapter.rank)), ("lora_alpha", .double(adapter.alpha)),
+        ("target", .string(options.target ?? "all")),
+      ]
+    }
+    if let blocks = options.layers?.blocks {
+      settings.append(("layers", [.int(blocks.lowerBound), .int(blocks.upperBound)]))
+    }
+    return settings + [
+      ("pairs", .int(pairs.count)), ("validation_pairs", .int(validation.count)),
+      ("seed", .string(String(command.seed))),
+    ]
+  }
+
+  /// What the output's record and the `--json` document say of the training itself.
+  private var record: [(key: String, value: JSON)] {
+    [
+      ("steps", .int(training.state.step)), ("best_step", .int(training.state.bestStep)),
       (
         "training",
         .array(
-          steps.map {
+          training.steps.map {
             [
               "step": .int($0.step), "loss": .double($0.loss), "margin": .double($0.margin),
               "accuracy": .double($0.accuracy), "gradient_norm": .double($0.gradientNorm),
@@ -152,7 +203,7 @@ struct DPOJob {
       (
         "validation",
         .array(
-          validations.map {
+          training.validations.map {
             [
               "step": .int($0.step), "loss": .double($0.loss), "margin": .double($0.margin),
               "accuracy": .double($0.accuracy),

@@ -10,7 +10,7 @@ struct ReportCommand: ParsableCommand {
     discussion: """
       One self-contained HTML file, for a desk or a phone, light or dark: it loads nothing from anywhere. Records are \
       recognised by what is in them: those of profs eval --out and tune --out, the receipt profs.json of an edit, and what \
-      edit, apply, fit, explain, perplexity, tasks, generate and verify print with --json.
+      edit, apply, fit, dpo, gradients, explain, perplexity, tasks, generate and verify print with --json.
 
         profs eval BASE EDITED --prompts p.txt --text t.txt --out eval.json
         profs explain EDITED/profs/subspace.safetensors --model BASE --json > directions.json

@@ -10,10 +10,11 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Prove an edit from its files: what changed, and that nothing else did.",
     discussion: """
       Without --base the output is held against its own receipt. With --base every tensor is computed anew from the base \
-      model and the subspace and compared bit for bit. Exit code 1 where a claim does not hold.
+      model and the subspace and compared bit for bit; of what profs dpo wrote, every tensor that was not trained. Exit code \
+      1 where a claim does not hold.
       """)
 
-  @Argument(help: "Folder or .gguf file that profs edit or profs apply wrote.")
+  @Argument(help: "Folder or .gguf file that profs edit or profs apply wrote, or folder of profs dpo.")
   var edited: String
 
   @Option(help: ArgumentHelp("The model it was made from.", valueName: "model")) var base: String?
@@ -21,23 +22,36 @@ struct VerifyCommand: ParsableCommand {
 
   func run() throws {
     let model = try base.map { try Model(path: $0) }
-    let (proof, _) = try ProgressBar.run("verifying", quiet: output.quiet || output.json) {
+    let isQuiet = output.quiet || output.json
+    if try TrainingVerification.applies(to: edited) {
+      let (proof, _) = try ProgressBar.run("verifying", quiet: isQuiet) {
+        try TrainingVerification(of: edited, base: model, progress: $0)
+      }
+      return try tell(proof.checks, changed: proof.trained.map { ["name": .string($0)] })
+    }
+    let (proof, _) = try ProgressBar.run("verifying", quiet: isQuiet) {
       try Verification(of: edited, base: model, progress: $0)
     }
+    try tell(proof.checks, changed: proof.receipt.edited.map(TensorReport.json))
+  }
+
+  /// Says what was found of each claim; exit code 1 where one does not hold.
+  private func tell(_ checks: [Verification.Check], changed: [JSON]) throws {
+    let holds = checks.allSatisfy(\.holds)
     if output.json {
       Console.json([
-        "holds": .bool(proof.holds),
+        "holds": .bool(holds),
         "checks": .array(
-          proof.checks.map {
+          checks.map {
             ["claim": .string($0.claim), "holds": .bool($0.holds), "finding": .string($0.finding)]
           }),
-        "changed": .array(proof.receipt.edited.map(TensorReport.json)),
+        "changed": .array(changed),
       ])
     } else {
-      for check in proof.checks {
+      for check in checks {
         Console.result("\(check.holds ? "✓" : "✗") \(check.claim): \(check.finding)")
       }
     }
-    guard proof.holds else { throw ExitCode(1) }
+    guard holds else { throw ExitCode(1) }
   }
 }

@@ -31,6 +31,28 @@ enum TrainedWeights: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
+/// A matrix of every block that an adapter can be trained beside.
+enum AdapterTarget: String, ExpressibleByArgument, CaseIterable {
+  case query, key, value
+  case attentionOutput = "attention-output"
+  case mlpGate = "mlp-gate"
+  case mlpUp = "mlp-up"
+  case mlpValue = "mlp-value"
+
+  /// The roles of which a family has one: its own, or that of a matrix which it shares with others.
+  var roles: Set<WeightRole> {
+    switch self {
+    case .query: [.query, .queryKeyValue]
+    case .key: [.key, .queryKeyValue]
+    case .value: [.value, .queryKeyValue]
+    case .attentionOutput: [.attentionOutput]
+    case .mlpGate: [.mlpGate, .mlpGateUp]
+    case .mlpUp: [.mlpUp, .mlpGateUp]
+    case .mlpValue: [.mlpValue]
+    }
+  }
+}
+
 /// What is minimised and how; the defaults are the paper's.
 struct TrainingOptions: ParsableArguments {
   @Option(help: "The loss: dpo, or ipo, which takes the same beta for its regularisation.")
@@ -62,6 +84,19 @@ struct TrainingOptions: ParsableArguments {
   var patience = 10
   @Option(help: "Which weights are trained.") var train: TrainedWeights = .all
   @Option(help: ArgumentHelp("Train these blocks alone.", valueName: "a-b")) var layers: LayerRange?
+  @Option(
+    help: ArgumentHelp(
+      "Train low-rank adapters of this rank (LoRA) in place of weights: A as PEFT draws it, B zero, no dropout.",
+      valueName: "r"))
+  var loraRank: Int?
+  @Option(help: ArgumentHelp("LoRA: alpha; B A is multiplied by alpha / r. By default r.", valueName: "a"))
+  var loraAlpha: Double?
+  @Option(
+    help: ArgumentHelp(
+      "LoRA: the matrices with adapters, of query, key, value, attention-output, mlp-gate, mlp-up and mlp-value; by default "
+        + "all. Where a family has several in one matrix, any of them means that.",
+      valueName: "name,…"))
+  var target: String?
 
   func validate() throws {
     for (name, value) in [
@@ -83,9 +118,39 @@ struct TrainingOptions: ParsableArguments {
     guard optimizer == .adamw || weightDecay == 0 else {
       throw ValidationError("--weight-decay belongs to --optimizer adamw.")
     }
+    if loraRank == nil, loraAlpha != nil || target != nil {
+      throw ValidationError("--lora-alpha and --target belong to --lora-rank.")
+    }
+    guard loraRank ?? 1 >= 1, loraAlpha ?? 1 > 0, loraAlpha?.isFinite ?? true else {
+      throw ValidationError("--lora-rank must be at least 1, --lora-alpha above 0.")
+    }
+    guard loraRank == nil || train == .all else {
+      throw ValidationError("--train is for weights themselves; with --lora-rank give --target.")
+    }
+    _ = try targets()
     guard clip.isFinite, clip >= 0, weightDecay.isFinite, weightDecay >= 0 else {
       throw ValidationError("--clip and --weight-decay must be numbers not below 0.")
     }
+  }
+
+  /// The matrices that adapters are trained beside.
+  func targets() throws -> [AdapterTarget] {
+    guard let target else { return AdapterTarget.allCases }
+    return try target.split(separator: ",", omittingEmptySubsequences: false).map { name in
+      guard let target = AdapterTarget(rawValue: String(name)) else {
+        throw ValidationError(
+          "--target \(name): expected names among \(AdapterTarget.allValueStrings.joined(separator: ", ")).")
+      }
+      return target
+    }
+  }
+
+  /// What is trained.
+  func selection() throws -> ParameterLayout.Selection {
+    guard let loraRank else { return train.selection(blocks: layers?.blocks) }
+    return ParameterLayout.Selection(
+      roles: try targets().reduce(into: []) { $0.formUnion($1.roles) }, blocks: layers?.blocks, biases: false,
+      adapter: .init(rank: loraRank, alpha: loraAlpha ?? Double(loraRank)))
   }
 
   /// The same as the trainer takes it.

@@ -35,12 +35,17 @@ package struct Record: Sendable {
     self.name = name
     let field = Field(root: root)
     guard root.kind == .object else { throw field.error(expected: "an object") }
+    let keys = Set(try field.members.map(\.key))
     if let format = root["format"] {
       content = try Self.content(of: field, format: format.string ?? format.describe)
     } else if root["candidates"] != nil, root["front"] != nil {
       content = .tuning(try TuningRecord(field))
     } else if Self.isExplanation(root) {
       content = .explanation(try ExplanationRecord(field))
+    } else if StudyRecord.isTraining(keys) {
+      content = .study(try StudyRecord(training: field))
+    } else if StudyRecord.isGradients(keys) {
+      content = .study(try StudyRecord(gradients: field))
     } else if let run = try RunRecord(recognising: field) {
       content = .run(run)
     } else {
@@ -49,12 +54,14 @@ package struct Record: Sendable {
   }
 
   private static let known =
-    "give files of profs eval --out, tune --out or study, a receipt profs.json, or what edit, apply, fit, explain, perplexity, "
-    + "tasks, generate or verify print with --json"
+    "give files of profs eval --out, tune --out or study, a receipt profs.json, or what edit, apply, fit, dpo, gradients, "
+    + "explain, perplexity, tasks, generate or verify print with --json"
 
   private static func content(of field: Field, format: String) throws -> Content {
     let source = field.source
-    guard ["profs-evaluation", "profs-tuning", "profs-study", "profs-receipt"].contains(format) else {
+    guard
+      ["profs-evaluation", "profs-tuning", "profs-study", "profs-receipt", "profs-training"].contains(format)
+    else {
       throw RecordError(
         source, "is of the format \"\(format.prefix(40))\", which a report does not show; " + known)
     }
@@ -67,6 +74,7 @@ package struct Record: Sendable {
     case "profs-evaluation": return .evaluation(try EvaluationRecord(field))
     case "profs-tuning": return .tuning(try TuningRecord(field))
     case "profs-study": return .study(try StudyRecord(field))
+    case "profs-training": return .run(try RunRecord(trainingReceipt: field))
     default: return .receipt(try ReceiptRecord(field))
     }
   }

@@ -1,6 +1,7 @@
 internal import Storage
 
-/// What `profs edit`, `apply`, `fit`, `perplexity`, `tasks`, `verify` and `generate` print with `--json`.
+/// What `profs edit`, `apply`, `fit`, `perplexity`, `tasks`, `verify` and `generate` print with `--json`, and the receipt of
+/// `profs dpo`.
 enum RunRecord: Sendable {
   /// Name and value of something that was measured.
   typealias Fact = (name: String, value: String)

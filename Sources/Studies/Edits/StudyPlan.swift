@@ -90,8 +90,9 @@ package struct StudyPlan: Sendable {
     }
     settings.pairs = min(settings.pairs ?? total, total)
     guard settings.method == .profs else { return }
-    if settings.weights == .keys, settings.recipe == .oblique {
-      throw StudyError("weights keys", "recipe oblique says what is written, not what is read")
+    if settings.weights == .keys, [.oblique, .natural].contains(settings.recipe) {
+      throw StudyError(
+        "weights keys", "recipe \(settings.recipe.rawValue) says what is written, not what is read")
     }
     let recipe = try settings.editRecipe(blocks: blocks, hidden: hidden, pairs: settings.pairs ?? total)
     settings.blocks = BlockShare("\(recipe.blocks.lowerBound)-\(recipe.blocks.upperBound)")

@@ -1,9 +1,10 @@
 internal import Editing
 internal import Kernels
 internal import SubspaceEditing
+internal import Tokenization
 internal import Transformer
 
-/// The subspaces of many points, from one pass over all pairs for each recipe.
+/// The subspaces of many points, from one pass over all pairs for each recipe that compares texts one by one.
 struct StudySubspaces {
   /// What is fitted to which pairs.
   let inputs: StudyInputs
@@ -21,7 +22,20 @@ struct StudySubspaces {
   /// The subspaces of `points`, in their order.
   func fitted(_ points: [StudyPoint], progress: ProgressHandler?) throws -> [StudyPoint: EditSubspace] {
     var subspaces: [StudyPoint: EditSubspace] = [:]
-    for method in EditRecipe.Method.allCases {
+    let others = points.filter { !$0.settings.recipe.sharesPasses }
+    let apart = Dictionary(grouping: others) { $0.sampled }
+    let total = apart.count + (others.count < points.count ? 1 : 0)
+    var done = 0
+    func part() -> ProgressHandler {
+      let first = done
+      done += 1
+      return { progress?(1000 * first + 1000 * $0 / max(1, $1), 1000 * total) }
+    }
+    for point in others where subspaces[point] == nil {
+      let some = apart[point.sampled] ?? []
+      for (point, subspace) in zip(some, try alone(some, progress: part())) { subspaces[point] = subspace }
+    }
+    for method in EditRecipe.Method.allCases where method.sharesPasses {
       let some = points.filter { $0.settings.recipe == method }
       guard !some.isEmpty else { continue }
       let fits = try some.map { try fit($0) }
@@ -35,19 +49,39 @@ struct StudySubspaces {
       let found = try SubspaceFitting(
         inputs.model, inputs.context, recipe, chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected,
         neutral: method.usesNeutralText ? inputs.neutral : []
-      ).run(fits, progress: progress)
+      ).run(fits, progress: part())
       for (point, subspace) in zip(some, found) { subspaces[point] = subspace }
     }
     return subspaces
   }
 
   /// The subspace of one point from a pass over its own pairs, as `profs fit` finds it.
-  func alone(_ point: StudyPoint) throws -> EditSubspace {
-    let fit = try fit(point)
-    let sides = fit.sample.sides(chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected)
+  func alone(_ point: StudyPoint) throws -> EditSubspace { try alone([point], progress: nil)[0] }
+
+  /// The subspaces of points of one recipe, blocks and sample, from a pass over their own pairs.
+  private func alone(_ points: [StudyPoint], progress: ProgressHandler?) throws -> [EditSubspace] {
+    let fits = try points.map { try fit($0) }
+    let first = fits[0]
+    let sides = first.sample.sides(chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected)
     return try SubspaceFitting(
-      inputs.model, inputs.context, fit.recipe, chosen: sides.chosen, rejected: sides.rejected,
-      neutral: fit.recipe.method.usesNeutralText ? inputs.neutral : []
-    ).run()
+      inputs.model, inputs.context, first.recipe, chosen: sides.chosen, rejected: sides.rejected,
+      neutral: first.recipe.method.usesNeutralText ? inputs.neutral : [], padding: inputs.tokenizer.eosID ?? 0
+    ).run(fits.map(\.recipe), progress: progress)
+  }
+}
+
+extension EditRecipe.Method {
+  /// Whether one pass over all pairs serves every sample of them: a text's embedding does not depend on the other texts.
+  ///
+  /// A gradient is a sum over the sample, and padding goes by the longest of it.
+  fileprivate var sharesPasses: Bool { isProjection && self != .detoxEdit }
+}
+
+extension StudyPoint {
+  /// What points have in common that one pass over their own pairs serves.
+  fileprivate var sampled: StudyPoint {
+    var settings = settings
+    (settings.rank, settings.strength, settings.weights) = (nil, 1, .values)
+    return StudyPoint(settings, subset: subset)
   }
 }

@@ -34,7 +34,7 @@ struct StudyTraining {
       _ = try training.step()
       if training.validationIsDue { _ = try training.validate() }
     }
-    training.restoreBest()
+    try training.restoreBest()
     return training.working.model
   }
 }

@@ -22,11 +22,6 @@ package struct EditSettings: StudySettings {
     case keys
   }
 
-  /// The recipes whose embeddings do not depend on which other texts there are.
-  enum Recipe: String, CaseIterable {
-    case paper, protected, oblique
-  }
-
   /// What is done.
   package var method = Method.profs
   /// How the subspace is found.
@@ -69,7 +64,7 @@ package struct EditSettings: StudySettings {
   package mutating func set(_ key: String, to field: SpecificationField) throws {
     switch key {
     case "method": method = try field.choice(Method.self)
-    case "recipe": recipe = EditRecipe.Method(rawValue: try field.choice(Recipe.self).rawValue) ?? .paper
+    case "recipe": recipe = try field.choice(EditRecipe.Method.self)
     case "pairs": pairs = try field.count(1...1_000_000_000)
     case "flipped": flipped = try field.number(0...1)
     case "blocks":
@@ -124,7 +119,7 @@ package struct EditSettings: StudySettings {
       (result.recipe, result.blocks, result.rank, result.protect) = (recipe, blocks, rank, protect)
       (result.centring, result.weights, result.strength) = (centring, weights, strength)
       if recipe != .protected { result.protect = nil }
-      if recipe == .oblique { result.centring = true }
+      if recipe != .paper, recipe != .protected { result.centring = true }
     }
     return result
   }
@@ -143,7 +138,9 @@ package struct EditSettings: StudySettings {
     if let rank { result.rank = .fixed(rank) }
     if let protect, recipe == .protected { result.protectedDirections = protect }
     let rank = result.rank.largest
-    guard rank <= min(pairs, hidden - result.protectedDirections - 1) else {
+    // A gradient has a row for each token, embeddings one for each pair.
+    let most = hidden - result.protectedDirections - 1
+    guard rank <= (recipe == .natural ? most : min(pairs, most)) else {
       throw StudyError("rank \(rank)", "\(pairs) pairs in a width of \(hidden) have no so many directions")
     }
     return result

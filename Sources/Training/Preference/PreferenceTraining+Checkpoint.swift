@@ -6,15 +6,17 @@ internal import Transformer
 
 /// A run as it was after some step, from which it goes on exactly as if it had not been interrupted.
 ///
-/// A safetensors file: `parameters`, `moments` and, after a validation, `best` (F32, all as one run of numbers),
-/// `reference` (F64, a margin a pair), `best_loss` (F64). Metadata: `format`, `run` (what the run must agree in),
-/// `step`, `best_step`, `validations_since_best`.
+/// A safetensors file: `parameters`, of adapters their factors alone, `moments` and, after a validation, `best` (F32, all
+/// as one run of numbers), `reference` (F64, a margin a pair), `best_loss` (F64), `steps` and `validations` (F64, a row a record,
+/// its members in their order). Metadata: `format`, `run` (what the run must agree in), `step`, `best_step`,
+/// `validations_since_best`.
 extension PreferenceTraining {
   private static let format = "profs-training-1"
 
   /// What a checkpoint and the run that resumes it must agree in.
   private var identity: String {
-    let settings = "\(recipe) \(working.layout.parameters.map(\.name))"
+    let adapter = working.layout.adapter.map { "\($0) " } ?? ""
+    let settings = adapter + "\(recipe) \(working.layout.parameters.map(\.name))"
     // FNV-1a over the tokens: other pairs make another run.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for sequence in ScoredPair.sequences(pairs + validation) {
@@ -37,6 +39,12 @@ extension PreferenceTraining {
         .init(name: "moments", type: .f32, shape: [optimizer.withMoments { $0.count }]),
       ]
       if !best.isEmpty { tensors.append(.init(name: "best", type: .f32, shape: [count])) }
+      let records = [
+        ("steps", steps.map(\.members)), ("validations", validations.map(\.members)),
+      ].filter { !$0.1.isEmpty }
+      for (name, rows) in records {
+        tensors.append(.init(name: name, type: .f64, shape: [rows.count, rows[0].count]))
+      }
       var writer = try SafetensorsWriter(
         file.writer, tensors: tensors,
         metadata: [
@@ -45,6 +53,9 @@ extension PreferenceTraining {
         ])
       try reference.withUnsafeBytes { try writer.append($0, to: "reference") }
       try withUnsafeBytes(of: state.bestLoss) { try writer.append($0, to: "best_loss") }
+      for (name, rows) in records {
+        try rows.flatMap(\.self).withUnsafeBytes { try writer.append($0, to: name) }
+      }
       try working.withParameters { try writer.append(UnsafeRawBufferPointer($0), to: "parameters") }
       try optimizer.withMoments { try writer.append(UnsafeRawBufferPointer($0), to: "moments") }
       if !best.isEmpty { try best.withUnsafeBytes { try writer.append($0, to: "best") } }
@@ -85,6 +96,19 @@ extension PreferenceTraining {
         (0..<count).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
       }
     }
+    func rows(_ name: String, columns: Int) throws -> [[Double]] {
+      guard let entry = file.tensors[name] else { return [] }
+      guard entry.type == .f64, entry.shape.count == 2, entry.shape[1] == columns else {
+        throw TrainingError(path, "tensor \"\(name)\" has another size; the file is damaged")
+      }
+      return try file.tensors.withBytes(of: entry) { bytes in
+        (0..<entry.shape[0]).map { row in
+          (0..<columns).map {
+            bytes.loadUnaligned(fromByteOffset: 8 * (row * columns + $0), as: Double.self)
+          }
+        }
+      }
+    }
     func number(_ key: String) throws -> Int {
       guard let value = metadata[key].flatMap({ Int($0) }), value >= 0 else {
         throw TrainingError(path, "metadata \"\(key)\" is missing or no number; the file is damaged")
@@ -94,6 +118,15 @@ extension PreferenceTraining {
     let parameters = try floats("parameters", count: working.layout.count)
     let moments = try floats("moments", count: optimizer.withMoments { $0.count })
     reference = try doubles("reference", count: pairs.count + validation.count)
+    let damaged = TrainingError(path, "a record of a step cannot be read; the file is damaged")
+    steps = try rows("steps", columns: 6).map {
+      guard let record = StepRecord(members: $0) else { throw damaged }
+      return record
+    }
+    validations = try rows("validations", columns: 4).map {
+      guard let record = ValidationRecord(members: $0) else { throw damaged }
+      return record
+    }
     best = file.tensors["best"] == nil ? [] : try floats("best", count: working.layout.count)
     state = TrainingState(
       step: try number("step"), bestLoss: try doubles("best_loss", count: 1)[0],
@@ -101,5 +134,30 @@ extension PreferenceTraining {
     optimizer.steps = state.step
     working.withParameters { target in for index in parameters.indices { target[index] = parameters[index] } }
     optimizer.withMoments { target in for index in moments.indices { target[index] = moments[index] } }
+    try working.mergeAdapters()
+  }
+}
+
+extension StepRecord {
+  /// All of it as numbers.
+  fileprivate var members: [Double] { [Double(step), loss, margin, accuracy, gradientNorm, rate] }
+
+  /// The same back again; `nil` where the step is no whole number.
+  fileprivate init?(members: [Double]) {
+    guard members.count == 6, let step = Int(exactly: members[0]) else { return nil }
+    self.init(
+      step: step, loss: members[1], margin: members[2], accuracy: members[3], gradientNorm: members[4],
+      rate: members[5])
+  }
+}
+
+extension ValidationRecord {
+  /// All of it as numbers.
+  fileprivate var members: [Double] { [Double(step), loss, margin, accuracy] }
+
+  /// The same back again; `nil` where the step is no whole number.
+  fileprivate init?(members: [Double]) {
+    guard members.count == 4, let step = Int(exactly: members[0]) else { return nil }
+    self.init(step: step, loss: members[1], margin: members[2], accuracy: members[3])
   }
 }

@@ -12,6 +12,10 @@ package final class PreferenceTraining {
   package let recipe: TrainingRecipe
   /// How far the run has come.
   package internal(set) var state = TrainingState()
+  /// What was found in each step so far, those before an interruption included.
+  package internal(set) var steps: [StepRecord] = []
+  /// What was found at each look at the validation pairs so far.
+  package internal(set) var validations: [ValidationRecord] = []
   /// What is trained on.
   let pairs: [ScoredPair]
   /// What is only looked at.
@@ -31,7 +35,7 @@ package final class PreferenceTraining {
   /// Reads the model into memory; nothing is computed yet.
   ///
   /// - Parameters:
-  ///   - context: must compute in f32; its seed decides the order of the pairs.
+  ///   - context: must compute in f32; its seed decides the order of the pairs and what adapters begin with.
   ///   - selection: the weights that are trained.
   ///   - validation: pairs that are not trained on; may be empty.
   package init(
@@ -40,16 +44,23 @@ package final class PreferenceTraining {
   ) throws {
     try base.requireDecoder()
     guard !pairs.isEmpty else { throw TrainingError(base.path, "there are no pairs to train on") }
-    working = try WorkingModel(base, selection)
+    working = try WorkingModel(base, selection, seed: context.seed)
     guard !working.layout.parameters.isEmpty else {
       throw TrainingError(base.path, "\(base.family.name) has none of the weights that were to be trained")
+    }
+    let sides = working.layout.parameters.compactMap { parameter in
+      parameter.key.factor.map { parameter.shape[$0 == .input ? 1 : 0] }
+    }
+    if let rank = selection.adapter?.rank, let least = sides.min(), rank > least {
+      throw TrainingError(
+        "--lora-rank \(rank)", "the smallest of the matrices has \(least) rows or columns; give at most that")
     }
     self.context = context
     self.recipe = recipe
     self.pairs = pairs
     self.validation = validation
     optimizer = Optimizer(recipe.optimizer, count: working.layout.count)
-    gradients = Gradients(working.layout)
+    gradients = Gradients(working.layout, adapters: working.adapters)
   }
 
   /// Steps of the whole run, if nothing stops it early.
@@ -93,10 +104,13 @@ package final class PreferenceTraining {
     let rate = recipe.rate(atStep: state.step)
     let scale = recipe.clip.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     optimizer.step(context, working, gradients, scale: scale, rate: rate)
+    try working.mergeAdapters()
     state.step += 1
-    return StepRecord(
+    let record = StepRecord(
       step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy,
       gradientNorm: norm, rate: rate)
+    steps.append(record)
+    return record
   }
 
   /// The loss of the validation pairs as the model is now; remembers the weights where it is the lowest so far.
@@ -107,6 +121,7 @@ package final class PreferenceTraining {
     }
     let record = ValidationRecord(
       step: state.step, loss: figures.meanLoss, margin: figures.meanReward, accuracy: figures.accuracy)
+    validations.append(record)
     if figures.meanLoss < state.bestLoss {
       state.bestLoss = figures.meanLoss
       state.bestStep = state.step
@@ -129,11 +144,12 @@ package final class PreferenceTraining {
   }
 
   /// Goes back to the weights of the best validation, if there was any.
-  package func restoreBest() {
+  package func restoreBest() throws {
     guard !best.isEmpty else { return }
     working.withParameters { parameters in
       for index in parameters.indices { parameters[index] = best[index] }
     }
+    try working.mergeAdapters()
   }
 
   /// Which pairs a step is made of: every epoch has an order of its own, drawn from the seed.

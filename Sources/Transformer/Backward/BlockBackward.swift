@@ -181,6 +181,8 @@ struct BlockBackward {
             stride: stride, layout: matrix.layout, to: gradient)
         }
       }
+      gradients.addFactorGradients(
+        role, block: weights.block, input: input, outputGradient: dy, rows: rows, stride: stride)
       let outputs = configuration.shape(of: role)[0]
       if let gradient = gradients.pointer(role, block: weights.block, .bias) {
         addColumnSums(context, dy, rows: rows, width: outputs, stride: stride, to: gradient)

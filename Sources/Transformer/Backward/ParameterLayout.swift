@@ -13,15 +13,39 @@ package struct ParameterLayout: Sendable {
     package var block: Int?
     /// Weight or bias.
     package var part: Model.Part
+    /// Which factor of the weight's adapter; `nil` for the tensor itself.
+    package var factor: Factor?
   }
 
-  /// A tensor that is trained.
+  /// A factor of an adapter, s B A, by PEFT's name for it.
+  package enum Factor: String, Sendable, Hashable, CaseIterable {
+    /// A, `[rank, inputs]`.
+    case input = "lora_A"
+    /// B, `[outputs, rank]`.
+    case output = "lora_B"
+  }
+
+  /// Low-rank adapters that are trained in place of matrices: W′ = W + s B A.
+  package struct Adapter: Sendable, Hashable {
+    /// Rows of A.
+    package var rank: Int
+    /// LoRA's α: s = α / rank.
+    package var alpha: Double
+
+    /// Adapters of a rank and an α.
+    package init(rank: Int, alpha: Double) { (self.rank, self.alpha) = (rank, alpha) }
+
+    /// s.
+    package var scale: Double { alpha / Double(rank) }
+  }
+
+  /// A tensor that is trained, or a factor of the adapter that is trained in its place.
   package struct Parameter: Sendable {
     /// What it is in the model.
     package let key: Key
-    /// Its name in the checkpoint.
+    /// The tensor's name in the checkpoint.
     package let name: String
-    /// Its dimensions as stored, outermost first.
+    /// Its dimensions as stored, or the factor's, outermost first.
     package let shape: [Int]
     /// Where its elements are.
     package let elements: Range<Int>
@@ -35,12 +59,18 @@ package struct ParameterLayout: Sendable {
     package var blocks: ClosedRange<Int>?
     /// Whether biases are trained with their matrices.
     package var biases: Bool
+    /// The adapters that are trained in place of the blocks' matrices, and then nothing else is; `nil` for the weights
+    /// themselves.
+    package var adapter: Adapter?
 
     /// Chosen roles in chosen blocks.
-    package init(roles: Set<WeightRole>, blocks: ClosedRange<Int>? = nil, biases: Bool = true) {
+    package init(
+      roles: Set<WeightRole>, blocks: ClosedRange<Int>? = nil, biases: Bool = true, adapter: Adapter? = nil
+    ) {
       self.roles = roles
       self.blocks = blocks
       self.biases = biases
+      self.adapter = adapter
     }
 
     /// Every weight.
@@ -54,7 +84,10 @@ package struct ParameterLayout: Sendable {
   /// The lowest block with a trained weight, or 0 where one lies before the blocks; where only the end of the model is
   /// trained, the number after the last block's.
   package let firstBlock: Int
-  private let offsets: [Key: Int]
+  /// The adapters, where they are what is trained.
+  package let adapter: Adapter?
+  /// Indices into ``parameters``.
+  private let indices: [Key: Int]
   private let tiedHead: Bool
 
   /// The selected weights of `model`.
@@ -64,6 +97,19 @@ package struct ParameterLayout: Sendable {
     var count = 0
     func add(_ role: WeightRole, _ block: Int?) {
       guard selection.roles.contains(role) else { return }
+      if let adapter = selection.adapter {
+        guard role.isPerBlock, role.isLinear, let entry = model.entry(role, block: block) else { return }
+        let shape = model.configuration.shape(of: role)
+        for factor in Factor.allCases {
+          let shape = factor == .input ? [adapter.rank, shape[1]] : [shape[0], adapter.rank]
+          parameters.append(
+            Parameter(
+              key: Key(role: role, block: block, part: .weight, factor: factor), name: entry.name,
+              shape: shape, elements: count..<count + shape[0] * shape[1]))
+          count += (shape[0] * shape[1] + 15) / 16 * 16
+        }
+        return
+      }
       for part in selection.biases ? [Model.Part.weight, .bias] : [.weight] {
         guard let entry = model.entry(role, block: block, part: part) else { continue }
         parameters.append(
@@ -80,9 +126,10 @@ package struct ParameterLayout: Sendable {
       for role in model.blockRoles { add(role, block) }
     }
     tiedHead = isTied
+    adapter = selection.adapter
     self.parameters = parameters
     self.count = count
-    offsets = Dictionary(uniqueKeysWithValues: parameters.map { ($0.key, $0.elements.lowerBound) })
+    indices = Dictionary(uniqueKeysWithValues: parameters.enumerated().map { ($1.key, $0) })
     firstBlock =
       parameters.map { $0.key.block ?? ($0.key.role.isBeforeBlocks ? 0 : model.configuration.blocks + 1) }
       .min() ?? model.configuration.blocks + 1
@@ -90,14 +137,24 @@ package struct ParameterLayout: Sendable {
 
   /// No weights at all: for a pass that is only watched, from `firstBlock` up.
   package init(watchingFrom firstBlock: Int) {
-    (parameters, count, offsets, tiedHead) = ([], 0, [:], false)
+    (parameters, count, indices, tiedHead, adapter) = ([], 0, [:], false, nil)
     self.firstBlock = firstBlock
   }
 
   /// Where a tensor's first element is; `nil` where it is not trained or does not exist.
   package func offset(_ role: WeightRole, block: Int?, _ part: Model.Part = .weight) -> Int? {
     let isTied = tiedHead && role == .outputHead && part == .weight
-    return offsets[Key(role: isTied ? .tokenEmbedding : role, block: block, part: part)]
+    return indices[Key(role: isTied ? .tokenEmbedding : role, block: block, part: part)]
+      .map { parameters[$0].elements.lowerBound }
+  }
+
+  /// The factors of a matrix's adapter; `nil` where it has none.
+  package func factors(_ role: WeightRole, block: Int) -> (input: Parameter, output: Parameter)? {
+    func factor(_ factor: Factor) -> Parameter? {
+      indices[Key(role: role, block: block, part: .weight, factor: factor)].map { parameters[$0] }
+    }
+    guard adapter != nil, let input = factor(.input), let output = factor(.output) else { return nil }
+    return (input, output)
   }
 }
 
