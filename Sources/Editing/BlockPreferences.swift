@@ -1,36 +1,35 @@
 internal import Kernels
 internal import SubspaceEditing
 
-/// What the preference matrices of one block are made of: the embeddings of all pairs, and what of neutral text they are
-/// to leave alone.
+/// What the preference matrices of one block are made of: the embeddings of all pairs, or sums over them, and what of
+/// neutral text they are to leave alone.
 struct BlockPreferences {
   /// The coordinates of ``EditRecipe/Method/oblique``, in which the embeddings are; `nil` for the other methods.
   let whitening: Whitening?
   private let method: EditRecipe.Method
-  private let rejected: Embeddings
-  private let chosen: Embeddings
+  private let pairs: BlockSums.Pairs
   /// Principal directions of the neutral text, most important first.
   private let directions: Embeddings?
 
   /// - Parameters:
-  ///   - rejected: embeddings of the rejected sides, `[pairs, hidden]`.
-  ///   - chosen: those of the chosen sides, of the same shape.
-  ///   - neutral: the second moment of neutral text, of the methods that use it.
+  ///   - sums: what was kept of the pairs and, of the methods that use it, of neutral text.
   ///   - count: the most directions that a matrix will protect.
-  init(
-    _ method: EditRecipe.Method, rejected: Embeddings, chosen: Embeddings, neutral: SecondMoment?,
-    protecting count: Int
-  ) throws {
+  init(_ method: EditRecipe.Method, _ sums: BlockSums, protecting count: Int) throws {
     self.method = method
-    if method == .oblique, let neutral {
+    if method == .oblique, let neutral = sums.neutral {
       let whitening = try Whitening(neutral)
       self.whitening = whitening
-      (self.rejected, self.chosen) = (try whitening.whitened(rejected), try whitening.whitened(chosen))
+      switch sums.pairs {
+      case .rows(let rejected, let chosen):
+        pairs = .rows(
+          rejected: try whitening.whitened(rejected), chosen: try whitening.whitened(chosen))
+      case .moments(let moments): pairs = .moments(try moments.whitened(by: whitening))
+      }
       directions = nil
     } else {
       whitening = nil
-      (self.rejected, self.chosen) = (rejected, chosen)
-      directions = try neutral.map { try Self.principalDirections($0, count) }
+      pairs = sums.pairs
+      directions = try sums.neutral.map { try Self.principalDirections($0, count) }
     }
   }
 
@@ -38,13 +37,20 @@ struct BlockPreferences {
   ///
   /// - Parameter count: directions of neutral text that it protects.
   func matrix(protecting count: Int) throws -> PreferenceMatrix {
-    try PreferenceMatrix(
-      rejected: rejected, chosen: chosen, protecting: try protection(count, centred: true))
+    let protection = try protection(count, centred: true)
+    switch pairs {
+    case .rows(let rejected, let chosen):
+      return try PreferenceMatrix(rejected: rejected, chosen: chosen, protecting: protection)
+    case .moments(let moments): return try PreferenceMatrix(moments, protecting: protection)
+    }
   }
 
   /// The preference matrix of some pairs.
   func matrix(of sample: PairSample, protecting count: Int, centred: Bool) throws -> PreferenceMatrix {
-    try PreferenceMatrix(
+    guard case .rows(let rejected, let chosen) = pairs else {
+      preconditionFailure("sums over all pairs have none of some")
+    }
+    return try PreferenceMatrix(
       rejected: try rows(of: sample, rejected, flipped: chosen),
       chosen: try rows(of: sample, chosen, flipped: rejected),
       protecting: try protection(count, centred: centred))

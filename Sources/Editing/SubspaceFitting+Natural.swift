@@ -14,16 +14,16 @@ extension SubspaceFitting {
   /// Where one pass holds all texts, a block's moments are held only while its turn is on the way back. Of several
   /// processes each computes some of the texts.
   func naturalSteps(_ recipes: [EditRecipe], progress: ProgressHandler?) throws -> [EditSubspace] {
-    guard (0..<pairs).contains(where: { texts[$0] != texts[pairs + $0] }) else {
+    guard (0..<pairs).contains(where: { texts.sides[$0] != texts.sides[pairs + $0] }) else {
       throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
     }
     let bounds = recipes.map(\.blocks)
     let first = bounds.map(\.lowerBound).min() ?? 1
     let range = first...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
     var steps: [[Int: NaturalStep]] = recipes.map { _ in [:] }
-    let items = ownTexts()
+    let items = OwnTexts(texts, context)
     // Each round of the size computes base and edits once, of which the pass computes and differentiates more.
-    let (passed, measured) = (Self.tokens(items), calibration.reduce(0) { $0 + $1.count })
+    let (passed, measured) = (items.tokenCount, calibration.reduce(0) { $0 + $1.count })
     let total = passed + Self.expectedRounds * measured
     try forEachMoments(of: range, items, progress: { done, _ in progress?(done, total) }) { block, moments in
       var ofRank: [Int: NaturalStep] = [:]
@@ -45,12 +45,12 @@ extension SubspaceFitting {
 
   /// Calls `body` with what steps at each block of `range` are computed from, the last block first.
   private func forEachMoments(
-    of range: ClosedRange<Int>, _ items: [ScoredText], progress: ProgressHandler?,
+    of range: ClosedRange<Int>, _ texts: OwnTexts, progress: ProgressHandler?,
     _ body: @escaping (_ block: Int, StepMoments) throws -> Void
   ) throws {
     let hidden = model.configuration.hidden
-    let batches = items.indices.batches(ofAtMost: passTokens) { items[$0].tokenCount }
-    let total = Self.tokens(items)
+    let batches = (0..<texts.count).batches(ofAtMost: passTokens, tokens: texts.tokens)
+    let total = texts.tokenCount
     var completed = 0
     var moments: [Int: StepMoments] = [:]
     var open = range.upperBound
@@ -67,7 +67,8 @@ extension SubspaceFitting {
       }
     }
     for (index, batch) in batches.enumerated() {
-      let items = items[batch]
+      let items = batch.map { texts[$0] }
+      let tokens = batch.reduce(0) { $0 + texts.tokens($1) }
       let layout = ParameterLayout(watchingFrom: range.lowerBound)
       let pass = try ResponsePass(
         model, context, items.flatMap(\.sequences), layout, alone: items.count { $0.isNeutral })
@@ -79,40 +80,61 @@ extension SubspaceFitting {
           try moments[seen.block, default: StepMoments(hidden: hidden)].add(
             seen, neutralFrom: pass.firstAloneRow)
         },
-        progress: { progress?(completed + Self.tokens(items) * $0 / max(1, $1), total) })
-      completed += Self.tokens(items)
+        progress: { progress?(completed + tokens * $0 / max(1, $1), total) })
+      completed += tokens
     }
     try finish(from: range.lowerBound)
   }
+}
 
-  /// A pair or a neutral passage as the pass scores it.
-  private struct ScoredText {
-    var sequences: [ScoredSequence]
-    var weights: [Double]
-    var isNeutral: Bool { sequences.count == 1 }
-    var tokenCount: Int { sequences.reduce(0) { $0 + $1.tokens.count } }
+/// A pair or a neutral passage as the pass scores it.
+private struct ScoredText {
+  var sequences: [ScoredSequence]
+  var weights: [Double]
+  var isNeutral: Bool { sequences.count == 1 }
+}
+
+/// What this process computes: pairs, and then neutral passages that have a token to score; each is made when it is needed.
+private struct OwnTexts {
+  private let texts: FitTexts
+  private let pairs: Range<Int>
+  private let passages: ArraySlice<Int>
+
+  init(_ texts: FitTexts, _ context: ComputeContext) {
+    self.texts = texts
+    pairs = context.ranks.share(
+      of: (0..<texts.pairs).map { texts.sides[$0].count + texts.sides[texts.pairs + $0].count })
+    let scored = texts.passages.indices.filter { texts.passages[$0].count > 1 }
+    passages = scored[context.ranks.share(of: scored.map { texts.passages[$0].count })]
   }
 
-  private static func tokens(_ items: some Sequence<ScoredText>) -> Int {
-    items.reduce(0) { $0 + $1.tokenCount }
+  var count: Int { pairs.count + passages.count }
+  var tokenCount: Int { (0..<count).reduce(0) { $0 + tokens($1) } }
+
+  private func passage(_ index: Int) -> [Int32] {
+    texts.passages[passages[passages.startIndex + index - pairs.count]]
   }
 
-  /// What this process computes: pairs, and then neutral passages that have a token to score.
-  private func ownTexts() -> [ScoredText] {
-    let sides = (0..<pairs).map { pair in
-      // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
-      let (rejected, chosen) = (texts[pair], texts[pairs + pair])
-      let common = zip(rejected, chosen).prefix { $0 == $1 }.count
-      return ScoredText(
-        sequences: [chosen, rejected].map { ScoredSequence(tokens: $0, responseStart: common) },
-        weights: [1 / Double(pairs), -1 / Double(pairs)])
+  /// Chosen side and rejected side.
+  private func sides(_ index: Int) -> [[Int32]] {
+    let pair = pairs.lowerBound + index
+    return [texts.sides[texts.pairs + pair], texts.sides[pair]]
+  }
+
+  func tokens(_ index: Int) -> Int {
+    index < pairs.count ? sides(index).reduce(0) { $0 + $1.count } : passage(index).count
+  }
+
+  subscript(index: Int) -> ScoredText {
+    guard index < pairs.count else {
+      return ScoredText(sequences: [ScoredSequence(tokens: passage(index), responseStart: 1)], weights: [1])
     }
-    let neutral = passages.filter { $0.count > 1 }.map {
-      ScoredText(sequences: [ScoredSequence(tokens: $0, responseStart: 1)], weights: [1])
-    }
-    return [sides, neutral].flatMap { texts in
-      texts[context.ranks.share(of: texts.map(\.tokenCount))]
-    }
+    // What the sides of a pair begin with has the same log-probability in both, so it need not be scored.
+    let sides = sides(index)
+    let common = zip(sides[0], sides[1]).prefix { $0 == $1 }.count
+    return ScoredText(
+      sequences: sides.map { ScoredSequence(tokens: $0, responseStart: common) },
+      weights: [1 / Double(texts.pairs), -1 / Double(texts.pairs)])
   }
 }
 

@@ -1,3 +1,4 @@
+internal import Kernels
 internal import SubspaceEditing
 package import Transformer
 
@@ -26,7 +27,7 @@ extension SubspaceFitting {
     precondition(fits.allSatisfy { $0.recipe.method == recipe.method }, "one pass serves one method")
     var blocks: [[EditSubspace.Block]] = fits.map { _ in [] }
     let most = fits.map(\.recipe.protectedDirections).max() ?? 0
-    try forEachBlock(protecting: most, progress: progress) { block, preferences in
+    try forEachBlock(protecting: most, from: .rows, progress: progress) { block, preferences in
       for (index, fit) in fits.enumerated() where fit.recipe.blocks.contains(block) {
         let preference = try preferences.matrix(
           of: fit.sample, protecting: fit.recipe.protectedDirections, centred: fit.centred)

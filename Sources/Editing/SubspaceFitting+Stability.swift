@@ -20,7 +20,7 @@ extension SubspaceFitting {
     let sizes = [10, 25, 50, 100, 250, 500, 1000, 2500].filter { 2 * $0 < pairs } + [pairs / 2]
     var sums = sizes.map { _ in (overlap: 0.0, chance: 0.0, blocks: 0) }
     let count = recipe.protectedDirections
-    try forEachPreference(protecting: [count], progress: progress) { _, preferences, _ in
+    try forEachPreference(protecting: [count], from: .rows, progress: progress) { _, preferences, _ in
       guard let preference = preferences[count] else { return }
       let rank = try preference.rank(recipe.rank)
       for (index, size) in sizes.enumerated() where size > rank {

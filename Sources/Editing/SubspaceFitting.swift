@@ -3,8 +3,11 @@ internal import Storage
 internal import SubspaceEditing
 package import Transformer
 
-/// Finds the subspace of a model: one layer-major pass over the pairs, and over the neutral text where the recipe protects
+/// Finds the subspace of a model: layer-major passes over the pairs, and over the neutral text where the recipe protects
 /// any; one decomposition a block.
+///
+/// Where pairs outnumber dimensions, their texts go through the blocks in portions and a block keeps only sums over them, so
+/// that memory does not grow with their number but for token ids. Fewer pairs go through in one portion.
 package struct SubspaceFitting {
   /// The model that is looked at.
   let model: Model
@@ -15,10 +18,12 @@ package struct SubspaceFitting {
   let pairs: Int
   private let pairsDigest: String
   private let neutralDigest: String?
-  /// The packed texts, rejected ones first, neutral ones last.
-  let embedding: TextEmbedding
-  /// Token ids of the pairs' texts as they are cut, rejected ones first; and of the neutral passages.
-  let texts: [[Int32]], passages: [[Int32]]
+  /// Token ids of the pairs' texts as they are cut, and of the neutral passages.
+  let texts: FitTexts
+  /// What goes through the blocks together.
+  let portions: [FitTexts.Portion]
+  /// What packing the portions told of them.
+  let packing: Packing
   /// The neutral passages that the size of a step is measured on.
   let calibration: [[Int32]]
   /// The most tokens of one pass there and back, where the recipe makes one.
@@ -32,10 +37,11 @@ package struct SubspaceFitting {
   ///   - neutral: token ids of the passages of neutral text, cut to the same length; used by the recipes that protect
   ///     its directions.
   ///   - padding: the token that ``EditRecipe/Method/detoxEdit`` pads with.
+  ///   - portionTokens: the most tokens of a portion; by default as ``portionTokens(_:_:_:)`` says.
   /// - Throws: ``EditingError`` where the recipe does not fit the model, the number of pairs or the neutral text.
   package init(
     _ model: Model, _ context: ComputeContext, _ recipe: EditRecipe, chosen: [[Int32]], rejected: [[Int32]],
-    neutral: [[Int32]] = [], padding: Int32 = 0
+    neutral: [[Int32]] = [], padding: Int32 = 0, portionTokens: Int? = nil
   ) throws {
     precondition(chosen.count == rejected.count, "every pair has two sides")
     // A preference matrix has a row for each pair, a gradient one for each token.
@@ -72,51 +78,44 @@ package struct SubspaceFitting {
       ? ComputeContext(
         threads: context.threads, precision: .f32, seed: context.seed, ranks: context.ranks) : context
     self.recipe = recipe
-    passTokens = Self.passTokens(model, fromBlock: recipe.blocks.lowerBound)
+    passTokens = portionTokens ?? Self.passTokens(model, fromBlock: recipe.blocks.lowerBound)
     pairs = chosen.count
-    let texts = (rejected + chosen).map { Array($0.prefix(recipe.maximumTokens)) }
-    pairsDigest = Self.digest(texts)
+    let sides = (rejected + chosen).map {
+      $0.count <= recipe.maximumTokens ? $0 : Array($0.prefix(recipe.maximumTokens))
+    }
+    pairsDigest = Self.digest(sides)
     // Neutral passages may be cut short; a pair that is too long for the model is an error.
     let length = min(recipe.maximumTokens, model.configuration.maximumPositions)
     var (passages, calibration) = (neutral.map { Array($0.prefix(length)) }, [[Int32]]())
     if recipe.method == .natural { (passages, calibration) = Self.divided(passages, hidden: hidden) }
-    (self.texts, self.passages, self.calibration) = (texts, passages, calibration)
+    neutralDigest = recipe.method.usesNeutralText ? Self.digest(passages + calibration) : nil
+    self.calibration = calibration
+    if recipe.method == .natural { try model.requireDecoder() }
+    try TextEmbedding.requireTokens(sides, model)
+    texts = FitTexts(
+      recipe.method, sides: sides, passages: recipe.method.usesNeutralText ? passages : [], padding: padding)
+    let most = portionTokens ?? Self.portionTokens(model, self.context, texts)
+    portions = texts.portions(ofAtMost: recipe.method == .natural ? passTokens : most)
+    packing = try Packing(texts, portions, model, self.context)
     switch recipe.method {
-    case .paper:
-      neutralDigest = nil
-      embedding = try TextEmbedding(model, context, texts, pooling: .mean, sides: 2)
-    case .detoxEdit:
-      neutralDigest = nil
-      embedding = try TextEmbedding(
-        model, context, texts, pooling: .meanPadded, padding: padding, sides: 2)
+    case .paper, .detoxEdit: break
     case .oblique, .natural:
-      if recipe.method == .natural { try model.requireDecoder() }
-      neutralDigest = Self.digest(passages + calibration)
-      // A pair's prompt, and whatever else its sides begin with alike, says nothing of their difference.
-      let common = (0..<chosen.count).map { pair in
-        max(1, zip(texts[pair], texts[chosen.count + pair]).prefix { $0 == $1 }.count)
-      }
-      embedding = try TextEmbedding(
-        model, self.context, texts, pooling: .mean, source: .mlpOutput, skipping: common + common,
-        sides: 2, neutral: passages)
-      guard embedding.neutralTokenCount > 0 else {
+      guard packing.neutralTokenCount > 0 else {
         throw EditingError("--neutral", "the neutral text has no passage of two tokens")
       }
     case .protected:
-      neutralDigest = Self.digest(passages)
-      embedding = try TextEmbedding(model, context, texts, pooling: .skipFirst, sides: 2, neutral: passages)
-      let most = min(model.configuration.hidden - recipe.rank.largest - 1, embedding.neutralTokenCount)
+      let most = min(model.configuration.hidden - recipe.rank.largest - 1, packing.neutralTokenCount)
       guard recipe.protectedDirections >= 1, recipe.protectedDirections <= most else {
         throw EditingError(
           "--protect \(recipe.protectedDirections)",
-          "the neutral text of \(embedding.neutralTokenCount) tokens and rank \(recipe.rank) in a width of "
+          "the neutral text of \(packing.neutralTokenCount) tokens and rank \(recipe.rank) in a width of "
             + "\(model.configuration.hidden) leave from 1 to \(max(1, most)) directions to protect")
       }
     }
   }
 
   /// Tokens computed for each block, shared prefixes counted once; of all processes, as one would compute them.
-  package var tokenCount: Int { embedding.tokenCount }
+  package var tokenCount: Int { packing.tokenCount }
 
   /// Runs the pass.
   package func run(progress: ProgressHandler? = nil) throws -> EditSubspace {
@@ -132,7 +131,8 @@ package struct SubspaceFitting {
     if recipe.method == .natural { return try naturalSteps(recipes, progress: progress) }
     var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
-    try forEachPreference(protecting: counts, progress: progress) { block, preferences, whitening in
+    try forEachPreference(protecting: counts, from: gramSide, progress: progress) {
+      block, preferences, whitening in
       for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
         guard let preference = preferences[recipe.protectedDirections] else { continue }
         let subspace = try BlockSubspace(
@@ -150,41 +150,15 @@ package struct SubspaceFitting {
   /// number of protected directions in `counts`.
   ///
   /// For ``EditRecipe/Method/oblique`` they are in whitened coordinates.
+  ///
+  /// - Parameter side: ``gramSide``, or `.rows` for matrices that have a row for each pair in any case.
   func forEachPreference(
-    protecting counts: [Int], progress: ProgressHandler? = nil,
+    protecting counts: [Int], from side: GramSide, progress: ProgressHandler? = nil,
     _ body: (_ block: Int, [Int: PreferenceMatrix], Whitening?) throws -> Void
   ) throws {
-    try forEachBlock(protecting: counts.max() ?? 0, progress: progress) { block, preferences in
+    try forEachBlock(protecting: counts.max() ?? 0, from: side, progress: progress) { block, preferences in
       let matrices = try counts.map { ($0, try preferences.matrix(protecting: $0)) }
       try body(block, Dictionary(uniqueKeysWithValues: matrices), preferences.whitening)
-    }
-  }
-
-  /// Runs the pass and calls `body` with what preference matrices are made of in each block to be edited, in order.
-  ///
-  /// - Parameter count: the most directions of neutral text that any of them protects.
-  func forEachBlock(
-    protecting count: Int, progress: ProgressHandler? = nil,
-    _ body: (_ block: Int, BlockPreferences) throws -> Void
-  ) throws {
-    guard recipe.method.isProjection else {
-      throw EditingError(
-        "--recipe \(recipe.method.rawValue)", "it compares no embeddings, so it has no preference matrix")
-    }
-    let hidden = model.configuration.hidden
-    try embedding.forEachBlockWithMoment(in: recipe.blocks, progress: progress) {
-      block, embeddings, neutral in
-      do {
-        let half = pairs * hidden
-        let preferences = try BlockPreferences(
-          recipe.method,
-          rejected: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[..<half])),
-          chosen: Embeddings(count: pairs, hidden: hidden, values: Array(embeddings[half...])),
-          neutral: neutral, protecting: count)
-        try body(block, preferences)
-      } catch let error as SubspaceError {
-        throw EditingError(model.path, "block \(block): \(error)")
-      }
     }
   }
 

@@ -21,8 +21,22 @@ public struct PreferenceFile: Sendable {
   /// UTF-8; lacks a column; has a part that is neither text nor messages; has a pair with a side that is
   /// empty or white space; has no pair; or has only pairs whose sides are the same.
   public init(path: String, columns: PreferenceColumns? = nil) throws(PreferenceDataError) {
+    var pairs: [PreferencePair] = []
+    identicalPairLines = try Self.forEachPair(in: path, columns: columns) { pairs.append($0) }
+    self.pairs = pairs
+  }
+
+  /// Calls `body` with one pair of a file after the other, so that those of a large file need not be held together.
+  ///
+  /// - Returns: ``identicalPairLines``.
+  /// - Throws: as ``init(path:columns:)`` does, where a side is empty or all pairs have two equal sides not before the whole
+  ///   file is read; and what `body` throws.
+  package static func forEachPair(
+    in path: String, columns: PreferenceColumns? = nil,
+    _ body: @escaping (PreferencePair) throws(PreferenceDataError) -> Void
+  ) throws(PreferenceDataError) -> [Int] {
     let file = try DataFile(path: path, formats: [.jsonl, .json, .csv, .tsv])
-    var reader = PairReader(file: file, columns: columns)
+    var reader = PairReader(file: file, columns: columns, body: body)
     switch file.format {
     case .csv: try reader.readDelimited(by: UInt8(ascii: ","))
     case .tsv: try reader.readDelimited(by: UInt8(ascii: "\t"))
@@ -35,20 +49,22 @@ public struct PreferenceFile: Sendable {
       let others = reader.blank.count == 1 ? "" : "; \(reader.blank.count - 1) more pairs have an empty side"
       throw file.error(line, "the \(side.rawValue) side is empty; fill it in or remove the pair\(others)")
     }
-    guard !reader.pairs.isEmpty else { throw file.error(nil, "there are no pairs in the file") }
-    pairs = reader.pairs
-    identicalPairLines = pairs.filter { $0.chosen.isIdentical(to: $0.rejected) }.map(\.line)
-    guard identicalPairLines.count < pairs.count else {
+    guard reader.count > 0 else { throw file.error(nil, "there are no pairs in the file") }
+    guard reader.identical.count < reader.count else {
       throw file.error(nil, "the two sides of every pair are the same; check which columns hold them")
     }
+    return reader.identical
   }
 }
 
-/// Collects the pairs of one file.
+/// Reads the pairs of one file.
 private struct PairReader {
   let file: DataFile
   let columns: PreferenceColumns?
-  var pairs: [PreferencePair] = []
+  let body: (PreferencePair) throws(PreferenceDataError) -> Void
+  var count = 0
+  /// Lines of pairs whose sides are the same.
+  var identical: [Int] = []
   var blank: [(line: Int, side: PreferenceSide)] = []
 
   mutating func readDelimited(by delimiter: UInt8) throws(PreferenceDataError) {
@@ -75,7 +91,7 @@ private struct PairReader {
       }
       // Fields that are missing at the end of a record are empty ones.
       func passage(_ index: Int) -> Passage { .text(index < fields.count ? fields[index] : "") }
-      add(
+      try add(
         PreferencePair(
           prompt: prompt.map(passage), chosen: passage(chosen), rejected: passage(rejected), line: line))
     }
@@ -96,19 +112,23 @@ private struct PairReader {
     var prompt: Passage?
     if let name = names.prompt { prompt = try passage(name) }
     let (chosen, rejected) = (try passage(names.chosen), try passage(names.rejected))
-    add(
+    try add(
       PreferencePair(
         prompt: prompt, chosen: chosen ?? .text(""), rejected: rejected ?? .text(""), line: line))
   }
 
-  /// Adds a pair, its prompt left out if empty, or takes note that it has a blank side.
-  private mutating func add(_ pair: PreferencePair) {
+  /// Hands on a pair, its prompt left out if empty, or takes note that it has a blank side.
+  private mutating func add(_ pair: PreferencePair) throws(PreferenceDataError) {
     if let side = PreferenceSide.allCases.first(where: { pair[$0].isBlank }) {
       blank.append((pair.line, side))
       return
     }
+    count += 1
+    if pair.chosen.isIdentical(to: pair.rejected) { identical.append(pair.line) }
+    // A file that is refused for a blank side is read on for the number of such pairs alone.
+    guard blank.isEmpty else { return }
     let hasPrompt = pair.prompt.map { $0 != .text("") && $0 != .messages([]) } ?? false
-    pairs.append(
+    try body(
       hasPrompt ? pair : PreferencePair(chosen: pair.chosen, rejected: pair.rejected, line: pair.line))
   }
 }

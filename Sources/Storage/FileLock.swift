@@ -17,4 +17,17 @@ package final class FileLock: Sendable {
       throw StorageError(path: path, reason: "another run is changing this now; wait until it has ended")
     }
   }
+
+  /// Takes the lock of the file or folder at `path` as soon as it is free; `nil` where it cannot be had within
+  /// `milliseconds`, or at all.
+  init?(_ path: String, waitingAtMost milliseconds: Int) {
+    guard let opened = try? FileDescriptor(opening: path, flags: O_RDONLY) else { return nil }
+    descriptor = opened
+    for _ in 0..<max(1, milliseconds) {
+      if flock(descriptor.number, LOCK_EX | LOCK_NB) == 0 { return }
+      guard errno == EWOULDBLOCK || errno == EINTR else { return nil }
+      usleep(1000)
+    }
+    return nil
+  }
 }

@@ -109,14 +109,3 @@ public struct NaturalStep: Sendable {
       singularValues: singularValues)
   }
 }
-
-extension Matrix {
-  /// Rows as columns.
-  fileprivate var transposed: Matrix {
-    var result = Matrix(zeros: columns, rows)
-    for row in 0..<rows {
-      for column in 0..<columns { result.elements[column * rows + row] = elements[row * columns + column] }
-    }
-    return result
-  }
-}

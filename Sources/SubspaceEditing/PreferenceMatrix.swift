@@ -21,17 +21,25 @@ public enum Protection: Sendable {
 /// `[pairs, hidden]`, and Q an orthonormal basis of the protected directions. With the chosen mean μ alone,
 /// Q = μ/‖μ‖ and this is the paper's T⁰ (I − μμᵀ/‖μ‖²). Everything is computed in double precision.
 public struct PreferenceMatrix: Sendable {
+  /// What there is of T, in double precision.
+  enum Form: Sendable {
+    /// T itself, `[pairs, hidden]`.
+    case rows(Matrix)
+    /// The upper triangle of TᵀT, `[hidden, hidden]`, and the mean of T's rows, `[1, hidden]`.
+    case moments(gram: Matrix, mean: Matrix)
+  }
+
   /// Number of pairs, the rows of T.
-  public var pairs: Int { matrix.rows }
+  public let pairs: Int
   /// Width of the residual stream, the columns of T.
-  public var hidden: Int { matrix.columns }
+  public let hidden: Int
   /// Mean of the chosen embeddings, μ, `[hidden]`.
   public let chosenMean: [Double]
   /// Number of independent directions that were projected out.
   public let protectedRank: Int
 
-  /// T, `[pairs, hidden]`.
-  let matrix: Matrix
+  /// T, or sums over its rows.
+  let form: Form
   /// ‖T⁰‖_F: the scale against which a direction of T counts as rounding.
   let differenceNorm: Double
 
@@ -60,46 +68,82 @@ public struct PreferenceMatrix: Sendable {
     let mean = try computing { () throws(LinearAlgebraError) in try chosenRows.meanRow() }
     let norm = difference.squaredNorm.squareRoot()
 
+    let basis = try Self.basis(
+      of: protection, mean: mean, typicalLength: (chosenRows.squaredNorm / Double(chosen.count)).squareRoot()
+    ) { () throws(LinearAlgebraError) in Array(try BlockSubspace.decompose(chosenRows, 1).1[row: 0]) }
+    let unprotected = Form.rows(difference)
+    form = try computing { () throws(LinearAlgebraError) in try unprotected.without(basis) }
+    (pairs, hidden, protectedRank) = (chosen.count, chosen.hidden, basis.rows)
+    (chosenMean, differenceNorm) = (mean, norm)
+  }
+
+  /// Forms what T is decomposed from, from sums over pairs: TᵀT = (I − Q Qᵀ) T⁰ᵀT⁰ (I − Q Qᵀ).
+  ///
+  /// Singular values of T under about 10⁻⁷ ‖T⁰‖ are noise then. Throws when there is no pair, or the chosen mean is to be
+  /// protected and is zero.
+  package init(_ sums: PairMoments, protecting protection: Protection = .chosenMean) throws(SubspaceError) {
+    guard sums.pairs > 0, sums.hidden > 0 else { throw SubspaceError(reason: .empty(what: "pairs")) }
+    precondition(
+      !protection.includesMean || sums.chosenSquares != nil,
+      "a mean in coordinates of its own is not protected")
+    let count = Double(sums.pairs)
+    let mean = sums.chosenSum.elements.map { $0 / count }
+    let basis = try Self.basis(
+      of: protection, mean: mean, typicalLength: ((sums.chosenSquares ?? 0) / count).squareRoot()
+    ) { () throws(LinearAlgebraError) in
+      guard let chosen = sums.chosen else { preconditionFailure("made without the chosen side's moment") }
+      return Array(try SymmetricEigen(upperTriangleOf: chosen, count: 1).vectors[row: 0])
+    }
+    var difference = sums.differenceSum
+    difference.scale(row: 0, by: 1 / count)
+    let meanDifference = difference
+    form = try computing { () throws(LinearAlgebraError) in
+      try Form.moments(gram: sums.difference, mean: meanDifference).without(basis)
+    }
+    (pairs, hidden, protectedRank) = (sums.pairs, sums.hidden, basis.rows)
+    chosenMean = mean
+    differenceNorm = (0..<sums.hidden).reduce(0) { $0 + sums.difference.elements[$1 * (sums.hidden + 1)] }
+      .squareRoot()
+  }
+
+  /// An orthonormal basis of what is protected, one vector a row.
+  ///
+  /// - Parameters:
+  ///   - mean: the mean of the chosen embeddings.
+  ///   - typicalLength: the root of the mean of their squared lengths.
+  ///   - principal: computes their first right singular vector.
+  private static func basis(
+    of protection: Protection, mean: [Double], typicalLength: Double,
+    principal: () throws(LinearAlgebraError) -> [Double]
+  ) throws(SubspaceError) -> Matrix {
     var vectors: [[Double]] = []
     if protection.includesMean {
       // Rows that were centred in single precision leave a mean of rounding errors, with a random direction.
-      let typical = (chosenRows.squaredNorm / Double(chosen.count)).squareRoot()
-      guard dot(mean, mean).squareRoot() > 1e-6 * typical else {
+      guard dot(mean, mean).squareRoot() > 1e-6 * typicalLength else {
         throw SubspaceError(reason: .meanHasNoDirection)
       }
       vectors.append(mean)
     }
-    if case .chosenPrincipal = protection {
-      vectors.append(
-        try computing { () throws(LinearAlgebraError) in
-          Array(try BlockSubspace.decompose(chosenRows, 1).1[row: 0])
-        })
-    }
+    if case .chosenPrincipal = protection { vectors.append(try computing(principal)) }
     if case .directions(let directions, _) = protection {
-      guard directions.hidden == chosen.hidden else {
+      guard directions.hidden == mean.count else {
         throw SubspaceError(
           reason: .sizesDisagree(
-            what: "width of the protected directions", expected: chosen.hidden, found: directions.hidden))
+            what: "width of the protected directions", expected: mean.count, found: directions.hidden))
       }
       let rows = try directions.matrix("protected directions")
       vectors += (0..<rows.rows).map { Array(rows[row: $0]) }
     }
     let protected = vectors
-    (matrix, protectedRank) = try computing { () throws(LinearAlgebraError) in
-      let basis = try Matrix.orthonormalBasis(spanning: protected, width: chosen.hidden)
-      var result = difference
-      if basis.rows > 0 {
-        let along = try Matrix.product(difference, basis, transposing: .second)
-        try result.addProduct(along, basis, scale: -1)
-      }
-      return (result, basis.rows)
+    return try computing { () throws(LinearAlgebraError) in
+      try Matrix.orthonormalBasis(spanning: protected, width: mean.count)
     }
-    (chosenMean, differenceNorm) = (mean, norm)
   }
 
   /// Some `rows` of `whole`, whose mean and protection they keep.
   init(rows: Matrix, of whole: PreferenceMatrix) {
-    (matrix, chosenMean, protectedRank) = (rows, whole.chosenMean, whole.protectedRank)
+    (form, pairs, hidden) = (.rows(rows), rows.rows, rows.columns)
+    (chosenMean, protectedRank) = (whole.chosenMean, whole.protectedRank)
     differenceNorm = whole.differenceNorm * (Double(rows.rows) / Double(whole.pairs)).squareRoot()
   }
 }

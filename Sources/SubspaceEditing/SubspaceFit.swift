@@ -14,13 +14,14 @@ extension BlockSubspace {
   /// zero to rounding, that its component of largest magnitude is positive. Directions with equal singular
   /// values are some basis of their span. The span does not change when pairs swap sides, μ held fixed.
   ///
+  /// Of sums over the pairs there is TᵀT alone, and no T to be decomposed.
+  ///
   /// Throws when `rank` is not between 1 and the number of directions in which T is distinguishable from the
-  /// single-precision rounding of its input, σ > 2⁻²⁴ ‖T⁰‖_F.
+  /// single-precision rounding of its input, σ > 2⁻²⁴ ‖T⁰‖_F, or of sums from theirs, σ > √hidden 2⁻²⁶ ‖T⁰‖_F.
   public init(
     fitting preference: PreferenceMatrix, rank: Int, by ranking: DirectionRanking = .singularValue
   ) throws(SubspaceError) {
-    let matrix = preference.matrix
-    let possible = min(matrix.rows, matrix.columns)
+    let possible = min(preference.pairs, preference.hidden)
     guard (1...possible).contains(rank) else {
       throw SubspaceError(reason: .rankUnavailable(requested: rank, available: possible))
     }
@@ -34,18 +35,18 @@ extension BlockSubspace {
       return
     }
     let (values, vectors, means) = try computing { () throws(LinearAlgebraError) in
-      var (values, vectors) = try Self.decompose(matrix, candidates)
-      let mean = Matrix(rows: 1, columns: matrix.columns, elements: try matrix.meanRow())
+      var (values, vectors) = try preference.form.decompose(candidates)
+      let mean = try preference.form.meanRow()
       let means = try Matrix.product(vectors, mean, transposing: .second).elements
       for (row, value) in means.enumerated() {
         // |mean| ≤ σ/√pairs, so this is a relative measure of zero.
-        let isZero = abs(value) <= 1e-9 * values[row] / Double(matrix.rows).squareRoot()
+        let isZero = abs(value) <= 1e-9 * values[row] / Double(preference.pairs).squareRoot()
         let signed = isZero ? vectors[row: row].max { abs($0) < abs($1) } ?? 0 : value
         if signed < 0 { vectors.scale(row: row, by: -1) }
       }
       return (values, vectors, means)
     }
-    let available = values.count { $0 > 0x1p-24 * preference.differenceNorm }
+    let available = values.count { $0 > preference.noise }
     guard rank <= available else {
       throw SubspaceError(reason: .rankUnavailable(requested: rank, available: available))
     }
@@ -57,7 +58,7 @@ extension BlockSubspace {
       chosen.sort { (shares[$0], $1) > (shares[$1], $0) }
     }
     let directions = chosen.prefix(rank).flatMap { vectors[row: $0].map(Float.init) }
-    self.init(checked: try Embeddings(count: rank, hidden: matrix.columns, values: directions), values)
+    self.init(checked: try Embeddings(count: rank, hidden: preference.hidden, values: directions), values)
   }
 
   /// The mean of T's rows first, then the right singular vectors of what T has besides.
@@ -65,28 +66,25 @@ extension BlockSubspace {
     -> BlockSubspace
   {
     let values = try preference.singularValues()
-    let whole = preference.matrix
     let (vectors, length) = try computing { () throws(LinearAlgebraError) in
-      var mean = Matrix(rows: 1, columns: whole.columns, elements: try whole.meanRow())
+      var mean = try preference.form.meanRow()
       let length = mean.squaredNorm.squareRoot()
       guard length > 0, rank > 1 else {
         mean.scale(row: 0, by: length > 0 ? 1 / length : 0)
         return (mean, length)
       }
       mean.scale(row: 0, by: 1 / length)
-      var rest = whole
-      try rest.addProduct(try Matrix.product(whole, mean, transposing: .second), mean, scale: -1)
-      let others = try Self.decompose(rest, rank - 1).1
+      let others = try preference.form.without(mean).decompose(rank - 1).1
       return (
-        Matrix(rows: rank, columns: whole.columns, elements: mean.elements + others.elements), length
+        Matrix(rows: rank, columns: preference.hidden, elements: mean.elements + others.elements), length
       )
     }
     // A mean that is rounding has no direction.
-    guard length > 0x1p-24 * preference.differenceNorm / Double(whole.rows).squareRoot() else {
+    guard length > preference.noise / Double(preference.pairs).squareRoot() else {
       throw SubspaceError(reason: .rankUnavailable(requested: rank, available: 0))
     }
     return BlockSubspace(
-      checked: try Embeddings(count: rank, hidden: whole.columns, values: vectors.narrowed), values)
+      checked: try Embeddings(count: rank, hidden: preference.hidden, values: vectors.narrowed), values)
   }
 
   /// All singular values of `matrix` and its first `rank` right singular vectors, `[rank, columns]`.
@@ -112,8 +110,58 @@ extension PreferenceMatrix {
   /// All singular values, largest first; those under 10⁻⁷ of the largest are noise.
   func singularValues() throws(SubspaceError) -> [Double] {
     try computing { () throws(LinearAlgebraError) in
-      let gram = try matrix.gram(matrix.rows <= matrix.columns ? .rows : .columns)
+      let gram =
+        switch form {
+        case .rows(let matrix): try matrix.gram(matrix.rows <= matrix.columns ? .rows : .columns)
+        case .moments(let gram, _): gram
+        }
       return try SymmetricEigen(upperTriangleOf: gram, count: 0).values.map { max(0, $0).squareRoot() }
+    }
+  }
+
+  /// The length up to which a direction of T counts as rounding.
+  var noise: Double {
+    switch form {
+    case .rows: 0x1p-24 * differenceNorm
+    // Eigenvalues are within about hidden·2⁻⁵² ‖T⁰‖² of the true ones.
+    case .moments: max(0x1p-24, 0x1p-26 * Double(hidden).squareRoot()) * differenceNorm
+    }
+  }
+}
+
+extension PreferenceMatrix.Form {
+  /// All singular values and the first `rank` right singular vectors, `[rank, hidden]`.
+  func decompose(_ rank: Int) throws(LinearAlgebraError) -> ([Double], Matrix) {
+    switch self {
+    case .rows(let matrix): return try BlockSubspace.decompose(matrix, rank)
+    case .moments(let gram, _):
+      let eigen = try SymmetricEigen(upperTriangleOf: gram, count: rank)
+      return (eigen.values.map { max(0, $0).squareRoot() }, eigen.vectors)
+    }
+  }
+
+  /// The mean of T's rows, `[1, hidden]`.
+  func meanRow() throws(LinearAlgebraError) -> Matrix {
+    switch self {
+    case .rows(let matrix): Matrix(rows: 1, columns: matrix.columns, elements: try matrix.meanRow())
+    case .moments(_, let mean): mean
+    }
+  }
+
+  /// T (I − Q Qᵀ), Q the orthonormal rows of `basis`.
+  func without(_ basis: Matrix) throws(LinearAlgebraError) -> PreferenceMatrix.Form {
+    guard basis.rows > 0 else { return self }
+    switch self {
+    case .rows(let matrix):
+      var rest = matrix
+      try rest.addProduct(try Matrix.product(matrix, basis, transposing: .second), basis, scale: -1)
+      return .rows(rest)
+    case .moments(let gram, let mean):
+      var (rest, restMean) = (gram.mirrored, mean)
+      try rest.addProduct(basis, try Matrix.product(basis, rest), transposing: .first, scale: -1)
+      try rest.addProduct(try Matrix.product(rest, basis, transposing: .second), basis, scale: -1)
+      try restMean.addProduct(try Matrix.product(mean, basis, transposing: .second), basis, scale: -1)
+      return .moments(gram: rest, mean: restMean)
     }
   }
 }

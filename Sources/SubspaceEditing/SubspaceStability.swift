@@ -4,7 +4,8 @@ internal import Kernels
 ///
 /// The pairs are divided in two at random, each half gives a subspace of its own, and the two are compared: what both
 /// halves find is in the data, what only one finds is chance. Equal seeds give equal divisions. The protection is that
-/// of the whole preference matrix, the mean of all its chosen sides included.
+/// of the whole preference matrix, the mean of all its chosen sides included. The matrix must have its rows: of sums over
+/// pairs no half can be had.
 public struct SubspaceStability: Sendable, Equatable {
   /// Pairs that were divided in each trial.
   public let pairs: Int
@@ -52,7 +53,8 @@ public struct SubspaceStability: Sendable, Equatable {
 extension PreferenceMatrix {
   /// The rows of some pairs.
   fileprivate func selecting(_ pairs: ArraySlice<Int>) -> PreferenceMatrix {
-    PreferenceMatrix(
+    guard case .rows(let matrix) = form else { preconditionFailure("sums over pairs have no rows") }
+    return PreferenceMatrix(
       rows: Matrix(rows: pairs.count, columns: hidden, elements: pairs.flatMap { matrix[row: $0] }), of: self)
   }
 }

@@ -7,8 +7,8 @@ package import Transformer
 package struct Evaluation {
   /// The models, the base first.
   package let panel: ModelPanel
-  private let tokenizer: Tokenizer
-  private let context: ComputeContext
+  let tokenizer: Tokenizer
+  let context: ComputeContext
   private let log: RecordLog
 
   /// - Parameter tokenizer: the base's.
@@ -45,7 +45,7 @@ package struct Evaluation {
   private static func whole(_ parts: Int) -> Int { parts * 1000 }
 
   /// Continuations of each model that are made together and saved together.
-  private static let continuationsPerUnit = 256
+  static let continuationsPerUnit = 256
 
   /// How each model continues each prompt, and what the scorers say.
   ///

@@ -32,6 +32,15 @@ package struct SecondMoment: Sendable {
     count += number
   }
 
+  /// Adds the vectors of another moment of the same width.
+  package mutating func add(_ other: SecondMoment) {
+    precondition(other.width == width, "vectors of another width")
+    let added = other.sum.elements.span
+    var own = sum.elements.mutableSpan
+    for index in 0..<added.count { own[index] += added[index] }
+    count += other.count
+  }
+
   /// Adds what the other processes have added, in all of them.
   package mutating func add(over ranks: Communicator) {
     guard ranks.size > 1 else { return }

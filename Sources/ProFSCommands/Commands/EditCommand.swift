@@ -170,6 +170,8 @@ struct EditCommand: SplitCommand {
         ("pairs", .int(receipt.provenance.pairs)),
         ("tokens", .int(job.fitting.tokenCount)),
         ("compute", .string(job.context.precision.rawValue)),
+        ("gram", job.fitting.gram),
+        ("weight_passes", .int(job.fitting.weightPasses)),
         ("verified", true),
         (
           "seconds",

@@ -53,6 +53,10 @@ struct EmbedCommand: ParsableCommand {
     let embedding = try TextEmbedding(
       opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling,
       padding: tokenizer.tokenizer.eosID ?? 0)
+    var plan = try embedding.memoryPlan()
+    plan.add(.init("embeddings of \(ids.count) texts", 2 * ids.count * configuration.hidden * 4))
+    try plan.requireRoom(
+      for: model, advice: "fewer texts, fewer tokens of each (--max-tokens) or fewer threads (--threads)")
     let file = try AtomicFile(out)
     var writer = try SafetensorsWriter(
       file.writer,

@@ -77,6 +77,12 @@ struct EvalJob {
   }
 
   private func run() throws -> EvaluationSummary {
+    try evaluation.memoryPlan(
+      windows, prompts: prompts, samples: options.continuations.samples,
+      options.continuations.decoding(model, tokenizer), hasTasks: !tasks.isEmpty
+    )?.requireRoom(
+      for: options.base,
+      advice: "fewer models at a time, shorter windows (--window) or fewer threads (--threads)")
     var summary = EvaluationSummary(Bootstrap(seed: options.compute.seed))
     if let windows {
       let scores = try step("perplexity") { try evaluation.windowScores(windows, progress: $0) }

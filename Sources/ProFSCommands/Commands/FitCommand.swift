@@ -45,6 +45,7 @@ struct FitCommand: SplitCommand {
               "singular_values": .array($0.subspace.singularValues.prefix(32).map { .double($0) }),
             ]
           }),
+        "gram": job.fitting.gram, "weight_passes": .int(job.fitting.weightPasses),
         "seconds": .double(seconds),
         "peak_memory_bytes": .int(peak),
       ])

@@ -1,5 +1,6 @@
 internal import Editing
 internal import Kernels
+internal import Storage
 internal import SubspaceEditing
 internal import Transformer
 
@@ -53,6 +54,16 @@ struct FitJob {
       + (recipe.method == .protected
         ? "\(recipe.protectedDirections) directions of neutral text protected, " : "")
       + "\(context.precision.rawValue) on \(context.threads) threads"
+      + (fitting.gramDescription.map { "; decomposed: \($0)" } ?? "")
+      + (fitting.weightPasses > 1 ? "; \(fitting.weightPasses) portions of texts" : "")
+  }
+}
+
+extension SubspaceFitting {
+  /// What is decomposed in each block, for the documents of commands.
+  var gram: JSON {
+    gramDescription == nil
+      ? .null : ["of": .string(gramSide == .rows ? "pairs" : "dimensions"), "size": .int(gramSize)]
   }
 }
 

@@ -39,8 +39,8 @@ struct InspectCommand: ParsableCommand {
     let seconds = fitting.operations / context.measuredRate()
     let weights = opened.tensors.entries.reduce(0) { $0 + $1.bytes.count }
     output.json
-      ? Console.json(json(opened, plan, context, (fitting.operations, seconds), weights))
-      : print(opened, plan, context, seconds, weights)
+      ? Console.json(json(opened, fitting, plan, context, seconds, weights))
+      : print(opened, fitting, plan, context, seconds, weights)
   }
 
   /// The fit that is planned for: of the pairs given, or of texts that stand for pairs.
@@ -78,7 +78,8 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func print(
-    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext, _ seconds: Double, _ weights: Int
+    _ model: Model, _ fitting: SubspaceFitting, _ plan: MemoryPlan, _ context: ComputeContext,
+    _ seconds: Double, _ weights: Int
   ) {
     let c = model.configuration
     func row(_ label: String, _ value: String) { Console.result(label.rightPadded(16) + value) }
@@ -97,14 +98,18 @@ struct InspectCommand: ParsableCommand {
     for item in plan.items {
       Console.result("  " + formattedBytes(item.bytes).leftPadded(8) + "  \(item.purpose)")
     }
+    if let gram = fitting.gramDescription { Console.result("decomposed in each block: \(gram)") }
+    let passes = fitting.weightPasses
+    Console.result(
+      "weights are read \(passes == 1 ? "once" : "\(passes) times, for a portion of the texts each")")
     Console.result(
       "time of the fit: about \(ProgressBar.time(seconds * PlanReport.fitAllowance)) "
         + "(\(context.precision.rawValue), \(context.threads) threads, measured just now)")
   }
 
   private func json(
-    _ model: Model, _ plan: MemoryPlan, _ context: ComputeContext,
-    _ work: (operations: Double, seconds: Double), _ weights: Int
+    _ model: Model, _ fitting: SubspaceFitting, _ plan: MemoryPlan, _ context: ComputeContext,
+    _ seconds: Double, _ weights: Int
   ) -> JSON {
     let c = model.configuration
     return [
@@ -118,8 +123,9 @@ struct InspectCommand: ParsableCommand {
       "compute": .string(context.precision.rawValue), "threads": .int(context.threads),
       "memory_bytes": .int(plan.total),
       "memory": .array(plan.items.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
-      "fit_operations": .double(work.operations),
-      "fit_seconds": .double(work.seconds * PlanReport.fitAllowance),
+      "gram": fitting.gram, "weight_passes": .int(fitting.weightPasses),
+      "fit_operations": .double(fitting.operations),
+      "fit_seconds": .double(seconds * PlanReport.fitAllowance),
     ]
   }
 }

@@ -133,6 +133,7 @@ struct TuneJob {
         ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: command.maxTokens) } : []
       let fitting = try SubspaceFitting(
         model, context, largest, chosen: pairs.chosen, rejected: pairs.rejected, neutral: neutral)
+      try fitting.memoryPlan().requireRoom(for: command.model)
       let (subspaces, _) = try ProgressBar.run("fitting \(method.rawValue)", quiet: quiet) {
         try fitting.run(recipes, progress: $0)
       }

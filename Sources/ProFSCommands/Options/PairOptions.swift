@@ -54,30 +54,46 @@ struct PairOptions: ParsableArguments {
   }
 
   /// Reads the pairs and turns both sides into tokens, cut after `maxTokens`.
+  ///
+  /// One pair's texts are held at a time, and of it 4 bytes for each token.
   func tokenizedPairs(_ model: Model, maxTokens: Int) throws -> TokenizedPairs {
-    var result = TokenizedPairs()
-    let file = try file()
-    if let line = file.identicalPairLines.first {
-      result.notes.append(
-        "\(file.identicalPairLines.count) pairs have two identical sides, the first on line \(line); "
-          + "they add nothing but to the mean")
-    }
     let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
-    let used = used(of: file)
-    if used.contains(where: { $0.text(of: .chosen) == nil || $0.text(of: .rejected) == nil }) {
-      let format = try tokenizer.chatTemplate().format
-      result.notes.append("the pairs are conversations, written in the chat format \(format.rawValue)")
-    }
-    for pair in used {
+    var result = TokenizedPairs()
+    var format: String?
+    var failure: (any Error)?
+    func add(_ pair: PreferencePair) throws {
+      guard result.chosen.count < limit ?? .max else { return }
+      if format == nil, pair.text(of: .chosen) == nil || pair.text(of: .rejected) == nil {
+        format = try tokenizer.chatTemplate().format.rawValue
+      }
       func tokens(_ side: PreferenceSide) throws -> [Int32] {
         do {
-          return try tokenizer.encode(pair.passage(of: side), limit: maxTokens)
+          // A copy has no room to grow.
+          return try tokenizer.encode(pair.passage(of: side), limit: maxTokens).map(\.self)
         } catch let error as TokenizationError {
           throw PreferenceDataError(file: pairs, line: pair.line, reason: "\(side.rawValue): \(error)")
         }
       }
       result.chosen.append(try tokens(.chosen))
       result.rejected.append(try tokens(.rejected))
+    }
+    do {
+      let columns = try columns.map { try PreferenceColumns(parsing: $0) }
+      let identical = try PreferenceFile.forEachPair(in: pairs, columns: columns) {
+        pair throws(PreferenceDataError) in
+        do { try add(pair) } catch {
+          failure = error
+          throw PreferenceDataError(file: pairs, line: pair.line, reason: "\(error)")
+        }
+      }
+      if let line = identical.first {
+        result.notes.append(
+          "\(identical.count) pairs have two identical sides, the first on line \(line); "
+            + "they add nothing but to the mean")
+      }
+    } catch { throw failure ?? error }
+    if let format {
+      result.notes.append("the pairs are conversations, written in the chat format \(format)")
     }
     let same = zip(result.chosen, result.rejected).count { $0 == $1 && $0.count == maxTokens }
     if same > 0 {

@@ -15,13 +15,19 @@ final class BlockShelf {
   ///   - rows: how many tokens a step multiplies with each block.
   ///   - roles: which of the block's weights are needed; all where `nil`.
   init(_ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil) throws {
-    // Kept weights are packed once for all steps, however few rows a step has.
-    let packed = try BlockWeightLayout(model, context.precision, rows: .max, roles: roles).byteCount
-    let budget = Int(clamping: ProcessInfo.processInfo.physicalMemory) / Self.memoryShare
-    let isKept = packed <= budget / model.configuration.blocks
+    let isKept = try Self.keptBytes(model, context, roles: roles) > 0
     kept = Array(repeating: nil, count: isKept ? model.configuration.blocks : 0)
     make = { try BlockWeights(model, context, rows: isKept ? .max : rows, roles: roles) }
     shared = isKept ? nil : try make()
+  }
+
+  /// Bytes of the weights of all blocks, packed once for all steps, however few rows a step has; 0 where they are not kept.
+  static func keptBytes(_ model: Model, _ context: ComputeContext, roles: [WeightRole]? = nil) throws -> Int {
+    let packed = try BlockWeightLayout(model, context.precision, rows: .max, roles: roles).byteCount
+    let budget = Int(clamping: ProcessInfo.processInfo.physicalMemory) / memoryShare
+    let blocks = model.configuration.blocks
+    // A block that is used where it is mapped takes none, and is kept.
+    return packed <= budget / blocks ? max(1, packed * blocks) : 0
   }
 
   /// The weights of `block` (from 1), valid until the next call.

@@ -2,8 +2,10 @@ package import Kernels
 
 /// Batched decoding: all prompts take a step together, so every weight is read once a step for all of them.
 package struct Decoder {
-  private let model: Model
-  private let context: ComputeContext
+  /// What decodes.
+  let model: Model
+  /// Threads, precision and seed.
+  let context: ComputeContext
 
   /// What to generate.
   package struct Options: Sendable {
@@ -75,7 +77,7 @@ package struct Decoder {
   }
 
   /// Cuts the prompts so that each batch's keys and values stay within the budget.
-  private func batches(_ prompts: [[Int32]], _ options: Options, streams: Int) -> [Range<Int>] {
+  func batches(_ prompts: [[Int32]], _ options: Options, streams: Int) -> [Range<Int>] {
     var batches: [Range<Int>] = []
     var first = 0
     var tokens = 0

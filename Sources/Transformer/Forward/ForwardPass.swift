@@ -35,14 +35,18 @@ package struct ForwardPass {
     self.context = context
     self.forest = forest
     self.variants = variants
-    if let longest = forest.positions.max(), Int(longest) >= model.configuration.maximumPositions {
-      throw ModelError(
-        model.path,
-        "a text has \(longest + 1) tokens, but the model has \(model.configuration.maximumPositions) positions; "
-          + "use a smaller --max-tokens or --window")
-    }
+    try Self.requirePositions(Int(forest.positions.max() ?? -1) + 1, model)
     stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
     try stream.embed(forest.tokens, positions: forest.positions, model, context)
+  }
+
+  /// Throws where texts of `tokens` tokens are longer than the model's positions.
+  package static func requirePositions(_ tokens: Int, _ model: Model) throws {
+    guard tokens > model.configuration.maximumPositions else { return }
+    throw ModelError(
+      model.path,
+      "a text has \(tokens) tokens, but the model has \(model.configuration.maximumPositions) positions; "
+        + "use a smaller --max-tokens or --window")
   }
 
   /// Runs blocks 1…`lastBlock` of the base alone.

@@ -33,8 +33,9 @@ package final class SlicedHead {
   private var tokens = 0..<0
 
   /// Vocabulary rows of a slice, and residual rows multiplied with it at a time: 8 MB of logits.
-  private static let sliceTokens = 4096
-  private static let sliceRows = 512
+  static let sliceTokens = 4096
+  /// See ``sliceTokens``.
+  static let sliceRows = 512
 
   /// Takes the memory; nothing is loaded yet.
   package init(_ head: LanguageModelHead) throws {

@@ -51,6 +51,8 @@ package struct TextEmbedding {
   ///   - source: what is pooled.
   ///   - skipping: of each text how many tokens at its beginning are left out of its mean; instead of what `pooling` says.
   ///     Of a text that is no longer its last token stays.
+  ///   - longest: tokens that ``Pooling/meanPadded`` pads each side to, where these texts are only some of a side's; by
+  ///     default the side's longest text.
   ///   - sides: the texts are so many lists of equal length, one behind the other, each with a longest text of its own;
   ///     texts at the same place in them are computed by the same process.
   ///   - neutral: token ids of neutral texts; each token but a text's first counts once in the second moment. Not to be
@@ -58,20 +60,19 @@ package struct TextEmbedding {
   /// - Throws: ``ModelError`` for a text without tokens.
   package init(
     _ model: Model, _ context: ComputeContext, _ texts: [[Int32]], pooling: Pooling, padding: Int32 = 0,
-    source: Source = .residualStream, skipping: [Int]? = nil, sides: Int = 1, neutral: [[Int32]] = []
+    source: Source = .residualStream, skipping: [Int]? = nil, longest: [Int]? = nil, sides: Int = 1,
+    neutral: [[Int32]] = []
   ) throws {
     precondition(texts.count % sides == 0, "sides of equal length")
     precondition(neutral.isEmpty || pooling != .meanPadded, "neutral texts are not padded")
-    if let empty = texts.firstIndex(where: \.isEmpty) {
-      throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
-    }
+    try Self.requireTokens(texts, model)
     self.model = model
     self.source = source
     self.context = context
     let lengths = (0..<sides).flatMap { side in
       let size = texts.count / sides
-      let longest = texts[side * size..<(side + 1) * size].map(\.count).max() ?? 0
-      return Array(repeating: longest, count: size)
+      let own = texts[side * size..<(side + 1) * size].lazy.map(\.count).max() ?? 0
+      return Array(repeating: longest?[side] ?? own, count: size)
     }
     self.sides = sides
     let size = texts.count / sides
@@ -103,6 +104,12 @@ package struct TextEmbedding {
     neutralRanges = (0..<ownNeutral.count).flatMap { index in
       Self.dropping(1, forest.ranges(ofText: own.count + index))
     }
+  }
+
+  /// Throws for a text without tokens.
+  package static func requireTokens(_ texts: [[Int32]], _ model: Model) throws {
+    guard let empty = texts.firstIndex(where: \.isEmpty) else { return }
+    throw ModelError(model.path, "text \(empty + 1) has no tokens, so it has no embedding")
   }
 
   /// `ranges` without their first `count` rows.

@@ -18,12 +18,16 @@ package struct ModelPanel: Sendable {
     var stream: Int
   }
 
-  private struct Group: Sendable {
+  /// A base and its variants, or a model that stands by itself.
+  struct Group: Sendable {
+    /// The model whose weights are read.
     let model: Model
+    /// What runs beside it.
     var variants: [ModelVariant] = []
   }
 
-  private var groups: [Group]
+  /// The base with its variants, and the models that stand by themselves.
+  private(set) var groups: [Group]
   /// Where each subject's results are found, the base's first.
   private var places: [Place]
 
