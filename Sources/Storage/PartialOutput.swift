@@ -50,7 +50,6 @@ final class PartialOutput: Sendable {
     self.destination = destination
     self.isFolder = isFolder
     self.replacing = replacing
-    OpenOutputs.add(path)
   }
 
   deinit { discard() }
@@ -59,26 +58,24 @@ final class PartialOutput: Sendable {
   ///
   /// The contents were forced before.
   func commit() throws(StorageError) {
-    // From here on a signal finds nothing to remove: it would empty what is being renamed.
-    guard OpenOutputs.remove(path) else {
-      throw StorageError(path: destination, reason: "the run was told to stop before this was complete")
-    }
-    do throws(StorageError) {
+    let isDone = try OpenOutputs.finish(path) { () throws(StorageError) in
       if replacing, FileSystem.exists(destination) {
         try replace()
       } else {
         try moveIntoPlace()
       }
-    } catch {
-      OpenOutputs.add(path)
-      throw error
+    }
+    guard isDone else {
+      throw StorageError(path: destination, reason: "the run was told to stop before this was complete")
     }
     try FileSystem.synchronize(folder: FileSystem.parent(of: destination))
   }
 
   /// Removes what was built, as far as the system lets it; nothing after `commit`.
   func discard() {
-    if OpenOutputs.remove(path) { try? FileSystem.remove(path) }
+    guard OpenOutputs.contains(path) else { return }
+    try? FileSystem.remove(path)
+    OpenOutputs.remove(path)
   }
 
   // MARK: Into place
@@ -145,8 +142,12 @@ final class PartialOutput: Sendable {
   ) throws(StorageError) -> FileDescriptor {
     for _ in 0..<100 {
       let path = destination + ".partial-" + randomSuffix()
-      let made =
+      let begun = OpenOutputs.begin(path) {
         unsafe isFolder ? mkdir(path, 0o777) : open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+      }
+      guard let made = begun else {
+        throw StorageError(path: destination, reason: "the run was told to stop before this was begun")
+      }
       guard made >= 0 else {
         if errno == EEXIST { continue }
         throw StorageError(path: destination, action: "begin writing beside it", errorNumber: errno)
@@ -154,10 +155,13 @@ final class PartialOutput: Sendable {
       if !isFolder { close(made) }
       // A run that starts at this moment may take the new output for a dead one. Then the lock is taken or
       // the name gone, and another name is tried.
-      guard let lock = try? FileDescriptor(opening: path, flags: O_RDONLY) else { continue }
-      // A file system without locks leaves this output unlocked, and others' unremoved.
-      if flock(lock.number, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK { continue }
-      if FileSystem.exists(path) { return lock }
+      if let lock = try? FileDescriptor(opening: path, flags: O_RDONLY),
+        // A file system without locks leaves this output unlocked, and others' unremoved.
+        flock(lock.number, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK, FileSystem.exists(path)
+      {
+        return lock
+      }
+      OpenOutputs.remove(path)
     }
     throw StorageError(path: destination, reason: "cannot find a free temporary name beside it")
   }

@@ -56,7 +56,7 @@ enum SystemCalls {
   static func startWriteback(_ file: Int32, from start: Int, count: Int) {
     #if canImport(Glibc)
       // SYNC_FILE_RANGE_WRITE. A failure shows when the file is synchronized.
-      _ = unsafe syncFileRange?(file, Int64(start), Int64(count), 2)
+      _ = syncFileRange?(file, Int64(start), Int64(count), 2)
     #endif
   }
 

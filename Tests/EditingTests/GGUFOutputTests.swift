@@ -189,7 +189,7 @@ import Transformer
   private static let refused = [
     "gemma2", "gemma3", "gemma3-text", "gpt2", "gptj", "llama-dynamic", "llama-yarn", "mistral", "opt",
     "opt-post-norm",
-    "phi3-longrope", "qwen2-window",
+    "phi3-longrope", "qwen2-window", "starcoder2-window",
   ]
 
   @Test(

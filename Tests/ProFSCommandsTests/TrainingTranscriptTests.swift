@@ -63,9 +63,11 @@ import Testing
     }
     // Receipt, card and the record of all steps too.
     #expect(try folder.files(below: "whole") == folder.files(below: "resumed"))
-    let other = try Transcript(
-      ["dpo", model] + Self.steps + ["--beta", "0.5", "--out", "other"] + state, in: folder)
-    #expect(other.status == 1 && other.errors.contains("other pairs, weights or settings"))
+    for change in [["--beta", "0.5"], ["--seed", "7"]] {
+      let other = try Transcript(
+        ["dpo", model] + Self.steps + change + ["--out", "other"] + state, in: folder)
+      #expect(other.status == 1 && other.errors.contains("other pairs, weights or settings"))
+    }
   }
 
   @Test(

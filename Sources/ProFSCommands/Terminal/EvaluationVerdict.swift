@@ -38,8 +38,18 @@ struct EvaluationVerdict {
     sentence = parts.joined(separator: "; ")
   }
 
+  /// A comparison's verdict, or that it was measured on too little for one.
+  static func word(for other: EvaluationFigure.Comparison) -> String {
+    guard let verdict = other.verdict else { return "" }
+    return other.change.map { $0.count < Estimate.fewestUnits } == true ? "too few to tell" : verdict.rawValue
+  }
+
   private static func clause(_ figure: EvaluationFigure, _ other: EvaluationFigure.Comparison) -> String {
     guard let change = other.change, let verdict = other.verdict, verdict != .indistinguishable else {
+      if let count = other.change?.count, count < Estimate.fewestUnits {
+        return
+          "\(figure.measure.title): too few to tell (\(count), at least \(Estimate.fewestUnits) are needed)"
+      }
       return "\(figure.measure.title) indistinguishable"
     }
     let ends = [change.lower, change.upper].map(abs).sorted()

@@ -16,7 +16,7 @@ extension PreferenceTraining {
   /// What a checkpoint and the run that resumes it must agree in.
   private var identity: String {
     let adapter = working.layout.adapter.map { "\($0) " } ?? ""
-    let settings = adapter + "\(recipe) \(working.layout.parameters.map(\.name))"
+    let settings = adapter + "\(recipe) seed \(context.seed) \(working.layout.parameters.map(\.name))"
     // FNV-1a over the tokens: other pairs make another run.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for sequence in ScoredPair.sequences(pairs + validation) {

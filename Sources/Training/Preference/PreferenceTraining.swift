@@ -26,7 +26,7 @@ package final class PreferenceTraining {
   var reference: [Double] = []
   /// The weights at the best validation so far; empty where there was none.
   var best: [Float] = []
-  private let context: ComputeContext
+  let context: ComputeContext
   private let gradients: Gradients
 
   /// Tokens of one forward pass without a way back.
@@ -65,18 +65,20 @@ package final class PreferenceTraining {
 
   /// Steps of the whole run, if nothing stops it early.
   package var totalSteps: Int {
-    let perEpoch = (pairs.count + recipe.pairsPerStep - 1) / recipe.pairsPerStep
-    let all = perEpoch * recipe.epochs
+    let all = stepsPerEpoch * recipe.epochs
     return min(all, recipe.maximumSteps ?? all)
   }
 
-  /// Computes the reference's log-probabilities, unless a resumed run brought them.
+  /// Computes the reference's log-probabilities of the pairs that the run will see, unless a resumed run brought them.
   ///
   /// - Parameter progress: told of pairs done.
   package func computeReference(progress: ProgressHandler? = nil) throws {
     guard reference.isEmpty else { return }
     precondition(state.step == 0, "the reference is the model before its first step")
-    reference = try margins(of: pairs + validation, progress)
+    let seen = pairsOfRun
+    let found = try margins(of: seen.map { pairs[$0] } + validation, progress)
+    reference = Array(repeating: .nan, count: pairs.count) + found.suffix(validation.count)
+    for (index, margin) in zip(seen, found) { reference[index] = margin }
   }
 
   /// Takes the next step and answers what was found on its way; the figures are those before the step.
@@ -152,17 +154,28 @@ package final class PreferenceTraining {
     try working.mergeAdapters()
   }
 
-  /// Which pairs a step is made of: every epoch has an order of its own, drawn from the seed.
-  private func pairsOfStep(_ step: Int) -> [Int] {
-    let perEpoch = (pairs.count + recipe.pairsPerStep - 1) / recipe.pairsPerStep
+  /// Steps in which every pair is seen once.
+  private var stepsPerEpoch: Int { (pairs.count + recipe.pairsPerStep - 1) / recipe.pairsPerStep }
+
+  /// The order of an epoch's pairs: every one has its own, drawn from the seed.
+  private func order(ofEpoch epoch: Int) -> [Int] {
     var order = Array(pairs.indices)
     if recipe.shuffles {
-      var generator = SplitMix64(seed: context.seed &+ UInt64(step / perEpoch) &* 0x9E37_79B9)
+      var generator = SplitMix64(seed: context.seed &+ UInt64(epoch) &* 0x9E37_79B9)
       order.shuffle(using: &generator)
     }
-    let first = step % perEpoch * recipe.pairsPerStep
+    return order
+  }
+
+  /// Which pairs a step is made of.
+  private func pairsOfStep(_ step: Int) -> [Int] {
+    let order = order(ofEpoch: step / stepsPerEpoch)
+    let first = step % stepsPerEpoch * recipe.pairsPerStep
     return Array(order[first..<min(first + recipe.pairsPerStep, order.count)])
   }
+
+  /// The pairs that some step of the run is made of, in their order: not all of them in a run of less than an epoch.
+  private var pairsOfRun: [Int] { order(ofEpoch: 0).prefix(totalSteps * recipe.pairsPerStep).sorted() }
 
   private func margins(of pairs: [ScoredPair], _ progress: ProgressHandler? = nil) throws -> [Double] {
     let nothing = ParameterLayout(working.model, .init(roles: []))
