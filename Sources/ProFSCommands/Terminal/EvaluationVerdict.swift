@@ -45,19 +45,20 @@ struct EvaluationVerdict {
   }
 
   private static func clause(_ figure: EvaluationFigure, _ other: EvaluationFigure.Comparison) -> String {
-    guard let change = other.change, let verdict = other.verdict, verdict != .indistinguishable else {
-      if let count = other.change?.count, count < Estimate.fewestUnits {
-        return
-          "\(figure.measure.title): too few to tell (\(count), at least \(Estimate.fewestUnits) are needed)"
-      }
-      return "\(figure.measure.title) indistinguishable"
-    }
-    let ends = [change.lower, change.upper].map(abs).sorted()
     let (unit, scale) =
       figure.measure.isRelative
       ? (" %", 100.0)
       : figure.measure.unit == .share
         ? (" points", 100) : ("", 1)
+    if let change = other.change, change.value.isFinite, change.count < Estimate.fewestUnits {
+      return String(
+        format: "%@ %+.1f%@ (of %d, too few to tell)", figure.measure.title, change.value * scale, unit,
+        change.count)
+    }
+    guard let change = other.change, let verdict = other.verdict, verdict != .indistinguishable else {
+      return "\(figure.measure.title) indistinguishable"
+    }
+    let ends = [change.lower, change.upper].map(abs).sorted()
     return String(
       format: "%@ %.1f%@ %@ [%.1f, %.1f]", figure.measure.title, abs(change.value) * scale, unit,
       verdict.rawValue,
