@@ -60,11 +60,10 @@ public struct ModelEditor: Sendable {
     }
     let tokenizer = try model.tokenizer()
     let recipe = recipe ?? standardRecipe
-    let passages = recipe.method.usesNeutralText ? neutral.passages : []
     let fitting = try SubspaceFitting(
       model, context, recipe, chosen: try chosen.map { try tokenizer.encode($0) },
       rejected: try rejected.map { try tokenizer.encode($0) },
-      neutral: try passages.map { try tokenizer.encode($0) }, padding: tokenizer.eosID ?? 0)
+      neutral: try neutral.tokens(for: recipe.method, tokenizer), padding: tokenizer.eosID ?? 0)
     return try fitting.run()
   }
 

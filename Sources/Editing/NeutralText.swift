@@ -1,4 +1,5 @@
 internal import CNeutralText
+package import Tokenization
 
 /// Ordinary text, by which the recipe ``EditRecipe/Method/protected`` learns what an edit must leave alone.
 public struct NeutralText: Sendable, Hashable {
@@ -29,4 +30,17 @@ public struct NeutralText: Sendable, Hashable {
     let start = profs_neutral_text(&count)
     return NeutralText(text: String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self))
   }()
+}
+
+extension NeutralText {
+  /// Token ids of each passage, cut after `limit` tokens; none for a method that does not use them.
+  package func tokens(
+    for method: EditRecipe.Method, _ tokenizer: Tokenizer, limit: Int = .max
+  ) throws(TokenizationError) -> [[Int32]] {
+    var tokens: [[Int32]] = []
+    for passage in passages where method.usesNeutralText {
+      tokens.append(try tokenizer.encode(passage, limit: limit))
+    }
+    return tokens
+  }
 }

@@ -3,7 +3,6 @@ internal import Editing
 internal import Kernels
 internal import Storage
 internal import SubspaceEditing
-internal import Tokenization
 internal import Training
 internal import Transformer
 
@@ -102,10 +101,8 @@ struct GradientsCommand: ParsableCommand {
     if let rank { recipe.rank = .fixed(rank) }
     if let layers { recipe.blocks = layers.blocks }
     let sides = try responses.source.tokenizedPairs(model, maxTokens: recipe.maximumTokens)
-    let tokenizer = try model.tokenizer()
-    let neutral =
-      method.usesNeutralText
-      ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: recipe.maximumTokens) } : []
+    let neutral = try NeutralText.builtin.tokens(
+      for: method, try model.tokenizer(), limit: recipe.maximumTokens)
     let fitting = try SubspaceFitting(
       model, context, recipe, chosen: sides.chosen, rejected: sides.rejected, neutral: neutral)
     return try ProgressBar.run("fitting", quiet: quiet) {

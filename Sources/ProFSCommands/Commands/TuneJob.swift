@@ -128,9 +128,7 @@ struct TuneJob {
       let bounds = recipes.map(\.blocks)
       largest.blocks =
         (bounds.map(\.lowerBound).min() ?? 1)...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
-      let neutral =
-        method.usesNeutralText
-        ? try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: command.maxTokens) } : []
+      let neutral = try NeutralText.builtin.tokens(for: method, tokenizer, limit: command.maxTokens)
       let fitting = try SubspaceFitting(
         model, context, largest, chosen: pairs.chosen, rejected: pairs.rejected, neutral: neutral)
       try fitting.memoryPlan().requireRoom(for: command.model)

@@ -86,14 +86,11 @@ struct FitOptions: ParsableArguments {
   func fitting(_ model: Model, _ context: ComputeContext, _ pairs: PairOptions.TokenizedPairs) throws
     -> SubspaceFitting
   {
-    var passages: [[Int32]] = []
     let tokenizer = try model.tokenizer()
     let recipe = editRecipe(model)
-    if recipe.method.usesNeutralText {
-      passages = try neutralText().passages.map { try tokenizer.encode($0, limit: maxTokens) }
-    }
     return try SubspaceFitting(
-      model, context, recipe, chosen: pairs.chosen, rejected: pairs.rejected, neutral: passages,
+      model, context, recipe, chosen: pairs.chosen, rejected: pairs.rejected,
+      neutral: try neutralText().tokens(for: recipe.method, tokenizer, limit: maxTokens),
       padding: tokenizer.eosID ?? 0)
   }
 
