@@ -19,7 +19,7 @@ struct TrainingCard {
       \(adapterNote)\(provenance.trained), in \(provenance.steps) \
       \(provenance.steps == 1 ? "step" : "steps") on \(provenance.pairs.count) preference pairs, with \
       \(provenance.validation.count) more to tell which weights to keep. \
-      \(receipt.output == .lora ? "" : "Every other tensor is as it was. ")This is the baseline that edits with ProFS \
+      \(receipt.output == .lora ? "" : "No other tensor was trained. ")This is the baseline that edits with ProFS \
       (arXiv 2405.13967) are compared with.
 
       `\(Receipt.fileName)` lists what went in and the SHA-256 of every tensor, `\(TrainedModel.recordName)` the loss step by \

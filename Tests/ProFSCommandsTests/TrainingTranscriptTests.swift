@@ -70,6 +70,14 @@ import Testing
     }
   }
 
+  @Test("an output inside the model's folder is refused before anything is computed")
+  func outputInsideModel() throws {
+    let folder = try TemporaryFolder()
+    try folder.copyModel("llama-tied", as: "model")
+    let run = try Transcript(["dpo", "model"] + Self.steps + ["--out", "model/trained"], in: folder)
+    #expect(run.status == 1 && run.errors.contains("inside the model's folder"), "\(run.errors)")
+  }
+
   @Test(
     "adapters are written in PEFT's format, and added to the base's weights they are the checkpoint",
     arguments: ["llama-tied", "gpt2"])

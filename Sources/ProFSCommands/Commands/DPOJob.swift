@@ -19,6 +19,7 @@ struct DPOJob {
     self.command = command
     isQuiet = command.output.quiet || command.output.json
     try NewOutput.claim(command.out)
+    try NewOutput.check(command.out, isOutside: command.model)
     if let state = command.state { try NewOutput.hold(state) }
     let model = try Model(path: command.model)
     base = model

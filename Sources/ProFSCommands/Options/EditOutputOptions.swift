@@ -67,12 +67,7 @@ struct EditOutputOptions: ParsableArguments {
     guard Communicator.world.isFirst else { return }
     guard let out else { return try checkInPlace(model) }
     try dryRun ? NewOutput.check(out) : NewOutput.claim(out)
-    if FileSystem.kind(of: model) == .folder, let base = FileSystem.realPath(model),
-      let parent = FileSystem.realPath(FileSystem.parent(of: out)),
-      (parent + "/").hasPrefix(FileSystem.join(base, ""))
-    {
-      throw ModelError(out, "the output must not lie inside the model's folder; give another path")
-    }
+    try NewOutput.check(out, isOutside: model)
     let folder = chosenFormat(of: model).receiptFolder(of: out)
     if folder != out, FileSystem.exists(folder), FileSystem.kind(of: folder) != .folder {
       throw ModelError(folder, "the receipt's folder must go here; remove what is there")

@@ -30,6 +30,16 @@ enum NewOutput {
     try check(path)
   }
 
+  /// Throws where `path` lies inside the folder of `model`.
+  static func check(_ path: String, isOutside model: String) throws {
+    if FileSystem.kind(of: model) == .folder, let base = FileSystem.realPath(model),
+      let parent = FileSystem.realPath(FileSystem.parent(of: path)),
+      (parent + "/").hasPrefix(FileSystem.join(base, ""))
+    {
+      throw ModelError(path, "the output must not lie inside the model's folder; give another path")
+    }
+  }
+
   private static func checkFolder(of path: String) throws {
     let parent = FileSystem.parent(of: path)
     guard FileSystem.kind(of: parent) == .folder else {
