@@ -78,6 +78,20 @@ struct Goldens: Decodable {
   }()
 }
 
+extension Goldens.Case {
+  /// The subspace spans NumPy's, and where singular values are separated its directions are NumPy's, signs included.
+  ///
+  /// - Parameter tolerance: of an element of a direction.
+  func expectDirections(of subspace: BlockSubspace, within tolerance: Double) throws {
+    let reference = try Embeddings(count: rank, hidden: hidden, values: directions.map(Float.init))
+    #expect(try PrincipalAngles(between: subspace.directions, and: reference).largestSine < 1e-6)
+    guard separated else { return }
+    for (ours, theirs) in zip(subspace.directions.values, directions) {
+      #expect(abs(Double(ours) - theirs) < tolerance, "direction and sign")
+    }
+  }
+}
+
 /// A small deterministic generator, so that a failing case can be repeated.
 struct SplitMix: RandomNumberGenerator {
   var state: UInt64

@@ -28,14 +28,7 @@ import Testing
     for (ours, reference) in zip(subspace.singularValues, golden.singularValues) {
       #expect(abs(ours - reference) <= (reference > 1e-4 * largest ? 1e-8 : 1e-6) * largest)
     }
-    let reference = try Embeddings(
-      count: golden.rank, hidden: golden.hidden, values: golden.directions.map(Float.init))
-    #expect(try PrincipalAngles(between: subspace.directions, and: reference).largestSine < 1e-6)
-    if golden.separated {
-      for (ours, theirs) in zip(subspace.directions.values, golden.directions) {
-        #expect(abs(Double(ours) - theirs) < 1e-6, "direction and sign")
-      }
-    }
+    try golden.expectDirections(of: subspace, within: 1e-6)
   }
 
   @Test(

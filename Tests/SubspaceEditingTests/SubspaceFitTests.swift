@@ -17,14 +17,7 @@ struct SubspaceFitTests {
     }
     #expect(subspace.singularValues.count == golden.singularValues.count)
 
-    let reference = try Embeddings(
-      count: golden.rank, hidden: golden.hidden, values: golden.directions.map(Float.init))
-    #expect(try PrincipalAngles(between: subspace.directions, and: reference).largestSine < 1e-6)
-    if golden.separated {
-      for (ours, theirs) in zip(subspace.directions.values, golden.directions) {
-        #expect(abs(Double(ours) - theirs) < 1e-7, "direction and sign")
-      }
-    }
+    try golden.expectDirections(of: subspace, within: 1e-7)
   }
 
   @Test("nothing is fitted along what is protected", arguments: Goldens.shared.cases)
