@@ -25,7 +25,8 @@ def main():
         limits = json.load(file)
     with open(records_path) as file:
         records = [line.rstrip("\n").split("\t") for line in file]
-    lines = [f"{processor()}, {limits['threads']} threads, {date.today().isoformat()}. Medians of runs in turn.\n"]
+    runs = next((record[1] for record in records if record[0] == "runs"), "some")
+    lines = [f"{processor()}, {limits['threads']} threads, {date.today().isoformat()}. Medians; runs in turn: {runs}.\n"]
     lines += ["| limit | |", "|---|---|"]
     for kind in ("f32", "bf16"):
         if peak := limits.get(f"peak_gigaflops_{kind}"):

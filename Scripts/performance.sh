@@ -17,6 +17,7 @@ Scripts/fixtures/venv.sh
 Scripts/fixtures/smollm2_folder.sh .models/smollm2-bf16
 .build/release/measure-limits --threads "${THREADS:-2}" --file .models/smollm2-bf16/model.safetensors >"$limits"
 cat "$limits"
+printf 'runs\t%s\n' "${RUNS:-3}" >>"$BENCH_RECORDS"
 [[ $# -gt 0 ]] || set -- edit prefill evaluation tokenizers rewriting training merging startup
 for name in "$@"; do
   echo "== $name"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Times `profs fit` on pairs of one prompt and two continuations of equal length, with the prompt shared and with one word
-# before it that keeps the sides apart, in turn. Prints tokens of both, the seconds
-# of the fit, and how they compare turn by turn (medians).
+# before it that keeps the sides apart, in turn. Prints tokens of both, the seconds of the fit, and how they compare turn by turn
+# (medians).
 #
 #   Scripts/bench/sharing.sh
 #
@@ -9,26 +9,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-pairs=${PAIRS:-100} runs=${RUNS:-3} threads=${THREADS:-2}
-data=${PROFS_SHARED_DATA:-../shared/data}/wikitext-2
-text=$(find "$data" -type f -name '*test*' 2>/dev/null | sort | head -1)
-model=.models/smollm2-bf16
-profs=${PROFS:-.build/release/profs}
+source Scripts/bench/common.sh
 
-if [[ -z $text ]]; then
-  echo "Skipped: the benchmark's prompts come from $data, which is not here."
-  exit 0
-fi
-[[ -x $profs ]] || swift build -c release --product profs
-[[ -f $model/tokenizer.json ]] || Scripts/fixtures/smollm2_folder.sh "$model"
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/profs-sharing.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-
-grep -m1 'model name' /proc/cpuinfo 2>/dev/null | sed 's/.*: //' || true
-echo "$threads threads, $pairs pairs, $runs runs each; load $(cut -d' ' -f1 /proc/loadavg 2>/dev/null || echo unknown)"
+pairs=${PAIRS:-100}
 for shape in ${SHAPES:-48:12 48:16 32:32}; do
-  python3 Benchmarks/prompt_pairs.py "$text" "$pairs" ${shape/:/ } Yes Yes >"$scratch/shared.jsonl"
-  python3 Benchmarks/prompt_pairs.py "$text" "$pairs" ${shape/:/ } Yes No >"$scratch/apart.jsonl"
+  python3 Benchmarks/prompt_pairs.py "$prose" "$pairs" ${shape/:/ } Yes Yes >"$scratch/shared.jsonl"
+  python3 Benchmarks/prompt_pairs.py "$prose" "$pairs" ${shape/:/ } Yes No >"$scratch/apart.jsonl"
   for ((run = 1; run <= runs; run++)); do
     for form in shared apart; do
       rm -f "$scratch/s.safetensors"
