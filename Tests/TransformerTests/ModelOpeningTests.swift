@@ -132,6 +132,56 @@ struct ModelOpeningTests {
     }
   }
 
+  @Test("a tensor within the text model that its family has not is refused by name")
+  func unknownTensors() throws {
+    let qwen = try ModelCopy("qwen3")
+    try qwen.configure(["model_type": "llama"])
+    let error = #expect(throws: ModelError.self) { try Model(path: qwen.path) }
+    #expect(
+      error?.reason.contains("self_attn.k_norm.weight\" is none of a Llama model's") ?? false,
+      "\(error?.reason ?? "")")
+
+    // The same in a GGUF file, its keys being Llama's.
+    let file = try #require(FamilyGoldens.all.first { $0.name == "qwen3" }).gguf
+    var bytes = try Data(contentsOf: URL(filePath: file))
+    while let range = bytes.range(of: Data("qwen3".utf8)) {
+      bytes.replaceSubrange(range, with: Data("llama".utf8))
+    }
+    try bytes.write(to: URL(filePath: qwen.path + "/m.gguf"))
+    let second = #expect(throws: ModelError.self) { try Model(path: qwen.path + "/m.gguf") }
+    #expect(
+      second?.reason.contains("k_norm.weight\" is none of a Llama model's") ?? false,
+      "\(second?.reason ?? "")")
+
+    // Beside the blocks.
+    let extra = try ModelCopy("llama-linear")
+    try extra.configure(["tie_word_embeddings": true])
+    try extra.replaceInHeader("lm_head.weight", by: "model.x.weight")
+    let third = #expect(throws: ModelError.self) { try Model(path: extra.path) }
+    #expect(third?.reason.contains("\"model.x.weight\" is none of") ?? false)
+  }
+
+  @Test("heads, further blocks and what is computed anew may stand beside the text model's tensors")
+  func otherTensors() throws {
+    for name in ["v_heads.weight", "model.layers.9"] {
+      let copy = try ModelCopy("llama-linear")
+      try copy.configure(["tie_word_embeddings": true])
+      try copy.replaceInHeader("lm_head.weight", by: name)
+      #expect(try Model(path: copy.path).family.name == "Llama", "\(name)")
+    }
+    let copy = try ModelCopy("qwen3")
+    try copy.configure(["model_type": "llama"])
+    let blocks = try Model(path: try ModelCopy("qwen3").path).configuration.blocks
+    for block in 0..<blocks {
+      for (kind, name) in [("q", "att"), ("k", "atn")] {
+        let stem = "model.layers.\(block)."
+        try copy.replaceInHeader(
+          "\(stem)self_attn.\(kind)_norm.weight", by: "\(stem)\(name).rotary_emb.inv_freq")
+      }
+    }
+    #expect(try Model(path: copy.path).family.name == "Llama")
+  }
+
   @Test("a GGUF's experts and unknown rotary scaling are refused by key")
   func ggufFeatures() throws {
     let copy = try ModelCopy("llama-tied")

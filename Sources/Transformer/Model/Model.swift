@@ -82,27 +82,33 @@ package struct Model: Sendable {
   ///
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
-    let pattern =
-      switch source {
-      case .folder, .torch: Self.name(role, family, namePrefix)
-      case .gguf: family.gguf?.tensorNames[role]
-      }
-    return pattern.map { storedName(Self.expand($0, block: block, part: part)) }
+    namePattern(role).map { storedName(Self.expand($0, block: block, part: part)) }
   }
 
-  /// The name that a tensor has in these files: BERT's first checkpoints call a norm's weight and bias gamma and beta.
+  /// Name of a role's weight in files like this model's, `{}` for the block's number.
+  func namePattern(_ role: WeightRole) -> String? {
+    switch source {
+    case .folder, .torch: Self.name(role, family, namePrefix)
+    case .gguf: family.gguf?.tensorNames[role]
+    }
+  }
+
+  /// The name that a tensor has in these files.
   private func storedName(_ name: String) -> String {
-    if tensors[name] != nil { return name }
+    if tensors[name] == nil, let old = Self.oldName(name), tensors[old] != nil { old } else { name }
+  }
+
+  /// What BERT's first checkpoints call a norm's weight or bias: gamma or beta.
+  static func oldName(_ name: String) -> String? {
     for (suffix, old) in [("Norm.weight", "Norm.gamma"), ("Norm.bias", "Norm.beta")]
     where name.hasSuffix(suffix) {
-      let name = String(name.dropLast(suffix.count)) + old
-      if tensors[name] != nil { return name }
+      return name.dropLast(suffix.count) + old
     }
-    return name
+    return nil
   }
 
   /// What stands before the names in this checkpoint: the family's prefix, none, or that of a larger model around it.
-  private let namePrefix: String
+  let namePrefix: String
 
   /// The same model with its tensors elsewhere: of the same names and shapes, whatever they are stored as.
   package func withTensors(_ tensors: TensorStore) throws -> Model {
@@ -203,6 +209,7 @@ package struct Model: Sendable {
         try checkBias(role, block)
       }
     }
+    try refuseUnknownTensors()
   }
 
   /// Throws where a block's matrix lacks the bias that the configuration, or else the first block, says it has, or has
