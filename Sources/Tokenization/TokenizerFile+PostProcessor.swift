@@ -1,11 +1,14 @@
 internal import Storage
 
 extension TokenizerFile {
-  /// What is put around each text.
-  func readTemplate() throws(TokenizationError) -> TokenTemplate {
+  /// What is put around each text, tokens of `vocabulary` all of them.
+  func readTemplate(_ vocabulary: Vocabulary) throws(TokenizationError) -> TokenTemplate {
     var template = TokenTemplate()
     if let value = root["post_processor"], !value.isNull {
       try wrap(&template, value, "post_processor")
+    }
+    for id in template.before + template.after where id >= vocabulary.count {
+      throw error("post_processor", "expected ids below \(vocabulary.count), found \(id)")
     }
     return template
   }

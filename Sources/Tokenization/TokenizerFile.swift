@@ -143,7 +143,7 @@ extension Tokenizer {
       if let configured = config?.readTemplate(names, draft, hasPostProcessor: hasPostProcessor) {
         configured
       } else {
-        try file.readTemplate()
+        try file.readTemplate(vocabulary)
       }
     try self.init(parts, vocabulary, draft, template, names, source: source)
   }

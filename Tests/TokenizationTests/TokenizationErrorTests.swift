@@ -113,6 +113,10 @@ struct TokenizationErrorTests {
       "post_processor.single[0]", "expected the sequence A"
     ),
     ("post_processor", ["type": "TemplateProcessing", "single": []], "post_processor.single", "A once"),
+    (
+      "post_processor", ["type": "BertProcessing", "cls": ["a", .int(Int(Int32.max))], "sep": ["b", 0]],
+      "post_processor", "found 2147483647"
+    ),
     ("model", nil, "model", "a model without merges"),
     ("model", ["type": "WordLevel"], "model", "WordLevel is not supported"),
     ("model", ["type": "Unigram"], "model.vocab", "expected an array, found nothing"),
