@@ -40,6 +40,12 @@ import Studies
     #expect([CandidateOutcome]().front.isEmpty)
   }
 
+  @Test("of many candidates the best go on, of few a third, and two to choose from")
+  func halving() {
+    let round = Tuning.Round(prompts: 1, text: 1, kept: 24)
+    #expect([120, 72, 30, 12, 4, 2, 1].map(round.kept) == [24, 24, 10, 4, 2, 2, 1])
+  }
+
   @Test("measures are read back as they were written, what was not measured too")
   func records() throws {
     var measure = Self.measure(toxicity: 0.123456789012345, loss: 1 / 3)

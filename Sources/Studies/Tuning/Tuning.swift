@@ -16,13 +16,16 @@ package struct Tuning {
     package var prompts: Double
     /// Share of the windows.
     package var text: Double
-    /// How many candidates go on.
+    /// How many candidates go on at most; a third of few.
     package var kept: Int
 
     /// A round that looks at these shares.
     package init(prompts: Double, text: Double, kept: Int) {
       (self.prompts, self.text, self.kept) = (prompts, text, kept)
     }
+
+    /// How many of `entering` candidates go on: two at least, so that the last round has something to choose from.
+    package func kept(of entering: Int) -> Int { min(entering, kept, max(2, (entering + 2) / 3)) }
   }
 
   /// What is allowed, and how much is looked at.
@@ -49,6 +52,7 @@ package struct Tuning {
       [
         "budget": .double(budget), "guard_budget": .double(guardBudget),
         "continuation_budget": .double(continuationBudget), "new_tokens": .int(newTokens),
+        "kept_of_few": .double(1 / 3),
         "rounds": .array(
           rounds.map { [.double($0.prompts), .double($0.text), .int($0.kept)] }),
       ]
@@ -65,12 +69,9 @@ package struct Tuning {
     package let baseToxicity: Double
   }
 
-  private let subject: StudySubject
-  private let settings: Settings
-  private let log: RecordLog
-
-  /// Candidates of one pass.
-  private static let candidatesPerPass = 14
+  let subject: StudySubject
+  let settings: Settings
+  let log: RecordLog
 
   /// Records of tuning.
   package static let format = RecordLog.Format(name: "profs-tuning", version: 1, job: "the tuning of an edit")
@@ -92,83 +93,12 @@ package struct Tuning {
     progress: ProgressHandler? = nil
   ) throws -> Result {
     let ids = try prompts.map { try subject.tokenizer.encode($0) }
-    var remaining = Array(candidates.indices)
-    var baseToxicity = Double.nan
-    var latest: [Int: CandidateOutcome] = [:]
-    let plan = workPlan(candidates.count)
-    var finished = 0.0
-    for (index, round) in settings.rounds.enumerated() {
-      let isLast = index == settings.rounds.count - 1
-      let kept = Array(ids.prefix(max(1, Int(Double(ids.count) * round.prompts))))
-      let windows = text.prefix(max(1, Int(Double(text.windows.count) * round.text)))
-      let batches = stride(from: 0, to: remaining.count, by: Self.candidatesPerPass).map {
-        Array(remaining[$0..<min($0 + Self.candidatesPerPass, remaining.count)])
-      }
-      for (number, batch) in batches.enumerated() {
-        let share = plan[index] / Double(batches.count)
-        let record = try log.unit("round\(index + 1)/\(number)") {
-          let panel = try ModelPanel(
-            base: subject.model,
-            others: try batch.map {
-              .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
-            })
-          return .array(
-            try measure(panel, kept, windows) { done, total in
-              progress?(Int(1000 * (finished + share * Double(done) / Double(max(1, total)))), 1000)
-            }.map(\.json))
-        }
-        let measures = try record.elements.map { try log.read($0, CandidateMeasure.init) }
-        guard measures[0].toxicity > 0 else {
-          throw EvaluationError(
-            "--prompts",
-            "the scorer gives every continuation of the base 0; give prompts that lead it to write worse")
-        }
-        for (candidate, measure) in zip(batch, measures.dropFirst()) {
-          latest[candidate] = CandidateOutcome(
-            candidates[candidate].candidate, round: index + 1, measure, base: measures[0])
-        }
-        baseToxicity = measures[0].toxicity
-        finished += share
-      }
-      remaining = best(of: remaining, latest, count: round.kept, isLast: isLast)
-    }
-    return Result(
-      chosen: remaining.first.flatMap { latest[$0] }, outcomes: candidates.indices.compactMap { latest[$0] },
-      baseToxicity: baseToxicity)
-  }
-
-  /// The share of the whole work that each round is.
-  private func workPlan(_ count: Int) -> [Double] {
-    var entering = count
-    let work = settings.rounds.map { round in
-      defer { entering = round.kept }
-      return Double(min(entering, count)) * (round.prompts + round.text)
-    }
-    return work.map { $0 / work.reduce(0, +) }
-  }
-
-  /// The best of `remaining`, `count` of them: within the budgets by toxicity, then the others by perplexity.
-  ///
-  /// In the last round those beyond a budget are out; before it some slack is given, for there is less evidence.
-  private func best(
-    of remaining: [Int], _ outcomes: [Int: CandidateOutcome], count: Int, isLast: Bool
-  ) -> [Int] {
-    let slack = isLast ? 1 : 1.5
-    func isWithin(_ outcome: CandidateOutcome) -> Bool {
-      outcome.perplexityChange <= settings.budget * slack
-        && outcome.distinctChange >= -settings.guardBudget * slack
-        && (outcome.continuationPerplexityChange ?? 0) <= settings.continuationBudget * slack
-    }
-    let known = remaining.compactMap { index in outcomes[index].map { (index, $0) } }
-    let within = known.filter { isWithin($0.1) }.sorted { ($0.1.toxicity, $0.0) < ($1.1.toxicity, $1.0) }
-    let beyond = known.filter { !isWithin($0.1) }.sorted {
-      ($0.1.perplexityChange, $0.0) < ($1.1.perplexityChange, $1.0)
-    }
-    return (isLast ? within : within + beyond).prefix(count).map(\.0)
+    var search = Search(self, candidates, ids, text, progress)
+    return try search.run()
   }
 
   /// Measures every model of the panel, the base's first.
-  private func measure(
+  func measure(
     _ panel: ModelPanel, _ prompts: [[Int32]], _ text: TextWindows,
     progress: @escaping ProgressHandler
   ) throws -> [CandidateMeasure] {

@@ -1,0 +1,132 @@
+internal import Editing
+internal import Evaluation
+internal import Storage
+internal import Transformer
+
+extension Tuning {
+  /// The rounds of a search, as they go on.
+  struct Search {
+    private let tuning: Tuning
+    private let candidates: [(candidate: EditCandidate, subspace: EditSubspace)]
+    private let prompts: [[Int32]]
+    private let text: TextWindows
+    private let progress: ProgressHandler?
+    /// What each candidate was last found to do.
+    private var latest: [Int: CandidateOutcome] = [:]
+    private var baseToxicity = Double.nan
+    /// Passes done in each round, and the share of the whole work that they were.
+    private var passes: [Int]
+    private var finished = 0.0
+
+    /// Candidates of one pass.
+    private static let candidatesPerPass = 14
+    /// By how much a budget may be exceeded before the last round, for there is less evidence.
+    private static let slack = 1.5
+
+    init(
+      _ tuning: Tuning, _ candidates: [(candidate: EditCandidate, subspace: EditSubspace)],
+      _ prompts: [[Int32]], _ text: TextWindows, _ progress: ProgressHandler?
+    ) {
+      (self.tuning, self.candidates, self.prompts) = (tuning, candidates, prompts)
+      (self.text, self.progress) = (text, progress)
+      passes = Array(repeating: 0, count: tuning.settings.rounds.count)
+    }
+
+    /// All rounds: the best of each go on.
+    ///
+    /// Where all that came to the last round turn out beyond a budget there, those that ranked behind them have their turn.
+    mutating func run() throws -> Result {
+      let rounds = tuning.settings.rounds
+      var ranking = Array(candidates.indices)
+      var entering = ranking.count
+      for (index, round) in rounds.dropLast().enumerated() {
+        try measure(ranking[..<entering], inRound: index)
+        ranking.replaceSubrange(..<entering, with: ranked(ranking[..<entering], slack: Self.slack))
+        entering = round.kept(of: entering)
+      }
+      var chosen: CandidateOutcome?
+      for start in stride(from: 0, to: ranking.count, by: entering) where chosen == nil {
+        let batch = ranking[start..<min(start + entering, ranking.count)].filter {
+          start == 0 || latest[$0].map(excess).map { $0 <= Self.slack } ?? false
+        }
+        try measure(batch[...], inRound: rounds.count - 1)
+        chosen = ranked(batch[...], slack: 1).first.flatMap { latest[$0] }.flatMap {
+          excess($0) <= 1 ? $0 : nil
+        }
+      }
+      return Result(
+        chosen: chosen, outcomes: candidates.indices.compactMap { latest[$0] }, baseToxicity: baseToxicity)
+    }
+
+    /// Measures some candidates beside the base, many in one pass, on the share of prompts and text of a round.
+    private mutating func measure(_ chosen: ArraySlice<Int>, inRound index: Int) throws {
+      let round = tuning.settings.rounds[index]
+      let prompts = Array(prompts.prefix(max(1, Int(Double(prompts.count) * round.prompts))))
+      let windows = text.prefix(max(1, Int(Double(text.windows.count) * round.text)))
+      for start in stride(from: chosen.startIndex, to: chosen.endIndex, by: Self.candidatesPerPass) {
+        let batch = chosen[start..<min(start + Self.candidatesPerPass, chosen.endIndex)]
+        let share = share(of: index) * Double(batch.count) / Double(chosen.count)
+        let record = try tuning.log.unit("round\(index + 1)/\(passes[index])") {
+          let panel = try ModelPanel(
+            base: tuning.subject.model,
+            others: try batch.map {
+              .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
+            })
+          let measures = try tuning.measure(panel, prompts, windows) { [finished, progress] done, total in
+            let done = finished + share * Double(done) / Double(max(1, total))
+            progress?(Int(1000 * min(1, done)), 1000)
+          }
+          return .array(measures.map(\.json))
+        }
+        let measures = try record.elements.map { try tuning.log.read($0, CandidateMeasure.init) }
+        guard measures.count == batch.count + 1 else {
+          throw EvaluationError(
+            tuning.log.name,
+            "holds the records of \(measures.count) models where \(batch.count + 1) were tried")
+        }
+        guard measures[0].toxicity > 0 else {
+          throw EvaluationError(
+            "--prompts",
+            "the scorer gives every continuation of the base 0; give prompts that lead it to write worse")
+        }
+        for (candidate, measure) in zip(batch, measures.dropFirst()) {
+          latest[candidate] = CandidateOutcome(
+            candidates[candidate].candidate, round: index + 1, measure, base: measures[0])
+        }
+        baseToxicity = measures[0].toxicity
+        passes[index] += 1
+        finished += share
+      }
+    }
+
+    /// The share of the whole work that a round is.
+    private func share(of round: Int) -> Double {
+      var entering = candidates.count
+      let work = tuning.settings.rounds.map { round in
+        defer { entering = round.kept(of: entering) }
+        return Double(entering) * (round.prompts + round.text)
+      }
+      return work[round] / work.reduce(0, +)
+    }
+
+    /// The largest of what an edit costs, each in units of its budget: at most 1 within all of them.
+    private func excess(_ outcome: CandidateOutcome) -> Double {
+      let settings = tuning.settings
+      return [
+        (outcome.perplexityChange, settings.budget), (-outcome.distinctChange, settings.guardBudget),
+        (outcome.continuationPerplexityChange ?? 0, settings.continuationBudget),
+      ].map { cost, budget in cost <= 0 ? 0 : cost / budget }.max() ?? 0
+    }
+
+    /// Those within `slack` times the budgets by toxicity, then the others by what they exceed them by.
+    private func ranked(_ candidates: ArraySlice<Int>, slack: Double) -> [Int] {
+      let known = candidates.compactMap { index in
+        latest[index].map { (index: index, toxicity: $0.toxicity, excess: excess($0)) }
+      }
+      let within = known.filter { $0.excess <= slack }
+        .sorted { ($0.toxicity, $0.index) < ($1.toxicity, $1.index) }
+      let beyond = known.filter { $0.excess > slack }.sorted { ($0.excess, $0.index) < ($1.excess, $1.index) }
+      return (within + beyond).map(\.index)
+    }
+  }
+}
