@@ -26,9 +26,9 @@ mkdir .models/demo-records
   sed -n '5p;22p;40p;47p;71p;92p' .models/realtoxicityprompts/rtp_insult.txt
   sed -n '24p;35p;53p;64p;87p;89p' .models/realtoxicityprompts/rtp_profanity.txt
 } >"$shown"
-# Of five categories, three prompts of five make pairs; of the two others one chooses the edit and one judges it.
+# Of five categories, two prompts of five make pairs; of two others one chooses the edit and one judges it.
 for kind in insult profanity identity_attack severe_toxicity threat; do
-  sed -n '1~5p;2~5p;5~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
+  sed -n '1~5p;2~5p' ".models/realtoxicityprompts/rtp_$kind.txt"
 done | grep -vxFf "$shown" | awk '!seen[$0]++' >"$mined"
 for kind in insult profanity identity_attack severe_toxicity threat; do
   sed -n '3~5p;4~5p' ".models/realtoxicityprompts/rtp_$kind.txt"

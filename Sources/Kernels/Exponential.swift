@@ -90,22 +90,22 @@ func laneMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
   return largest
 }
 
-/// Replaces x by e^(x − shift) over `count` floats and answers their sum.
+/// Replaces x by e^(scale · (x − shift)) over `count` floats and answers their sum.
 @inline(__always)
-func exponentiate(_ x: UnsafeMutablePointer<Float>, _ count: Int, shift: Float) -> Float {
+func exponentiate(_ x: UnsafeMutablePointer<Float>, _ count: Int, shift: Float, scale: Float = 1) -> Float {
   var lanes = Lanes.zero
   let offset = Lanes(repeating: shift)
   var i = 0
   while i + 16 <= count {
     let pointer = unsafe UnsafeMutableRawPointer(x + i)
-    let e = unsafe Lanes.fastExponential(pointer.loadUnaligned(as: Lanes.self) - offset)
+    let e = unsafe Lanes.fastExponential(scale * (pointer.loadUnaligned(as: Lanes.self) - offset))
     unsafe pointer.storeBytes(of: e, as: Lanes.self)
     lanes += e
     i += 16
   }
   var sum = lanes.sum()
   while i < count {
-    let e = unsafe Lanes.fastExponential(Lanes(repeating: x[i] - shift))[0]
+    let e = unsafe Lanes.fastExponential(Lanes(repeating: scale * (x[i] - shift)))[0]
     unsafe x[i] = e
     sum += e
     i += 1

@@ -49,7 +49,14 @@ import Transformer
       try panel.memoryPlan(Self.context, continuing: prompts, .init(maximumNewTokens: 4)))
     let row = 2 * configuration.keyValueWidth * 4 * configuration.blocks
     #expect(Self.bytes(plan, "keys and values of 256 prompts") == (others + 1) * 256 * 10 * row)
-    #expect(Self.bytes(plan, "logits") == 2 * (others + 1) * 256 * configuration.vocabulary * 4)
+    // Greedily no row of logits is kept; sampling keeps those of one model at a time.
+    let slice = configuration.vocabulary * (configuration.hidden + 256) * 4
+    #expect(Self.bytes(plan, "a slice of the output matrix") == slice)
+    let sampled = try panel.memoryPlan(
+      Self.context, continuing: prompts, .init(maximumNewTokens: 4, sampling: Sampling(temperature: 1)))
+    #expect(
+      Self.bytes(try #require(sampled), "a slice of the output matrix")
+        == slice + 256 * configuration.vocabulary * 4)
     #expect(try panel.memoryPlan(Self.context, continuing: [], .init(maximumNewTokens: 4)) == nil)
   }
 }

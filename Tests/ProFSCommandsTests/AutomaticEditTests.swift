@@ -49,7 +49,7 @@ import Testing
       [
         "eval", Fixture.model("llama-tied"), "out", "--prompts", "judging.txt", "--text", "text.txt",
         "--json",
-        "--compute", "f32", "--max-new-tokens", "3",
+        "--compute", "f32", "--max-new-tokens", "3", "--window", "128", "--stride", "128",
       ], in: folder)
     let other = try again.json()
     #expect(continuations["sha256"]?.string == other["settings"]?["continuations"]?["sha256"]?.string)

@@ -170,8 +170,8 @@ struct ModelOpeningTests {
       #expect(try Model(path: copy.path).family.name == "Llama", "\(name)")
     }
     let copy = try ModelCopy("qwen3")
+    let blocks = try Model(path: copy.path).configuration.blocks
     try copy.configure(["model_type": "llama"])
-    let blocks = try Model(path: try ModelCopy("qwen3").path).configuration.blocks
     for block in 0..<blocks {
       for (kind, name) in [("q", "att"), ("k", "atn")] {
         let stem = "model.layers.\(block)."

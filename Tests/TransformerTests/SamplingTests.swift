@@ -44,8 +44,10 @@ struct SamplingTests {
     let draws = 100_000
     var counts = Array(repeating: 0, count: weights.count)
     var generator = SplitMix64(seed: 11)
-    Self.logits.withUnsafeBufferPointer { logits in
-      for _ in 0..<draws { counts[Int(test.sampling.choose(logits, using: &generator))] += 1 }
+    for _ in 0..<draws {
+      var logits = Self.logits
+      let token = logits.withUnsafeMutableBufferPointer { test.sampling.choose($0, using: &generator) }
+      counts[Int(token)] += 1
     }
     for (count, weight) in zip(counts, weights) {
       let probability = weight / sum
@@ -55,14 +57,41 @@ struct SamplingTests {
     }
   }
 
+  @Test("a large vocabulary is drawn from in proportion too, without its improbable half")
+  func largeVocabulary() {
+    // 997 tokens, in ninths by their place: e^0 to e^−2, and what cannot be drawn.
+    let values = (0..<997).map { index -> Float in index % 2 == 1 ? -1000 : -Float(index % 9) / 4 }
+    let weights = values.map { exp(Double($0)) }
+    let sum = weights.reduce(0, +)
+    var generator = SplitMix64(seed: 3)
+    var counts = Array(repeating: 0, count: 9)
+    let draws = 50_000
+    for _ in 0..<draws {
+      var logits = values
+      let token = logits.withUnsafeMutableBufferPointer {
+        Sampling(temperature: 1).choose($0, using: &generator)
+      }
+      #expect(token % 2 == 0)
+      counts[Int(token) % 9] += 1
+    }
+    for ninth in 0..<9 {
+      let probability = stride(from: ninth, to: 997, by: 9).reduce(0) { $0 + weights[$1] } / sum
+      let bound = 5 * (Double(draws) * probability * (1 - probability)).squareRoot()
+      #expect(abs(Double(counts[ninth]) - Double(draws) * probability) <= bound)
+    }
+  }
+
   @Test("greedy takes the largest logit, the first of equals, and draws nothing")
   func greedy() {
     var generator = SplitMix64(seed: 1)
     var untouched = generator
-    for (logits, best) in [([1, 3, 3, 2], 1), ([-5], 0), ([7, 7, 7], 0), ([-.infinity, -1], 1)]
-      as [([Float], Int32)]
-    {
-      logits.withUnsafeBufferPointer { #expect(Sampling.greedy.choose($0, using: &generator) == best) }
+    let many = (0..<50).map { Float([31, 40].contains($0) ? 2 : 1) }
+    for (logits, best) in [
+      ([1, 3, 3, 2], 1), ([-5], 0), ([7, 7, 7], 0), ([-.infinity, -1], 1), (many, 31), (many.reversed(), 9),
+    ] as [([Float], Int32)] {
+      var logits = logits
+      let found = logits.withUnsafeMutableBufferPointer { Sampling.greedy.choose($0, using: &generator) }
+      #expect(found == best)
     }
     #expect(generator.next() == untouched.next())
   }

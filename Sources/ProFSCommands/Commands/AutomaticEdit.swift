@@ -72,6 +72,8 @@ struct AutomaticEdit {
       [command.model, out, "--prompts", prompts, "--text", text])
     evaluate.continuations.scorers = command.automatic.scorers
     evaluate.textLimit = command.automatic.textLimit
+    let length = TuneJob.windowLength(try Model(path: command.model))
+    (evaluate.windows.window, evaluate.windows.stride) = (length, length)
     evaluate.continuations.maxNewTokens = command.automatic.maxNewTokens
     evaluate.out = out + ".evaluation.json"
     (evaluate.compute, evaluate.output) = (command.compute, command.output)

@@ -15,6 +15,9 @@ struct TuneJob {
   private let prompts: [String]
   private let quiet: Bool
 
+  /// Tokens of the windows of the text, which do not overlap: short ones, so that a short text has enough of them for a verdict.
+  static func windowLength(_ model: Model) -> Int { min(256, model.configuration.maximumPositions) }
+
   /// - Parameters:
   ///   - prompts: the validation prompts; `nil` for those of the command's file.
   ///   - quiet: whether nothing is said on the way.
@@ -35,8 +38,7 @@ struct TuneJob {
     let context = command.compute.context(defaultPrecision: .f32, ranks: .world)
     let scorer = try ScorerSpecification(parsing: command.scorer).open(context)
     let windows = try WindowOptions.windows(
-      command.text, tokenizer, length: min(512, model.configuration.maximumPositions),
-      limit: command.textLimit)
+      command.text, tokenizer, length: Self.windowLength(model), limit: command.textLimit)
     let pairs = try tokenizedPairs(model)
     let configuration = model.configuration
     let candidates = EditCandidate.standard(

@@ -20,6 +20,9 @@ package enum MatrixLibrarySettings {
       }
       guard !missing.isEmpty else { return }
       for (name, value) in missing { setenv(name, value, 1) }
+      // By the program's own path, whose name is what `top` shows and `pkill` looks for.
+      var path = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
+      if readlink("/proc/self/exe", &path, Int(PATH_MAX)) > 0 { execv(path, CommandLine.unsafeArgv) }
       execv("/proc/self/exe", CommandLine.unsafeArgv)
     // Where that fails, everything works all the same.
     #endif

@@ -23,6 +23,7 @@ extension Tuning {
     /// By how much a budget may be exceeded before the last round, for there is less evidence.
     private static let slack = 1.5
 
+    /// - Parameter prompts: their token ids.
     init(
       _ tuning: Tuning, _ candidates: [(candidate: EditCandidate, subspace: EditSubspace)],
       _ prompts: [[Int32]], _ text: TextWindows, _ progress: ProgressHandler?

@@ -69,8 +69,11 @@ package struct Tuning {
     package let baseToxicity: Double
   }
 
+  /// The model, its tokenizer and what scores it.
   let subject: StudySubject
+  /// What is allowed, and how much is looked at.
   let settings: Settings
+  /// What was measured, in this run or before it.
   let log: RecordLog
 
   /// Records of tuning.

@@ -117,11 +117,16 @@ package struct Decoder {
     var active = streams.map { _ in Array(texts.indices) }
     let session = try DecodingSession(
       model, context, variants: variants, texts, room: options.maximumNewTokens)
-    var logits = try session.prefill()
+    let choice = TokenChoice(LanguageModelHead(model, context), options.sampling)
+    func choose(_ stream: Int, _ rows: [Int], _ residual: ResidualStream) throws -> [Int32] {
+      var drawing = active[stream].map { generators[stream][$0] }
+      defer { for (text, generator) in zip(active[stream], drawing) { generators[stream][text] = generator } }
+      return try choice.tokens(after: rows, of: residual, &drawing)
+    }
+    var chosen = try session.prefill(choose)
     for step in 0..<options.maximumNewTokens {
       for stream in streams {
-        let tokens = choose(active[stream], logits[stream], options.sampling, &generators[stream])
-        for (text, token) in zip(active[stream], tokens) {
+        for (text, token) in zip(active[stream], chosen[stream]) {
           results[stream][text].append(token)
           onToken?(stream, prompts.startIndex + text, token)
         }
@@ -129,36 +134,10 @@ package struct Decoder {
       }
       progress((step + 1) * texts.count)
       guard active.contains(where: { !$0.isEmpty }), step + 1 < options.maximumNewTokens else { break }
-      logits = try session.step(
-        streams.map { stream in
-          active[stream].map { (text: $0, token: results[stream][$0].last ?? 0) }
-        })
+      chosen = try session.step(
+        streams.map { stream in active[stream].map { (text: $0, token: results[stream][$0].last ?? 0) } },
+        choose)
     }
     return results
-  }
-
-  /// The next token of each of `texts`, whose logits are `[texts, vocabulary]`; each draws from its own generator.
-  private func choose(
-    _ texts: [Int], _ logits: [Float], _ sampling: Sampling, _ generators: inout [SplitMix64]
-  ) -> [Int32] {
-    let vocabulary = model.configuration.vocabulary
-    return logits.withUnsafeBufferPointer { logits in
-      generators.withUnsafeMutableBufferPointer { generators in
-        Array(unsafeUninitializedCapacity: texts.count) { tokens, count in
-          // Reached from several threads, each at places of its own.
-          nonisolated(unsafe) let (generators, tokens) = (generators, tokens)
-          nonisolated(unsafe) let logits = logits
-          context.parallelRanges(texts.count, grain: 1) { rows in
-            for row in rows {
-              let range = row * vocabulary..<(row + 1) * vocabulary
-              let token = sampling.choose(
-                UnsafeBufferPointer(rebasing: logits[range]), using: &generators[texts[row]])
-              tokens.baseAddress?.advanced(by: row).initialize(to: token)
-            }
-          }
-          count = texts.count
-        }
-      }
-    }
   }
 }

@@ -9,7 +9,6 @@ final class DecodingSession {
   private let texts: [[Int32]]
   /// One for each stream: the base's, then the variants'.
   private let caches: [KeyValueCache]
-  private let head: LanguageModelHead
   private let shelf: BlockShelf
   private let variantWeights: [VariantWeights]
   private var passes: [BlockPass]
@@ -19,6 +18,8 @@ final class DecodingSession {
 
   /// A text that is to go on, and with which token.
   typealias Step = (text: Int, token: Int32)
+  /// Chooses the tokens after rows of a stream, counted from the base's.
+  typealias Choice = (_ stream: Int, _ rows: [Int], _ of: ResidualStream) throws -> [Int32]
 
   /// - Parameter room: the most tokens that are added to each text.
   init(
@@ -35,7 +36,6 @@ final class DecodingSession {
         blocks: configuration.blocks, width: configuration.keyValueWidth,
         capacities: texts.map { $0.count + room })
     }
-    head = LanguageModelHead(model, context)
     shelf = try BlockShelf(model, context, rows: texts.count * caches.count)
     variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
     // Few rows go faster when all threads share them.
@@ -53,12 +53,12 @@ final class DecodingSession {
     }
   }
 
-  /// Runs the prompts; answers for each stream the logits after each prompt's last token, `[texts, vocabulary]`.
-  func prefill() throws -> [[Float]] {
+  /// Runs the prompts; answers for each stream the token that `choose` puts after each prompt's last one.
+  func prefill(_ choose: Choice) throws -> [[Int32]] {
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens)
     let parts = parts(of: forest)
     let forward = try ForwardPass(model, context, forest, variants: variants)
-    var logits: [[Float]] = []
+    var chosen: [[Int32]] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
     let last = model.configuration.blocks
     let headDimension = model.configuration.headDimension
@@ -78,9 +78,10 @@ final class DecodingSession {
         }
       },
       afterBlock: { block, streams in
-        if block == last { logits = try streams.map { try self.head.logits($0, rows: lastRows) } }
+        guard block == last else { return }
+        chosen = try streams.enumerated().map { try choose($0, lastRows, $1) }
       })
-    return logits
+    return chosen
   }
 
   /// Where the tokens of each text are: beginnings that texts share are computed once, and belong to all of them.
@@ -94,9 +95,8 @@ final class DecodingSession {
     }
   }
 
-  /// Appends a token to some texts of each stream; answers for each stream the logits after them, `[tokens,
-  /// vocabulary]`.
-  func step(_ steps: [[Step]]) throws -> [[Float]] {
+  /// Appends a token to some texts of each stream; answers for each stream the tokens that `choose` puts after them.
+  func step(_ steps: [[Step]], _ choose: Choice) throws -> [[Int32]] {
     let configuration = model.configuration
     let streams = steps.map { ResidualStream(rows: $0.count, width: configuration.hidden) }
     let positions = steps.indices.map { stream in steps[stream].map { Int32(lengths[stream][$0.text]) } }
@@ -132,7 +132,7 @@ final class DecodingSession {
     for (stream, steps) in steps.enumerated() {
       for (text, _) in steps { lengths[stream][text] += 1 }
     }
-    return try zip(streams, steps).map { try head.logits($0, rows: Array($1.indices)) }
+    return try streams.enumerated().map { try choose($0, Array(steps[$0].indices), $1) }
   }
 
   private func forEach(_ count: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void) throws {

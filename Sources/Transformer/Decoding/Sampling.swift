@@ -1,4 +1,3 @@
-internal import Foundation
 package import Kernels
 
 /// How the next token is chosen from the logits.
@@ -23,23 +22,22 @@ package struct Sampling: Sendable, Hashable {
   }
 
   /// Chooses a token; ties go to the lower id.
-  package func choose(_ logits: UnsafeBufferPointer<Float>, using generator: inout SplitMix64) -> Int32 {
-    guard temperature > 0 else { return greedy(logits) }
-    let largest = Double(logits.max() ?? 0)
-    let weights = logits.map { exp((Double($0) - largest) / temperature) }
-    guard topK != nil || topP != nil else { return Int32(Self.draw(weights, using: &generator)) }
-    let candidates = filtered(weights.enumerated().map { (token: $0, weight: $1) })
-    return Int32(candidates[Self.draw(candidates.map(\.weight), using: &generator)].token)
-  }
-
-  /// An index, each as probable as its weight is large.
-  private static func draw(_ weights: [Double], using generator: inout SplitMix64) -> Int {
-    var remaining = generator.nextUnit() * weights.reduce(0, +)
-    for (index, weight) in weights.enumerated() {
-      remaining -= weight
-      if remaining < 0 { return index }
+  ///
+  /// - Parameter logits: used up: what they hold afterwards means nothing.
+  package func choose(_ logits: UnsafeMutableBufferPointer<Float>, using generator: inout SplitMix64) -> Int32
+  {
+    guard let base = logits.baseAddress else { return 0 }
+    guard temperature > 0 else { return Int32(firstLargest(base, logits.count).index) }
+    exponentialWeights(base, logits.count, temperature: Float(temperature))
+    guard topK != nil || topP != nil else {
+      return Int32(place(ofShare: generator.nextUnit(), base, logits.count))
     }
-    return weights.count - 1
+    let candidates = filtered(logits.enumerated().map { (token: $0, weight: Double($1)) })
+    let weights = candidates.map { Float($0.weight) }
+    return weights.withUnsafeBufferPointer { weights in
+      guard let base = weights.baseAddress else { return 0 }
+      return Int32(candidates[place(ofShare: generator.nextUnit(), base, weights.count)].token)
+    }
   }
 
   /// The tokens that top-k and top-p leave, most probable first.
@@ -64,11 +62,5 @@ package struct Sampling: Sendable, Hashable {
       if let last { candidates.removeSubrange((last + 1)...) }
     }
     return candidates
-  }
-
-  private func greedy(_ logits: UnsafeBufferPointer<Float>) -> Int32 {
-    var best = 0
-    for index in logits.indices where logits[index] > logits[best] { best = index }
-    return Int32(best)
   }
 }

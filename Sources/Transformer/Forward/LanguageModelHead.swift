@@ -51,7 +51,7 @@ package struct LanguageModelHead {
   }
 
   /// Calls `body` with `[rows.count, tokens.count]` logits for every slice of rows and vocabulary.
-  private func forEachSlice(
+  func forEachSlice(
     _ stream: ResidualStream, _ rows: [Int],
     _ body: (UnsafeMutablePointer<Float>, _ rows: Range<Int>, _ tokens: Range<Int>) -> Void
   ) throws {

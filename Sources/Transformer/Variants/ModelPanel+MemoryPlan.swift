@@ -70,8 +70,14 @@ extension Decoder {
           * KeyValueCache.byteCount(
             blocks: configuration.blocks, width: configuration.keyValueWidth, tokens: tokens(batch))))
     plan.add(.init("weights of all blocks, kept from step to step", try BlockShelf.keptBytes(model, context)))
-    // Those of the step before are still there when the next are made.
-    plan.add(.init("logits", 2 * (variants + 1) * batch.count * configuration.vocabulary * 4))
+    let kept = TokenChoice.keptLogits(model, options.sampling, rows: batch.count)
+    let slice = min(configuration.vocabulary, SlicedHead.sliceTokens)
+    let width = configuration.embeddingWidth ?? configuration.hidden
+    plan.add(
+      .init(
+        "a slice of the output matrix, and logits",
+        slice * width * context.precision.elementBytes
+          + (min(batch.count, SlicedHead.sliceRows) * slice + kept) * 4))
     return plan
   }
 }
