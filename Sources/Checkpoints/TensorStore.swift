@@ -69,6 +69,11 @@ package struct TensorStore: Sendable {
     -> Bool
   {
     guard entry.type == other.type, entry.shape == other.shape else { return false }
+    if files[entry.file] === store.files[other.file], entry.bytes == other.bytes,
+      entry.strides == other.strides
+    {
+      return true
+    }
     return try unsafe withBytes(of: entry) { a in
       try unsafe store.withBytes(of: other) { b in
         guard let x = a.baseAddress, let y = b.baseAddress else { return true }

@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Foundation
 package import Kernels
 internal import Storage
@@ -60,20 +61,21 @@ package struct EditApplication {
 
   /// Puts the edited model in the place of its base, which is lost: old or new, whenever the process dies.
   ///
-  /// Of a folder the files that change are written to a ``FolderJournal`` first. A GGUF file is written beside itself and
-  /// renamed, after what stands beside it, so that a run that died between the two leaves the old file with a receipt that
-  /// it does not match, and can be repeated.
-  /// - Throws: where the base is neither, another run is at it, or as ``write(to:progress:)`` does.
+  /// Of a folder the files that change are written to a ``FolderJournal`` first; torch's files become safetensors, and are
+  /// removed with their index when those are in their places. A GGUF file is written beside itself and renamed, after what
+  /// stands beside it, so that a run that died between the two leaves the old file with a receipt that it does not match,
+  /// and can be repeated.
+  /// - Throws: where the output has another form than the base, another run is at it, or as ``write(to:progress:)`` does.
   package func writeInPlace(progress: ProgressHandler? = nil) throws -> Receipt {
     switch (format, model.source) {
     case (.gguf, .gguf):
       let lock = try FileLock(model.path)
       return try withExtendedLifetime(lock) { try write(to: model.path, replacing: true, progress) }
-    case (.checkpoint, .folder):
+    case (.checkpoint, .folder), (.checkpoint, .torch):
       let journal = try FolderJournal(model.path, gate: "config.json")
       do {
         let receipt = try write(into: journal, nil, progress)
-        try journal.commit()
+        try journal.commit(removing: torchFiles)
         return receipt
       } catch {
         journal.discard()
@@ -81,7 +83,24 @@ package struct EditApplication {
       }
     default:
       throw EditingError(
-        model.path, "only a folder of safetensors or a GGUF file can be edited in place; give --out")
+        model.path,
+        "only a checkpoint can be edited in place, not made an adapter or another format; give --out")
+    }
+  }
+
+  /// The base's files in torch's format, which safetensors take the places of.
+  private var torchFiles: [String] {
+    guard case .torch(let folder) = model.source else { return [] }
+    return folder.shards + (folder.indexName.map { [$0] } ?? [])
+  }
+
+  /// Files of the base's folder that hold its weights in formats that are not edited in place, and so stay as they are.
+  package var untouchedWeights: [String] {
+    guard FileSystem.kind(of: model.path) == .folder else { return [] }
+    let own = Set(layout.files.map(\.name) + layout.sideFiles.map(\.name) + torchFiles)
+    return ((try? FileSystem.list(model.path)) ?? []).filter {
+      !own.contains($0) && OutputLayout.holdsWeights($0)
+        && FileSystem.kind(of: FileSystem.join(model.path, $0)) == .file
     }
   }
 

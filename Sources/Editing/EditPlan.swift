@@ -14,6 +14,8 @@ package struct EditPlan: Sendable {
     package let bytes: Int
     /// Whether the size is an estimate: of texts that tell what happened.
     package var isEstimate = false
+    /// The file that it is a whole copy of, where it is one.
+    package var source: String? = nil
   }
 
   /// The base's files that are read.
@@ -29,24 +31,42 @@ package struct EditPlan: Sendable {
 
   /// Bytes that are read.
   package var readBytes: Int { reads.reduce(0) { $0 + $1.bytes } }
-  /// Bytes that must be free on the disk.
+  /// Bytes of the files that are written.
   package var writtenBytes: Int { writes.reduce(0) { $0 + $1.bytes } }
+
+  /// Bytes of copies that share their blocks with the base's files where the output at `path` goes to, and take no room:
+  /// on file systems such as btrfs and XFS.
+  ///
+  /// - Parameter sharesCopies: whether copies of a file in a folder do so; the file system is asked unless given.
+  package func sharedBytes(
+    for path: String,
+    sharesCopies: (_ source: String, _ folder: String) -> Bool = { FileSystem.sharesCopies(of: $0, in: $1) }
+  ) -> Int {
+    let folder = Self.folder(of: path)
+    return writes.reduce(0) { sum, file in
+      sum + (file.source.map { sharesCopies($0, folder) } == true ? file.bytes : 0)
+    }
+  }
 
   /// Throws where the disk that the output goes to has less room than it needs.
   ///
   /// - Parameter path: the output.
   package func requireRoom(for path: String) throws {
-    let free = Self.freeBytes(for: path)
-    guard let free, free < writtenBytes else { return }
+    guard let free = Self.freeBytes(for: path), free < writtenBytes else { return }
+    let needed = writtenBytes - sharedBytes(for: path)
+    guard free < needed else { return }
     throw EditingError(
       path,
-      "writing needs \(writtenBytes) bytes, and the disk has \(free) left; free some space or write to another disk"
+      "writing needs \(needed) bytes, and the disk has \(free) left; free some space or write to another disk"
     )
   }
 
   /// Bytes that are free where the output at `path` goes to; `nil` where the system does not say.
-  package static func freeBytes(for path: String) -> Int? {
-    FileSystem.freeBytes(in: FileSystem.kind(of: path) == .folder ? path : FileSystem.parent(of: path))
+  package static func freeBytes(for path: String) -> Int? { FileSystem.freeBytes(in: folder(of: path)) }
+
+  /// The folder whose disk the output at `path` is on.
+  private static func folder(of path: String) -> String {
+    FileSystem.kind(of: path) == .folder ? path : FileSystem.parent(of: path)
   }
 
   /// Seconds that writing takes this machine, from rates measured now in about a tenth of a second; of a disk that keeps up.
@@ -109,7 +129,9 @@ extension EditApplication {
     var writes: [EditPlan.File] = []
     for file in layout.files {
       if inPlace, file.verbatimSource != nil { continue }
-      writes.append(EditPlan.File(name: file.gguf == nil ? file.name : "", bytes: file.expectedBytes))
+      writes.append(
+        EditPlan.File(
+          name: file.gguf == nil ? file.name : "", bytes: file.expectedBytes, source: file.verbatimSource))
     }
     for side in layout.sideFiles {
       switch side {
@@ -118,7 +140,7 @@ extension EditApplication {
         if inPlace, source == FileSystem.join(model.path, name) { continue }
         let bytes = FileSystem.size(of: source) ?? 0
         reads.append(EditPlan.File(name: source, bytes: bytes))
-        writes.append(EditPlan.File(name: name, bytes: bytes))
+        writes.append(EditPlan.File(name: name, bytes: bytes, source: source))
       }
     }
     let tensors = layout.files.flatMap(\.tensors)

@@ -9,13 +9,14 @@
 /// | in the folder | what it is |
 /// |---|---|
 /// | `.profs-journal/new/NAME` | a complete new file, forced onto the disk |
-/// | `.profs-journal/commit` | `profs-journal 1`, the gate's name, and the names of all new files, one a line |
+/// | `.profs-journal/commit` | `profs-journal 2` and the gate's name, then a line for each new file, `+NAME`, and for each old one that goes, `-NAME` |
 /// | `.profs-journal/held/GATE` | the gate while files are moved |
 ///
 /// Without `commit` the folder is as it was, and the journal is litter. `commit` appears by a rename when every new file is
 /// on the disk, and from then on the change is only ever finished: each file that is still in `new` is moved to its place,
-/// which may be begun again any number of times. Meanwhile the gate, a file that no reader can do without, is held back, so
-/// that programs that know of no journal find no complete folder either.
+/// which may be begun again any number of times; then the files that go are removed. Meanwhile the gate, a file that no
+/// reader can do without, is held back, so that programs that know of no journal find no complete folder either.
+/// `commit` of `profs-journal 1` names new files alone, without the sign.
 /// The folder itself is locked (`flock`) by whoever changes it.
 package final class FolderJournal: OutputPlace {
   /// What ``recover(_:)`` found and did.
@@ -36,7 +37,7 @@ package final class FolderJournal: OutputPlace {
   private let lock: FileLock
   // Not before the journal is this value's: `deinit` runs where `init` throws, too.
   private var isOpen = false
-  private static let header = "profs-journal 1"
+  private static let (header, firstHeader) = ("profs-journal 2", "profs-journal 1")
 
   private var path: String { Self.path(folder) }
   private static func path(_ folder: String) -> String { FileSystem.join(folder, name) }
@@ -108,17 +109,18 @@ package final class FolderJournal: OutputPlace {
     return FileSystem.exists(path) ? path : FileSystem.join(folder, name)
   }
 
-  /// Moves every new file into its place.
+  /// Moves every new file into its place, and removes the files of the folder itself that are called `obsolete`.
   ///
   /// Every file must be finished. When this throws, the change has not been made, or ``recover(_:)`` finishes it.
-  package func commit() throws(StorageError) {
+  package func commit(removing obsolete: [String] = []) throws(StorageError) {
     let names = try Self.files(in: Self.fresh(folder))
     for subfolder in Set(names.map { FileSystem.parent(of: FileSystem.join(Self.fresh(folder), $0)) }) {
       try FileSystem.synchronize(folder: subfolder)
     }
     for path in [Self.fresh(folder), path, folder] { try FileSystem.synchronize(folder: path) }
     OpenOutputs.remove(path)
-    let text = ([Self.header, gate] + names).joined(separator: "\n") + "\n"
+    let lines = [Self.header, gate] + names.map { "+" + $0 } + obsolete.map { "-" + $0 }
+    let text = lines.joined(separator: "\n") + "\n"
     try AtomicFile.write(Array(text.utf8), to: Self.marker(folder))
     isOpen = false
     try Self.finish(folder)
@@ -137,13 +139,20 @@ package final class FolderJournal: OutputPlace {
   /// Does what is left to be done of a change, and removes its journal.
   private static func finish(_ folder: String) throws(StorageError) {
     let bytes = try FileSystem.readFile(marker(folder), limit: 64 << 20)
-    let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    var lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    if lines.first == firstHeader {
+      lines = [header] + lines.dropFirst().prefix(1) + lines.dropFirst(2).map { "+" + $0 }
+    }
+    let names = lines.dropFirst(2).filter { $0.hasPrefix("+") }.map { String($0.dropFirst()) }
+    let obsolete = lines.dropFirst(2).filter { $0.hasPrefix("-") }.map { String($0.dropFirst()) }
     // A folder from a stranger may hold a journal that leads elsewhere.
-    guard lines.count > 2, lines[0] == header, lines.dropFirst().allSatisfy(isInside) else {
+    guard !names.isEmpty, lines[0] == header, names.count + obsolete.count == lines.count - 2,
+      ([lines[1]] + names).allSatisfy(isInside), obsolete.allSatisfy({ isInside($0) && !$0.contains("/") })
+    else {
       throw StorageError(
         path: marker(folder), reason: "this is no journal of an edit in place; remove \(path(folder))")
     }
-    let (gate, names) = (lines[1], lines[2...])
+    let gate = lines[1]
     let (gatePath, heldPath) = (FileSystem.join(folder, gate), FileSystem.join(held(folder), gate))
     if FileSystem.exists(gatePath), !FileSystem.exists(heldPath) {
       try makeParents(of: gate, in: held(folder))
@@ -159,6 +168,10 @@ package final class FolderJournal: OutputPlace {
       changed.insert(FileSystem.parent(of: FileSystem.join(folder, name)))
     }
     for path in changed { try FileSystem.synchronize(folder: path) }
+    for name in obsolete where !names.contains(name) && name != gate {
+      let path = FileSystem.join(folder, name)
+      if FileSystem.kind(of: path) == .file { try FileSystem.remove(path) }
+    }
     let newGate = FileSystem.join(fresh(folder), gate)
     if FileSystem.exists(newGate) {
       try move(newGate, gatePath)

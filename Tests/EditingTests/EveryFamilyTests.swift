@@ -112,6 +112,64 @@ import Transformer
   }
 
   @Test(
+    "Torch's files in place become the safetensors of a copy, and go with their index; nothing else does",
+    arguments: EditedGoldens.withTorch)
+  func torchInPlace(_ goldens: EditedGoldens) throws {
+    let scratch = try TemporaryFolder()
+    let (base, out) = (scratch.path("base"), scratch.path("out"))
+    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
+    }
+    for name in ["training_args.bin", "tf_model.h5"] { try write([1], base + "/" + name) }
+    let model = try Model(path: base)
+    guard case .torch(let source) = model.source else { throw CocoaError(.fileReadUnknown) }
+    let removed = source.shards + (source.indexName.map { [$0] } ?? [])
+    _ = try goldens.edit(model, to: out)
+    let application = try EditApplication(model, try goldens.subspace(model), strength: 1, seed: 0)
+    #expect(application.untouchedWeights == ["tf_model.h5"])
+    let plan = try application.plan(inPlace: true)
+    #expect(!plan.writes.contains { $0.name == "config.json" || $0.name.hasSuffix(".bin") })
+    let before = try FileManager.default.contentsOfDirectory(atPath: base)
+    let receipt = try application.writeInPlace()
+    let after = try FileManager.default.contentsOfDirectory(atPath: base)
+    #expect(Set(before).subtracting(after) == Set(removed))
+    for name in try FileManager.default.subpathsOfDirectory(atPath: out)
+    where FileSystem.kind(of: out + "/" + name) == .file {
+      #expect(try bytes(base + "/" + name) == bytes(out + "/" + name), "\(name)")
+    }
+    #expect(try bytes(base + "/tf_model.h5") == [1] && bytes(base + "/training_args.bin") == [1])
+    #expect(try Receipt(folder: base) == receipt)
+    for check in try Verification(of: base, base: nil).checks { #expect(check.holds, "\(check.claim)") }
+    try goldens.checkOutput(of: base)
+  }
+
+  @Test("Room is not asked for copies that share the base's blocks")
+  func sharedRoom() throws {
+    let scratch = try TemporaryFolder()
+    let goldens = try #require(EditedGoldens.all.first { $0.name == "llama-untied" })
+    let model = try Model(path: goldens.folder)
+    let subspace = try goldens.subspace(model).restricted(to: 1...1, rank: nil)
+    let plan = try EditApplication(model, subspace, strength: 1, seed: 0).plan(inPlace: false)
+    let out = scratch.path("out")
+    var asked: [String] = []
+    let shared = plan.sharedBytes(for: out) { source, folder in
+      #expect(folder == scratch.path)
+      asked.append(FileSystem.lastComponent(of: source))
+      return true
+    }
+    // Of two shards the one without the edited block, and what stands beside the weights.
+    let copies = plan.writes.filter { asked.contains($0.name) }
+    #expect(asked.contains("config.json") && asked.count { $0.hasPrefix("model-") } == 1)
+    #expect(shared == copies.reduce(0) { $0 + $1.bytes } && shared < plan.writtenBytes && shared > 0)
+    #expect(plan.sharedBytes(for: out) { _, _ in false } == 0)
+    #expect(
+      try EditApplication(model, subspace, strength: 1, seed: 0).plan(inPlace: true).sharedBytes(for: out) {
+        _, _ in true
+      } == 0)
+  }
+
+  @Test(
     "A square matrix is projected on the side that its family writes to", arguments: ["gpt2-bare", "opt"])
   func square(_ name: String) throws {
     // A model as wide as its MLP, all in one tensor file written here.

@@ -215,6 +215,27 @@ import Transformer
     #expect(written.chatTemplateText?.text == model.chatTemplateText?.text)
   }
 
+  @Test("Biases that readers require of a family are there as zeros where a checkpoint has none")
+  func requiredBiases() throws {
+    let scratch = try TemporaryFolder()
+    let goldens = EditedGoldens(name: "starcoder2-bare")
+    let model = try Model(path: goldens.folder)
+    try Self.write(model, try goldens.subspace(model), scratch.path("out.gguf"))
+    let file = try GGUFFile(path: scratch.path("out.gguf"))
+    for block in 0..<model.configuration.blocks {
+      for (name, width) in [
+        ("attn_q", model.configuration.queryWidth), ("attn_k", model.configuration.keyValueWidth),
+        ("attn_v", model.configuration.keyValueWidth), ("attn_output", model.configuration.hidden),
+        ("ffn_up", model.configuration.intermediate), ("ffn_down", model.configuration.hidden),
+      ] {
+        let entry = try #require(file.tensors["blk.\(block).\(name).bias"])
+        #expect(entry.type == .f32)
+        #expect(try file.tensors.floats(entry) == Array(repeating: 0, count: width))
+      }
+    }
+    #expect(try Model(path: scratch.path("out.gguf")).entry(.query, block: 1, part: .bias) != nil)
+  }
+
   @Test("A folder's file can be quantised, rows that are no whole blocks in f16 and vectors in f32")
   func quantizedFolder() throws {
     let scratch = try TemporaryFolder()

@@ -80,7 +80,7 @@ struct BootstrapTests {
     let none = Bootstrap().difference(base: zeros, edited: zeros)
     #expect(none == Estimate(value: 0, lower: 0, upper: 0, count: 30) && none.verdict == .indistinguishable)
     for found in [Bootstrap().mean([0.4]), Bootstrap().mean([]), Bootstrap().ratio(of: [0, 0], to: [0, 0])] {
-      #expect(found.lower.isNaN && found.upper.isNaN && found.verdict == .indistinguishable)
+      #expect(found.lower.isNaN && found.upper.isNaN && found.verdict == .tooFew)
     }
     // Nothing to be relative to, in some resamples or in all.
     let sometimes = Bootstrap().relativeChange(base: [1, 0, 0, 0, 0, 0, 0], edited: [0, 1, 1, 1, 1, 1, 1])
@@ -100,7 +100,7 @@ struct BootstrapTests {
   @Test("five units of one sign are no evidence, six are")
   func fewUnits() {
     let few = Bootstrap().mean([-0.3, -0.2, -0.4, -0.1, -0.2])
-    #expect(few.upper < 0 && few.verdict == .indistinguishable)
+    #expect(few.upper < 0 && few.verdict == .tooFew)
     #expect(Bootstrap().mean([-0.3, -0.2, -0.4, -0.1, -0.2, -0.3]).verdict == .lower)
     #expect(Bootstrap().mean([0.3, 0.2, 0.4, 0.1, 0.2, 0.3]).verdict == .higher)
   }

@@ -23,7 +23,7 @@ struct DiversityTests {
       let none = Diversity(of: texts, n: 2)
       #expect(none.distinctAcrossTexts.isNaN)
       let within = none.withinTexts(Bootstrap())
-      #expect(within.value.isNaN && within.verdict == .indistinguishable)
+      #expect(within.value.isNaN && within.verdict == .tooFew)
     }
   }
 }

@@ -54,12 +54,12 @@ struct PairedAccuracyTests {
     #expect(abs(first.difference().upper + second.difference().lower) < 1e-12)
   }
 
-  @Test("no items, and items all alike, are indistinguishable")
+  @Test("no items and one are too few to tell, and items all alike are indistinguishable")
   func degenerate() {
     let none = PairedAccuracy(base: [], edited: [])
-    #expect(none.pValue == 1 && none.verdict() == .indistinguishable && none.difference().value.isNaN)
+    #expect(none.pValue == 1 && none.verdict() == .tooFew && none.difference().value.isNaN)
     let one = PairedAccuracy(base: [true], edited: [true])
-    #expect(one.verdict() == .indistinguishable && one.difference().value == 0)
+    #expect(one.verdict() == .tooFew && one.difference().value == 0)
     #expect(one.difference().lower < -0.5 && one.difference().upper > 0.5)
     // The interval is not exact and leaves out zero; the verdict is and does not.
     let five = Self.accuracy(both: 10, base: 5, edited: 0, neither: 5)

@@ -117,8 +117,9 @@ extension Reader {
 
   /// What an edit in place that was interrupted has left, finished: never outside its folder.
   static let journal = Reader(name: "journal") { _ in
-    let text = "profs-journal 1\nconfig.json\na.safetensors\nconfig.json\nsub/b.json\n"
-    return [Sample(name: "commit", bytes: Array(text.utf8))]
+    let first = "profs-journal 1\nconfig.json\na.safetensors\nconfig.json\nsub/b.json\n"
+    let second = "profs-journal 2\nconfig.json\n+a.safetensors\n+config.json\n+sub/b.json\n-old.bin\n"
+    return [first, second].map { Sample(name: "commit", bytes: Array($0.utf8)) }
   } read: { _, bytes, scratch in
     let folder = scratch.path + "/inner/model"
     try FileSystem.remove(scratch.path + "/inner")
@@ -126,7 +127,7 @@ extension Reader {
     for path in ["/new/sub", "/held"] {
       try FileManager.default.createDirectory(atPath: journal + path, withIntermediateDirectories: true)
     }
-    for name in ["config.json", "a.safetensors"] { try scratch.write([1], "inner/model/" + name) }
+    for name in ["config.json", "a.safetensors", "old.bin"] { try scratch.write([1], "inner/model/" + name) }
     for name in ["config.json", "a.safetensors", "sub/b.json"] {
       try scratch.write([2], "inner/model/\(FolderJournal.name)/new/" + name)
     }
@@ -138,7 +139,7 @@ extension Reader {
     #expect(try FolderJournal.recover(folder) == .finished)
   }
 
-  /// An edit written as an adapter, by the proof that reads it.
+  /// An edit written as an adapter, by the proof that reads it and beside its base.
   static let adapter = Reader(name: "adapter") { scratch in
     try writeEdit(.lora, to: scratch.path + "/adapter")
     return try ["adapter_config.json", "adapter_model.safetensors", Receipt.fileName].map { name in
@@ -151,9 +152,11 @@ extension Reader {
     let sound = try [UInt8](Data(contentsOf: URL(filePath: path)))
     try scratch.write(bytes, "adapter/" + sample.name)
     defer { _ = try? scratch.write(sound, "adapter/" + sample.name) }
-    let proof = try Verification(
-      of: scratch.path + "/adapter", base: Model(path: editedBase))
+    let base = try Model(path: editedBase)
+    let edited = Result { try Model.edited(scratch.path + "/adapter", of: base) }
+    let proof = try Verification(of: scratch.path + "/adapter", base: base)
     // An altered file is not proved: its hash stands in the receipt.
     #expect(!proof.holds || bytes == sound || sample.name == Receipt.fileName)
+    _ = try edited.get()
   }
 }

@@ -116,6 +116,34 @@ import Testing
     #expect(try Transcript(["verify", "model", "--base", Self.model, "-q"], in: folder).status == 0)
   }
 
+  @Test(
+    "Torch's files edited in place are safetensors afterwards, and what holds the old weights still is named")
+  func inPlaceTorch() throws {
+    for command in ["apply", "edit"] {
+      let folder = try TemporaryFolder()
+      try folder.copyModel("gpt2-bare", as: "model")
+      try folder.remove("model/model.safetensors")
+      let weights = Fixture.model("torch/gpt2-bare") + "/pytorch_model.bin"
+      try FileManager.default.copyItem(atPath: weights, toPath: folder.url("model/pytorch_model.bin").path)
+      try folder.write("x", "model/tf_model.h5")
+      let fit = ["--pairs", Fixture.pairs, "--limit", "20", "--recipe", "paper", "--rank", "2"]
+      var arguments = ["edit", "model", "--in-place"] + fit
+      if command == "apply" {
+        let run = try Transcript(["fit", "model", "--out", "s", "-q"] + fit, in: folder)
+        #expect(run.status == 0, "\(run.errors)")
+        arguments = ["apply", "model", "--subspace", "s", "--in-place"]
+      }
+      let run = try Transcript(arguments, in: folder)
+      #expect(
+        run.status == 0 && run.errors.contains("note: tf_model.h5 in the folder still holds"), "\(run.errors)"
+      )
+      #expect(!FileSystem.exists(folder.url("model/pytorch_model.bin").path))
+      #expect(!FileSystem.exists(folder.url("model/.profs-journal").path))
+      #expect(FileSystem.exists(folder.url("model/model.safetensors").path))
+      #expect(try Transcript(["verify", "model", "-q"], in: folder).status == 0)
+    }
+  }
+
   @Test("A GGUF file can be edited in its place")
   func inPlaceGGUF() throws {
     let folder = try TemporaryFolder()

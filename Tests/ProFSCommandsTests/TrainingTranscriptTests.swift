@@ -150,6 +150,48 @@ import Testing
     #expect(try tensors(folder.path + "/whole", name) == tensors(folder.path + "/resumed", name))
   }
 
+  @Test("An adapter is taken where an edited model is, and is to the last bit the checkpoint of the same run")
+  func adapterAsModel() throws {
+    let folder = try TemporaryFolder()
+    let model = Fixture.model("llama-tied")
+    for format in ["lora", "checkpoint"] {
+      let run = try Transcript(
+        ["dpo", model] + Self.steps + ["--lora-rank", "2", "--format", format, "--out", format, "-q"],
+        in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+    }
+    try folder.write("The cook wrote a\nYou are such a\n", "prompts.txt")
+    try folder.write(String(repeating: "The cook wrote a letter to the sea. ", count: 12), "text.txt")
+    let eval = try Transcript(
+      [
+        "eval", model, "lora", "checkpoint", "--text", "text.txt", "--window", "32", "--prompts",
+        "prompts.txt",
+        "--max-new-tokens", "4", "--json",
+      ], in: folder)
+    #expect(eval.status == 0, "\(eval.errors)")
+    let document = try eval.json()
+    #expect(
+      document["settings"]?["models"]?.elements.map { $0["name"]?.string } == [
+        "llama-tied", "lora", "checkpoint",
+      ])
+    for figure in document["summary"]?["figures"]?.elements ?? [] {
+      let others = (figure["others"]?.elements ?? []).map { JSON($0) }
+      #expect(others.count == 2 && others[0] == others[1], "\(figure["name"]?.string ?? "")")
+      if figure["name"]?.string == "kl_from_base" {
+        #expect(figure["others"]?.elements[0]["estimate"]?["value"]?.double ?? 0 > 1e-6)
+      }
+    }
+    let texts = try ["lora", "checkpoint"].map { against in
+      let run = try Transcript(
+        ["generate", model, "--against", against, "--prompts", "prompts.txt", "--json"], in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      return JSON(try #require(try run.json()["against"]))
+    }
+    #expect(texts[0] == texts[1])
+    let alone = try Transcript(["perplexity", "lora", "--text", "text.txt"], in: folder)
+    #expect(alone.isOneSentence(["this is an adapter", "give its base here"]))
+  }
+
   @Test("options of adapters that contradict each other are refused")
   func adapterUsage() throws {
     let folder = try TemporaryFolder()

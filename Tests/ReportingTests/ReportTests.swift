@@ -65,8 +65,8 @@ import Testing
     #expect(verdicts.contains("lower") && verdicts.contains("indistinguishable"))
     // Two more in the panels at the top.
     #expect(
-      page.matches(of: /<span class="verdict \w+">(lower|higher|indistinguishable)</).count == verdicts.count
-        + 2)
+      page.matches(of: /<span class="verdict \w+">(lower|higher|indistinguishable|too few to tell)</).count
+        == verdicts.count + 2)
     #expect(
       page.contains("toxicity cannot be told from the base’s")
         || page.contains("Toxicity cannot be told from the base’s"))
@@ -92,6 +92,31 @@ import Testing
           + "<span class=\"masked\">you s***</span>"))
     #expect(page.contains("<p class=\"written\" dir=\"auto\">well</p>"))
     #expect(page.contains(".unmasked { display: none; }"))
+  }
+
+  @Test("Too few windows are said to be too few, with the figure, in the words of the record")
+  func tooFew() throws {
+    // Perplexity is the first figure.
+    let record = try Fixture.text("eval").replacing(
+      /"n":77},"cohen_dz":[-0-9.e]+,"verdict":"lower"}/, with: #""n":4},"verdict":"too few to tell"}"#,
+      maxReplacements: 1)
+    let page = try page([Record(text: record)])
+    #expect(page.contains("perplexity −18.1\u{A0}% (of 4, too few to tell)"))
+    #expect(!page.contains("erplexity cannot be told") && page.contains(">too few to tell</span>"))
+  }
+
+  @Test("The texts along a direction are masked, and covered until they are asked for")
+  func placedTexts() throws {
+    let plain = try Fixture.json("explain")
+    #expect(try page([Record(plain)]).contains("show the texts furthest this way"), "the record has texts")
+    let text = "oh damn " + String(repeating: "x", count: 1000)
+    let changed = plain.mapStrings(keeping: ["format"]) { $0 == "You are such a" ? text : $0 }
+    let page = try page([Record(changed)])
+    #expect(
+      page.contains(
+        "<details class=\"cover\"><summary>show the texts furthest this way</summary><ol class=\"placed\">"))
+    #expect(page.contains("<span class=\"masked\">oh d*** xxx") && page.contains("xxx…</span>"))
+    #expect(!page.contains(String(repeating: "x", count: 240)))
   }
 
   /// An evaluation of these prompts and no figures.

@@ -55,6 +55,53 @@ import Testing
     #expect(try FolderJournal.recover(path) == .nothing)
   }
 
+  @Test(
+    "A committed journal removes the old files it names, and nothing else, whenever a run dies on the way")
+  func removal() throws {
+    let (scratch, path) = try Self.folder()
+    defer { withExtendedLifetime(scratch) {} }
+    let journal = try FolderJournal(path, gate: "config.json")
+    try journal.writeFile("a2", Array("new".utf8))
+    try journal.commit(removing: ["a", "b", "sub", "not there", "config.json"])
+    let expected = ["config.json": "settings", "a2": "new", "sub/c": "old c", "other": "stays"]
+    #expect(try Self.contents(path) == expected)
+
+    // The order that the journal documents: the gate aside, the files, what goes, the gate back.
+    for steps in 0...4 {
+      let (scratch, path) = try Self.folder()
+      defer { withExtendedLifetime(scratch) {} }
+      let own = path + "/" + FolderJournal.name
+      try Self.write(["new/a2": "new", "commit": "profs-journal 2\nconfig.json\n+a2\n-a\n-b\n"], to: own)
+      try FileManager.default.createDirectory(atPath: own + "/held", withIntermediateDirectories: true)
+      let actions: [() throws -> Void] = [
+        { try #require(rename(path + "/config.json", own + "/held/config.json") == 0) },
+        { try #require(rename(own + "/new/a2", path + "/a2") == 0) },
+        { try FileManager.default.removeItem(atPath: path + "/a") },
+        { try FileManager.default.removeItem(atPath: path + "/b") },
+      ]
+      for action in actions.prefix(steps) { try action() }
+      #expect(try FolderJournal.recover(path) == .finished)
+      #expect(try Self.contents(path) == expected, "\(steps) steps")
+      #expect(!FileSystem.exists(own))
+    }
+  }
+
+  @Test("A journal that would remove what is not in the folder itself is refused")
+  func hostileRemoval() throws {
+    for lines in [["+x", "-../outside"], ["+x", "-link/x"], ["+x", "-sub/c"], ["-a"], ["+x", "a"]] {
+      let (scratch, path) = try Self.folder()
+      let journal = path + "/" + FolderJournal.name
+      try Self.write(["outside": "kept"], to: scratch.path(""))
+      try FileManager.default.createSymbolicLink(
+        atPath: path + "/link", withDestinationPath: scratch.path(""))
+      let text = (["profs-journal 2", "config.json"] + lines).joined(separator: "\n") + "\n"
+      try Self.write(["new/x": "x", "commit": text], to: journal)
+      #expect(throws: StorageError.self, "\(lines)") { try FolderJournal.recover(path) }
+      #expect(FileSystem.exists(scratch.path("outside")))
+      #expect(try Self.contents(path)["sub/c"] == "old c" && Self.contents(path)["a"] == "old a")
+    }
+  }
+
   @Test("A journal that is let go of, and one of a run that died before it decided, change nothing")
   func rolledBack() throws {
     let (scratch, path) = try Self.folder()

@@ -46,12 +46,28 @@ extension OutputLayout {
       if shape.count < 2 || role == .positionEmbedding { return .f32 }
       return (shape.last ?? 0) % type.blockElements == 0 ? type : .f16
     }
+    tensors += zeroBiases(model, names)
     return File(
       name: fileName, tensors: tensors, header: nil,
       gguf: try GGUFLayout(
         metadata: try model.ggufMetadata(fileType: type),
         tensors: tensors.map { GGUFLayout.Tensor(name: $0.name, type: $0.type, shape: $0.shape) },
         path: fileName))
+  }
+
+  /// The biases that readers of the format require and the model has not.
+  private static func zeroBiases(_ model: Model, _ names: [WeightRole: String]) -> [NumbersTensor] {
+    guard let required = model.family.gguf?.requiredBiases, !required.isEmpty else { return [] }
+    return (1...model.configuration.blocks).flatMap { block in
+      WeightRole.allCases.compactMap { role -> NumbersTensor? in
+        guard required.contains(role), let pattern = names[role],
+          model.entry(role, block: block, part: .bias) == nil
+        else { return nil }
+        return NumbersTensor(
+          name: Model.expand(pattern, block: block, part: .bias),
+          values: Array(repeating: 0, count: model.configuration.shape(of: role)[0]))
+      }
+    }
   }
 
   /// The same file with other bytes for the edited tensors alone; with a type of their own for them, other offsets too.

@@ -7,6 +7,17 @@ extension OutputLayout {
     ".safetensors", ".bin", ".bin.index.json", ".pt", ".pth", ".gguf", ".onnx", ".h5", ".msgpack", ".ot",
   ]
 
+  /// How the names of such files begin, where they hold a whole model and no optimiser's state or the like.
+  private static let weightPrefixes = [
+    "model", "pytorch_model", "tf_model", "flax_model", "rust_model", "consolidated",
+  ]
+
+  /// Whether a file of this name in a model's folder holds its weights.
+  static func holdsWeights(_ name: String) -> Bool {
+    weightPrefixes.contains(where: name.hasPrefix)
+      && weightSuffixes.contains { name.hasSuffix($0) && !$0.hasSuffix(".json") }
+  }
+
   /// What this software and the Hub's write beside a model.
   private static let ownFolders = ["profs", ".cache", FolderJournal.name]
 

@@ -26,7 +26,7 @@ package struct Estimate: Sendable, Equatable {
 
   /// Where the interval of a difference, or of a relative change, lies with respect to zero.
   package var verdict: Verdict {
-    count < Self.fewestUnits ? .indistinguishable : Verdict(lower: lower, upper: upper)
+    count < Self.fewestUnits ? .tooFew : Verdict(lower: lower, upper: upper)
   }
 
   /// `{"value", "lower", "upper", "n"}`, `null` where a number is not defined.
@@ -43,6 +43,11 @@ package enum Verdict: String, Sendable {
   case higher
   /// The interval holds zero, or is not defined.
   case indistinguishable
+  /// Fewer units than ``Estimate/fewestUnits``. The text is what tables, records and reports say.
+  case tooFew = "too few to tell"
+
+  /// Whether edited is lower or higher.
+  package var isChange: Bool { self == .lower || self == .higher }
 
   /// The verdict on a difference whose interval ends at `lower` and `upper`.
   package init(lower: Double, upper: Double) {

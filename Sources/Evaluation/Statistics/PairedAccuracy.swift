@@ -80,6 +80,7 @@ package struct PairedAccuracy: Sendable, Equatable {
   /// Stricter than the interval of ``difference(confidence:)``, which is not exact: where that just leaves out zero,
   /// this may still say that they are indistinguishable, as for five discordant items that all fell to one side.
   package func verdict(confidence: Double = 0.95) -> Verdict {
+    guard count >= Estimate.fewestUnits else { return .tooFew }
     guard pValue < 1 - confidence else { return .indistinguishable }
     return onlyEdited < onlyBase ? .lower : .higher
   }

@@ -18,7 +18,8 @@ struct ApplyCommand: ParsableCommand {
 
       With --in-place the edited matrices' files are written beside the model's and moved into their places when all are \
       complete. A run that dies leaves the model as it was, or a journal from which the next one with --in-place finishes \
-      the edit, and does nothing else. The base is lost: keep a copy if you want it back.
+      the edit, and does nothing else. Torch's .bin files become safetensors, and are removed at the end. The base is \
+      lost: keep a copy if you want it back.
 
       Several --subspace are put together block by block, so that nothing is written into any of them any more: all \
       oblique, or none; directions that another one holds already are dropped. Steps of recipe natural are added up.
@@ -69,6 +70,7 @@ struct ApplyCommand: ParsableCommand {
         ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
     }
     NewOutput.release(out)
+    if destination.inPlace { WrittenReport.noteUntouched(application, quiet: quiet) }
     if output.json {
       Console.json([
         "out": .string(out),

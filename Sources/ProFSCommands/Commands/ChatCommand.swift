@@ -18,7 +18,7 @@ struct ChatCommand: ParsableCommand {
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
   var model: String
-  @Argument(help: "A second model that hears the same.") var edited: String?
+  @Argument(help: "A second model, or a PEFT adapter of the first, that hears the same.") var edited: String?
 
   @Option(help: ArgumentHelp("What the models are told before the conversation.", valueName: "text"))
   var system: String?
@@ -40,7 +40,9 @@ struct ChatCommand: ParsableCommand {
   }
 
   func run() throws {
-    var speakers = try ([model] + (edited.map { [$0] } ?? [])).map { try Speaker($0, self) }
+    let base = try Model(path: model)
+    var speakers = [try Speaker(model, base, self)]
+    if let edited { speakers.append(try Speaker(edited, Model.edited(edited, of: base), self)) }
     let isDialogue = isatty(STDIN_FILENO) == 1 && !output.json && !output.quiet
     if isDialogue { Console.message("/reset begins anew, /quit or Ctrl-D ends") }
     var turns: [JSON] = []
@@ -84,9 +86,8 @@ private struct Speaker {
   private let beginning: [PreferenceData.ChatMessage]
   private var messages: [PreferenceData.ChatMessage]
 
-  init(_ path: String, _ command: ChatCommand) throws {
-    self.path = path
-    model = try Model(path: path)
+  init(_ path: String, _ model: Model, _ command: ChatCommand) throws {
+    (self.path, self.model) = (path, model)
     tokenizer = try PassageTokenizer(model, chatFormat: command.chat.chatFormat)
     // A model without a chat format is refused before the first line is typed.
     _ = try tokenizer.chatTemplate()

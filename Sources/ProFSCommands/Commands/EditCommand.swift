@@ -146,7 +146,10 @@ struct EditCommand: SplitCommand {
         type: destination.ggufType,
         context: job.context
       )
-      return try inPlace ? application.writeInPlace(progress: $0) : application.write(to: out, progress: $0)
+      guard inPlace else { return try application.write(to: out, progress: $0) }
+      let receipt = try application.writeInPlace(progress: $0)
+      WrittenReport.noteUntouched(application, quiet: quiet)
+      return receipt
     }
     NewOutput.release(out)
     let (proof, proving) = try ProgressBar.run("proving the edit", quiet: quiet) {

@@ -21,7 +21,7 @@ struct EvalCommand: SplitCommand {
 
   @Argument(help: "The base: folder in Hugging Face layout, or .gguf file.")
   var base: String
-  @Argument(help: "Edited models, or subspace files of profs fit, whose edit is then not even written.")
+  @Argument(help: "Edited models, adapters of the base in PEFT's format, or subspace files of profs fit.")
   var edited: [String] = []
 
   @Option(

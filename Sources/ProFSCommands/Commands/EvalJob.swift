@@ -182,9 +182,9 @@ private struct Subject {
     other = .variant(try subspace.variant(strength: 1))
   }
 
-  /// A model, or a subspace file.
+  /// A model, an adapter, or a subspace file.
   static func open(_ path: String, base: Model) throws -> Subject {
     path.hasSuffix(".safetensors") && FileSystem.kind(of: path) == .file
-      ? try Subject(subspace: path, base: base) : try Subject(path, Model(path: path))
+      ? try Subject(subspace: path, base: base) : try Subject(path, Model.edited(path, of: base))
   }
 }

@@ -23,7 +23,9 @@ struct GenerateCommand: ParsableCommand {
   @Flag(help: "Take each prompt for what a user says, and let the model answer in its chat format.")
   var chat = false
   @OptionGroup var chatOptions: ChatOptions
-  @Option(help: ArgumentHelp("A second model to set beside the first.", valueName: "model")) var against:
+  @Option(
+    help: ArgumentHelp(
+      "A second model, or a PEFT adapter of the first, to set beside it.", valueName: "model")) var against:
     String?
   @Option(help: ArgumentHelp("Tokens to add.", valueName: "n")) var maxNewTokens = 20
   @Option(help: ArgumentHelp("0 takes the most probable token; above 0 samples.", valueName: "x"))
@@ -50,8 +52,10 @@ struct GenerateCommand: ParsableCommand {
     let passages = try (prompts.map { try TextList.passages(path: $0) } ?? []) + prompt.map { .text($0) }
     let texts = passages.map(Self.shown)
     let context = compute.context(defaultPrecision: .f32)
-    let first = try continuations(of: passages, model, context)
-    let second = try against.map { try continuations(of: passages, $0, context) }
+    let base = try Model(path: model)
+    let edited = try against.map { try Model.edited($0, of: base) }
+    let first = try continuations(of: passages, base, context)
+    let second = try edited.map { try continuations(of: passages, $0, context) }
     if output.json {
       var members: [(key: String, value: JSON)] = [("continuations", json(texts, first))]
       if let second { members.append(("against", json(texts, second))) }
@@ -82,10 +86,9 @@ struct GenerateCommand: ParsableCommand {
     }
   }
 
-  private func continuations(of passages: [Passage], _ path: String, _ context: ComputeContext) throws
+  private func continuations(of passages: [Passage], _ model: Model, _ context: ComputeContext) throws
     -> [Continuation]
   {
-    let model = try Model(path: path)
     let passageTokenizer = try PassageTokenizer(model, chatFormat: chatOptions.chatFormat)
     let tokenizer = passageTokenizer.tokenizer
     let ids = try passages.map { passage in

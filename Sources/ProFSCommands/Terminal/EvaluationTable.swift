@@ -28,7 +28,7 @@ struct EvaluationTable {
           Self.value(other.estimate, figure.measure.unit),
           other.change.map { Self.change($0, figure.measure) }
             ?? Self.ends(other.estimate, figure.measure.unit),
-          EvaluationVerdict.word(for: other),
+          other.verdict?.rawValue ?? "",
         ]
       }
       lines += Self.aligned([["", "base", "edited", "change", ""]] + rows)

@@ -14,7 +14,7 @@ struct EvaluationVerdict {
     }
     var parts = headlines.map { Self.clause($0, $0.others[edited]) }
     let guards = figures.filter { ["distinct_2", "continuation_perplexity"].contains($0.measure.name) }
-    parts += guards.filter { $0.others[edited].verdict != .indistinguishable }
+    parts += guards.filter { $0.others[edited].verdict?.isChange == true }
       .map { Self.clause($0, $0.others[edited]) }
     // A task's own metric; the others beside it are in the table.
     var tasks: [String: EvaluationFigure] = [:]
@@ -25,7 +25,7 @@ struct EvaluationVerdict {
       order.append(task)
     }
     if !order.isEmpty {
-      let changed = order.filter { tasks[$0]?.others[edited].verdict != .indistinguishable }
+      let changed = order.filter { tasks[$0]?.others[edited].verdict?.isChange == true }
       let named = changed.map { "\($0) \(tasks[$0]?.others[edited].verdict?.rawValue ?? "")" }
       let unchanged = order.count - changed.count
       parts.append(
@@ -38,24 +38,18 @@ struct EvaluationVerdict {
     sentence = parts.joined(separator: "; ")
   }
 
-  /// A comparison's verdict, or that it was measured on too little for one.
-  static func word(for other: EvaluationFigure.Comparison) -> String {
-    guard let verdict = other.verdict else { return "" }
-    return other.change.map { $0.count < Estimate.fewestUnits } == true ? "too few to tell" : verdict.rawValue
-  }
-
   private static func clause(_ figure: EvaluationFigure, _ other: EvaluationFigure.Comparison) -> String {
     let (unit, scale) =
       figure.measure.isRelative
       ? (" %", 100.0)
       : figure.measure.unit == .share
         ? (" points", 100) : ("", 1)
-    if let change = other.change, change.value.isFinite, change.count < Estimate.fewestUnits {
+    if let change = other.change, change.value.isFinite, let verdict = other.verdict, verdict == .tooFew {
       return String(
-        format: "%@ %+.1f%@ (of %d, too few to tell)", figure.measure.title, change.value * scale, unit,
-        change.count)
+        format: "%@ %+.1f%@ (of %d, %@)", figure.measure.title, change.value * scale, unit, change.count,
+        verdict.rawValue)
     }
-    guard let change = other.change, let verdict = other.verdict, verdict != .indistinguishable else {
+    guard let change = other.change, let verdict = other.verdict, verdict.isChange else {
       return "\(figure.measure.title) indistinguishable"
     }
     let ends = [change.lower, change.upper].map(abs).sorted()

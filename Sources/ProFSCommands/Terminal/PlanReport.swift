@@ -13,6 +13,7 @@ struct PlanReport {
   private let memory: [MemoryPlan.Item]
   private let writeSeconds: Double
   private let free: Int?
+  private let shared: Int
 
   /// A plan for writing `out`; `fit` is what finding the subspace takes first, `nil` where it is given.
   init(_ plan: EditPlan, _ out: String, base: String, fit: (memory: MemoryPlan, seconds: Double)?) {
@@ -22,10 +23,11 @@ struct PlanReport {
       + plan.memory
     writeSeconds = plan.measuredSeconds()
     free = EditPlan.freeBytes(for: out)
+    shared = plan.sharedBytes(for: out)
   }
 
   private var peak: Int { memory.reduce(0) { $0 + $1.bytes } }
-  private var fits: Bool { free.map { $0 >= plan.writtenBytes } ?? true }
+  private var fits: Bool { free.map { $0 >= plan.writtenBytes - shared } ?? true }
 
   /// Prints the plan.
   func print(json: Bool) {
@@ -39,7 +41,8 @@ struct PlanReport {
     for file in plan.writes { row(file, FileSystem.join(out, file.name)) }
     Console.result(
       "disk: " + (free.map { "\(formattedBytes($0)) free" } ?? "free space unknown")
-        + (fits ? "" : ", which is not enough"))
+        + (fits ? "" : ", which is not enough")
+        + (shared > 0 ? "; \(formattedBytes(shared)) share the base's blocks and take no room" : ""))
     Console.result("memory, mapped files left out: \(formattedBytes(peak))")
     for item in memory {
       Console.result("  " + formattedBytes(item.bytes).leftPadded(8) + "  \(item.purpose)")
@@ -68,6 +71,7 @@ struct PlanReport {
     return [
       "dry_run": true, "out": .string(out), "reads": files(plan.reads), "read_bytes": .int(plan.readBytes),
       "writes": files(plan.writes), "write_bytes": .int(plan.writtenBytes),
+      "shared_bytes": .int(shared),
       "disk_free_bytes": free.map { .int($0) } ?? .null, "fits_on_disk": .bool(fits),
       "memory_bytes": .int(peak),
       "memory": .array(memory.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),

@@ -22,13 +22,18 @@ struct EvaluationRecord: Sendable {
     var isRelative: Bool
     /// Cohen's d of the paired differences.
     var effect: Double?
-    /// `lower`, `higher` or `indistinguishable`.
+    /// `lower`, `higher`, `indistinguishable` or `too few to tell`.
     var verdict: Verdict?
   }
 
   /// What may be said about a change.
   enum Verdict: String, Sendable {
     case lower, higher, indistinguishable
+    /// Too few units for any of them.
+    case tooFew = "too few to tell"
+
+    /// Whether the model is lower or higher than the base.
+    var isChange: Bool { self == .lower || self == .higher }
   }
 
   /// A prompt and what the models wrote after it.
@@ -136,7 +141,7 @@ extension EvaluationRecord.Comparison {
     effect = try field.optional("cohen_dz")?.number
     verdict = try field.optional("verdict").map { field in
       guard let verdict = EvaluationRecord.Verdict(rawValue: try field.text) else {
-        throw field.error(expected: "lower, higher or indistinguishable")
+        throw field.error(expected: "lower, higher, indistinguishable or too few to tell")
       }
       return verdict
     }

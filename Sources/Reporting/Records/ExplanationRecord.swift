@@ -22,6 +22,18 @@ struct ExplanationRecord: Sendable {
     var top: [Token]
     /// What it lowers, the most first: tokens of chosen texts.
     var bottom: [Token]
+    /// Texts that lie furthest along it, furthest first; none where none were placed.
+    var topTexts: [Text] = []
+    /// Texts that lie furthest the other way.
+    var bottomTexts: [Text] = []
+  }
+
+  /// A text that was placed along a direction.
+  struct Text: Sendable {
+    /// As much of it as a report shows.
+    var text: String
+    /// v · e of its embedding e.
+    var coordinate: Double
   }
 
   /// A token with the change of its logit along the direction.
@@ -35,8 +47,9 @@ struct ExplanationRecord: Sendable {
   /// The blocks in their order.
   var blocks: [Block]
 
-  /// Largest numbers of blocks, of a block's directions and of a direction's tokens at each end that a report shows.
-  static let limits = (blocks: 128, directions: 16, tokens: 12)
+  /// Largest numbers of blocks, of a block's directions, of a direction's tokens and texts at each end, and of a text's
+  /// characters that a report shows.
+  static let limits = (blocks: 128, directions: 16, tokens: 12, texts: 5, characters: 240)
 
   /// Reads the document; directions and tokens beyond the limits are left out.
   init(_ root: Field) throws {
@@ -49,13 +62,25 @@ struct ExplanationRecord: Sendable {
           Direction(
             singularValue: try direction.optional("singular_value")?.number,
             share: try direction.optional("share")?.number,
-            top: try Self.tokens(direction.member("top")), bottom: try Self.tokens(direction.member("bottom"))
-          )
+            top: try Self.tokens(direction.member("top")),
+            bottom: try Self.tokens(direction.member("bottom")),
+            topTexts: try Self.texts(direction.optional("top_texts")),
+            bottomTexts: try Self.texts(direction.optional("bottom_texts")))
         })
     }
     guard blocks.contains(where: { !$0.directions.isEmpty }) else {
       throw try root.member("blocks").error(expected: "blocks with directions")
     }
+  }
+
+  private static func texts(_ field: Field?) throws -> [Text] {
+    try field?.list.prefix(limits.texts).map { field in
+      let text = try field.member("text").text
+      let shown = text.prefix(limits.characters)
+      return Text(
+        text: shown.endIndex < text.endIndex ? shown + "…" : text,
+        coordinate: try field.member("coordinate").number)
+    } ?? []
   }
 
   private static func tokens(_ field: Field) throws -> [Token] {

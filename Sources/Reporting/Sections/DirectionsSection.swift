@@ -24,7 +24,7 @@ struct DirectionsSection: Section {
         }
       },
       .note(
-        "Each cell is a direction, named by the token it raises most\(shading). Choose one, with the arrow keys too, for its tokens. Overlap is the mean squared cosine of the angles to the directions of the block before: 1 "
+        "Each cell is a direction, named by the token it raises most\(shading). Choose one, with the arrow keys too, for its tokens\(hasTexts ? " and the texts furthest along it, which are covered" : ""). Overlap is the mean squared cosine of the angles to the directions of the block before: 1 "
           + "where they are the same. Spaces in tokens are shown as ▁."),
     ])
   }
@@ -33,6 +33,10 @@ struct DirectionsSection: Section {
   private var shading: String {
     record.blocks.contains { $0.directions.contains { $0.share != nil } }
       ? "; the darker, the larger its share of the block’s spectrum" : ""
+  }
+
+  private var hasTexts: Bool {
+    record.blocks.contains { $0.directions.contains { !$0.topTexts.isEmpty || !$0.bottomTexts.isEmpty } }
   }
 
   private func name(_ block: ExplanationRecord.Block, _ column: Int) -> String {
@@ -101,8 +105,29 @@ struct DirectionsSection: Section {
       element("h3") { "Block \(block.block), direction \(column + 1)" }
       HTML.note(facts.joined(separator: ", "))
       element("div", .class("ends-of-direction")) {
-        tokens("raises, as in rejected texts", direction.top, most, "bad")
-        tokens("lowers, as in chosen texts", direction.bottom, most, "good")
+        element("div") {
+          tokens("raises, as in rejected texts", direction.top, most, "bad")
+          texts(direction.topTexts)
+        }
+        element("div") {
+          tokens("lowers, as in chosen texts", direction.bottom, most, "good")
+          texts(direction.bottomTexts)
+        }
+      }
+    }
+  }
+
+  private func texts(_ texts: [ExplanationRecord.Text]) -> HTML {
+    guard !texts.isEmpty else { return HTML() }
+    return element("details", .class("cover")) {
+      element("summary") { "show the texts furthest this way" }
+      element("ol", .class("placed")) {
+        texts.map { text in
+          element("li") {
+            element("p", .class("written"), Attribute("dir", "auto")) { wording.html(text.text) }
+            element("span", .class("logit")) { NumberText.plain(text.coordinate) }
+          }
+        }
       }
     }
   }
@@ -110,8 +135,8 @@ struct DirectionsSection: Section {
   private func tokens(_ title: String, _ tokens: [ExplanationRecord.Token], _ most: Double, _ colour: String)
     -> HTML
   {
-    element("div") {
-      element("h4") { title }
+    HTML([
+      element("h4") { title },
       element("ol", .class("tokens")) {
         tokens.map { token in
           let share = most > 0 ? min(1, abs(token.logit) / most) : 0
@@ -124,7 +149,7 @@ struct DirectionsSection: Section {
             element("span", .class("logit")) { NumberText.fixed(token.logit, 2) }
           }
         }
-      }
-    }
+      },
+    ])
   }
 }

@@ -32,10 +32,14 @@ enum FigureText {
     return "[\(text(ends.lowerBound)), \(text(ends.upperBound))]"
   }
 
-  /// A change in words: "toxicity falls by 36.9 % [21.1, 52.6]".
+  /// A change in words: "toxicity falls by 36.9 % [21.1, 52.6]", or "perplexity −0.1 % (of 2, too few to tell)".
   static func clause(_ title: String, _ comparison: EvaluationRecord.Comparison, isShare: Bool) -> String {
     guard let change = comparison.change, let value = change.value, let verdict = comparison.verdict else {
       return "\(title) cannot be compared"
+    }
+    if verdict == .tooFew {
+      let size = Self.change(change, isShare: isShare, isRelative: comparison.isRelative)
+      return "\(title) \(size) (\(change.count.map { "of \($0), " } ?? "")\(verdict.rawValue))"
     }
     guard verdict != .indistinguishable else { return "\(title) cannot be told from the base’s" }
     let (scale, unit, digits) =

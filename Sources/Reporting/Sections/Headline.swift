@@ -15,7 +15,7 @@ struct Headline: Sendable {
     let tasks = TasksTable.ownMetrics(record)
     let verdicts = tasks.compactMap { $0.others[0].verdict }
     if !verdicts.isEmpty {
-      let same = verdicts.count { $0 == .indistinguishable }
+      let same = verdicts.count { !$0.isChange }
       text +=
         same == verdicts.count
         ? " None of \(same) zero-shot tasks can be told from the base."

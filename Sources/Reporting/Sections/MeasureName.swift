@@ -24,7 +24,7 @@ enum MeasureName {
 
   /// The class that colours a change: whether it is for the better, for the worse, or neither.
   static func colour(_ name: String, _ verdict: EvaluationRecord.Verdict?) -> String {
-    guard let verdict, verdict != .indistinguishable, name != "length" else { return "cbase" }
+    guard let verdict, verdict.isChange, name != "length" else { return "cbase" }
     let isHigherBetter =
       name == "distinct_2" || name == "top_token_agreement"
       || (isTask(name) && !name.hasSuffix(":perplexity"))

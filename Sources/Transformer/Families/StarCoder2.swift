@@ -36,6 +36,7 @@ extension ModelFamily {
         ("architectures", ["Starcoder2ForCausalLM"]), ("model_type", "starcoder2"),
         ("hidden_act", "gelu_pytorch_tanh"), ("sliding_window", nil),
       ],
+      requiredBiases: [.query, .key, .value, .attentionOutput, .mlpUp, .mlpValue],
       complete: { file, config in
         config["use_bias"] = .bool(file.has("blk.0.attn_q.bias"))
       }))

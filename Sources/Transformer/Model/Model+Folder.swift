@@ -39,6 +39,12 @@ extension Model {
     do {
       bytes = try FileSystem.readFile(path, limit: 16 << 20)
     } catch {
+      guard !PEFTAdapter.isAdapter(folder) else {
+        throw ModelError(
+          folder,
+          "this is an adapter, and no model by itself; give its base here, and the adapter where an edited model is expected"
+        )
+      }
       throw ModelError(
         folder,
         "this is not a model: give a folder with config.json and safetensors, or a .gguf file (\(error))")

@@ -8,6 +8,12 @@ extension Model {
     guard let architecture = file["general.architecture"]?.string else {
       throw ModelError(path, "metadata key \"general.architecture\" is missing; this is not a language model")
     }
+    guard file["general.type"]?.string != "adapter" else {
+      throw ModelError(
+        path,
+        "this is an adapter for llama.cpp, and no model; where an edited model is expected, give the folder of an adapter in "
+          + "PEFT's format, which --format lora writes")
+    }
     let experts = "\(architecture).expert_count"
     if let count = file[experts]?.int, count != 0 {
       throw ModelError(

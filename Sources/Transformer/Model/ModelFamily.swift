@@ -48,6 +48,8 @@ package struct ModelFamily: Sendable {
     package var interleavedRoles: Set<WeightRole> = []
     /// Whether norm weights are held with Gemma's offset of 1 added.
     package var addsNormOffset = false
+    /// Matrices without whose biases llama.cpp does not open a file; zeros stand for those that a checkpoint has not.
+    package var requiredBiases: Set<WeightRole> = []
     /// How the file orders the outputs of a fused matrix, where that is not the checkpoint's order.
     package var fusedOrder: ModelConfiguration.FusedOrder?
     /// Key of `config.json` for the share of a head that turns.

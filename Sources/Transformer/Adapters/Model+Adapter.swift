@@ -1,0 +1,113 @@
+internal import Checkpoints
+internal import Foundation
+internal import Kernels
+internal import Storage
+
+extension Model {
+  /// The edited model that `path` stands for beside `base`: a model as ``init(path:)`` opens it, or a folder with a LoRA
+  /// adapter in PEFT's format, which makes one of `base`.
+  ///
+  /// The adapted matrices are W + s B A, rounded to the type of W as PEFT's `merge_and_unload` does, and in f32 where W is
+  /// quantised; they are in memory, and all other tensors are the base's own.
+  /// - Throws: where the adapter changes something else than matrices of the base's blocks, or as ``init(path:)`` does.
+  package static func edited(_ path: String, of base: Model) throws -> Model {
+    let found = try HubCache.resolve(path, environment: ProcessInfo.processInfo.environment)
+    return PEFTAdapter.isAdapter(found)
+      ? try base.adapted(by: PEFTAdapter(path: found)) : try Model(path: found)
+  }
+
+  private func adapted(by adapter: PEFTAdapter) throws -> Model {
+    let changes = try changes(of: adapter)
+    func type(_ entry: TensorEntry) -> ElementType {
+      entry.type.isNarrowable && !entry.type.isQuantized ? entry.type : .f32
+    }
+    var offsets: [String: Int] = [:]
+    var size = 0
+    for change in changes {
+      offsets[change.weight.name] = size
+      size += ((type(change.weight).byteCount(elements: change.weight.elementCount) ?? 0) + 63) / 64 * 64
+    }
+    let memory = try MappedFile(zeroedBytes: size, name: adapter.path + ", added to \(path)")
+    try memory.withMutableBytes { bytes in
+      guard let start = bytes.baseAddress else { return }
+      for change in changes {
+        var values = try tensors.floats(change.weight)
+        let (a, b) = try (
+          adapter.tensors.floats(change.module.input), adapter.tensors.floats(change.module.output)
+        )
+        try values.withUnsafeMutableBufferPointer { values in
+          try a.withUnsafeBufferPointer { a in
+            try b.withUnsafeBufferPointer { b in
+              guard let weight = values.baseAddress, let a = a.baseAddress, let b = b.baseAddress else {
+                return
+              }
+              LowRankFactors(
+                input: a, output: b, rank: change.module.input.shape[0], inputs: change.module.input.shape[1],
+                outputs: change.module.output.shape[0], scale: Float(change.module.scale)
+              ).add(to: weight, layout: layout(of: change.role))
+              try narrow(
+                type(change.weight), from: weight, count: values.count,
+                to: start + (offsets[change.weight.name] ?? 0))
+            }
+          }
+        }
+      }
+    }
+    return try withTensors(
+      TensorStore(
+        files: tensors.files + [memory],
+        entries: tensors.entries.map { entry in
+          guard let offset = offsets[entry.name] else { return entry }
+          let bytes = type(entry).byteCount(elements: entry.elementCount) ?? 0
+          return TensorEntry(
+            name: entry.name, shape: entry.shape, type: type(entry), file: tensors.files.count,
+            bytes: offset..<offset + bytes)
+        }))
+  }
+
+  /// A matrix and what is added to it.
+  private struct AdapterChange {
+    let role: WeightRole
+    let weight: TensorEntry
+    let module: PEFTAdapter.Module
+  }
+
+  /// The matrices that the adapter's modules are of.
+  private func changes(of adapter: PEFTAdapter) throws -> [AdapterChange] {
+    var places: [String: (role: WeightRole, block: Int)] = [:]
+    for role in blockRoles where role.isLinear {
+      for block in 1...configuration.blocks {
+        if let name = moduleName(role, block: block) { places[name] = (role, block) }
+      }
+    }
+    return try adapter.modules.map { module in
+      guard let (role, block) = places[module.name] else {
+        throw ModelError(
+          adapter.path,
+          "the adapter is of module \"\(module.name)\", which is no matrix of a block of \(path) (\(family.name)); is it of "
+            + "another base? What changes embeddings or the output head must be merged with PEFT (merge_and_unload) first"
+        )
+      }
+      if case .gguf = source, isRearranged(role) {
+        throw ModelError(
+          adapter.path,
+          "the adapter is of module \"\(module.name)\", whose rows stand in another order in the GGUF file \(path); give "
+            + "the base as the folder that the adapter was made for")
+      }
+      let shape = configuration.shape(of: role)
+      guard module.output.shape[0] == shape[0], module.input.shape[1] == shape[1] else {
+        throw ModelError(
+          adapter.path,
+          "the adapter of \"\(module.name)\" is for a matrix of \(module.output.shape[0]) × \(module.input.shape[1]), and that "
+            + "of \(path) has \(shape[0]) × \(shape[1]); is it of another base?")
+      }
+      return AdapterChange(role: role, weight: try weight(role, block: block), module: module)
+    }
+  }
+
+  /// Whether a GGUF file of the family has the rows of a role's matrix in another order than a checkpoint.
+  private func isRearranged(_ role: WeightRole) -> Bool {
+    family.gguf?.interleavedRoles.contains(role) == true
+      || role == .queryKeyValue && family.gguf?.fusedOrder == .blocks
+  }
+}
