@@ -21,10 +21,13 @@ bench: build ## Time editing, evaluation and tokenizers against the Python libra
 fixtures: ## Write the test fixtures anew with the field's own Python libraries.
 	Scripts/fixtures.sh
 
+docs: dependencies ## Build the documentation of the Swift library (.build/documentation.doccarchive).
+	Scripts/documentation.sh
+
 format: ## Format the Swift sources in place.
 	swift format --in-place --recursive --parallel Package.swift Sources Tests Scripts
 
-check: dependencies ## Check format, layering, documentation and links.
+check: dependencies ## Check format, layering, documentation, links and the documents' Swift examples.
 	Scripts/check.sh
 
 clean: ## Remove what was built; fetched models stay in .models.
@@ -33,4 +36,4 @@ clean: ## Remove what was built; fetched models stay in .models.
 dependencies:
 	@Scripts/install-dependencies.sh
 
-.PHONY: help build demo test bench fixtures format check clean dependencies
+.PHONY: help build demo test bench fixtures docs format check clean dependencies

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format, layering, documentation, links, lengths of files. Needs Swift alone, and builds nothing of the package.
+# Format, layering, documentation, links, the documents' examples, lengths of files. Needs Swift alone, and builds nothing of the package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

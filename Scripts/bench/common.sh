@@ -1,19 +1,20 @@
 # What the benchmark scripts share; sourced by them from the project's folder.
 #
-# Settings: RUNS, THREADS (2), BENCH_RECORDS (a file that takes a line for each comparison, for Scripts/performance.sh).
+# Settings: RUNS, THREADS (2), MODEL (.models/smollm2-bf16), BENCH_RECORDS (a file that takes a line for each comparison, for
+# Scripts/performance.sh), SKIP_BUILD, PROFS (the command, where it is not the one that is built).
 
 runs=${RUNS:-3} threads=${THREADS:-2}
-model=.models/smollm2-bf16
-profs=$PWD/.build/release/profs
+model=${MODEL:-.models/smollm2-bf16}
+profs=${PROFS:-$PWD/.build/release/profs}
 python=$PWD/.venv/bin/python
 shared=${PROFS_SHARED_DATA:-../shared/data}
 prose=$shared/wikitext-2/test.txt
 [[ -f $prose ]] || prose=Data/neutral.txt
 has_bf16=$(grep -c -m1 avx512_bf16 /proc/cpuinfo || true)
 
-[[ -n ${SKIP_BUILD:-} ]] || swift build -c release --product profs
+[[ -n ${SKIP_BUILD:-}${PROFS:-} ]] || swift build -c release --product profs
 Scripts/fixtures/venv.sh
-Scripts/fixtures/smollm2_folder.sh "$model"
+Scripts/fixtures/smollm2_folder.sh .models/smollm2-bf16
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/profs-bench.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 export OMP_NUM_THREADS=$threads HF_HUB_OFFLINE=1

@@ -3,23 +3,18 @@
 #
 #   Scripts/bench/pairs.sh
 #
-# Settings: MODEL=.models/smollm2-bf16 COUNTS="500 2000 20000" LAYERS=28-29 MAX_TOKENS=16 RECIPE=paper RANK=2
+# Settings, beside those of common.sh: COUNTS="500 2000 20000" LAYERS=28-29 MAX_TOKENS=16 RECIPE=paper RANK=2
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source Scripts/bench/common.sh
 
-model=${MODEL:-.models/smollm2-bf16}
-paradetox=${PROFS_SHARED_DATA:-../shared/data}/paradetox/paradetox.tsv
-profs=${PROFS:-.build/release/profs}
+paradetox=$shared/paradetox/paradetox.tsv
 fit=(--layers "${LAYERS:-28-29}" --max-tokens "${MAX_TOKENS:-16}" --recipe "${RECIPE:-paper}" --rank "${RANK:-2}")
 
 if [[ ! -f $paradetox ]]; then
   echo "Skipped: the pairs come from $paradetox, which is not here."
   exit 0
 fi
-[[ -x $profs ]] || swift build -c release --product profs
-[[ $model != .models/smollm2-bf16 || -f $model/tokenizer.json ]] || Scripts/fixtures/smollm2_folder.sh "$model"
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/profs-pairs.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
 
 for count in ${COUNTS:-500 2000 20000}; do
   python3 Benchmarks/many_pairs.py "$paradetox" "$count" >"$scratch/pairs.jsonl"
@@ -30,7 +25,7 @@ for count in ${COUNTS:-500 2000 20000}; do
 import json, sys
 read = lambda name: json.load(open(f"{sys.argv[1]}/{name}.json"))
 plan, fit = read("plan"), read("fit")
-rest = plan["memory"][-1]["bytes"]
+rest = next(item["bytes"] for item in plan["memory"] if item["purpose"].startswith("the program"))
 print(f"{fit['pairs']} pairs, {fit['tokens']} tokens: {fit['peak_memory_bytes'] / 1e6:.0f} MB held, "
       f"{plan['memory_bytes'] / 1e6:.0f} MB planned ({rest / 1e6:.0f} MB of it the program, vocabulary and token ids), "
       f"{fit['gram']['size']} × {fit['gram']['size']} products of {fit['gram']['of']}, weights read {fit['weight_passes']} times, "

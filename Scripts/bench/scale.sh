@@ -4,20 +4,14 @@
 #   Scripts/bench/scale.sh [FOLDER]
 #
 # FOLDER, by default a temporary one, needs 30 GB; the checkpoint there is made once and stays if FOLDER was given.
-# Settings: PAIRS=40 RECIPE=paper BLOCKS=32 TEXT_TOKENS=256
+# Settings, beside those of common.sh: PAIRS=40 RECIPE=paper BLOCKS=32 TEXT_TOKENS=256
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source Scripts/bench/common.sh
 
-Scripts/install-dependencies.sh
-[[ -x .venv/bin/python ]] || Scripts/fixtures/venv.sh
-Scripts/fetch-models.py smollm2
-[[ -f .models/smollm2-bf16/tokenizer.json ]] || Scripts/fixtures/smollm2_folder.sh .models/smollm2-bf16
-swift build -c release --product profs
-profs=$PWD/.build/release/profs
-folder=${1:-$(mktemp -d)}
-[[ -n ${1:-} ]] || trap 'rm -rf "$folder"' EXIT
+folder=${1:-$scratch}
 model=$folder/mistral-7b-shape
-[[ -d $model ]] || .venv/bin/python Benchmarks/mistral_shape.py .models/smollm2-bf16 "$model" --blocks "${BLOCKS:-32}"
+[[ -d $model ]] || "$python" Benchmarks/mistral_shape.py .models/smollm2-bf16 "$model" --blocks "${BLOCKS:-32}"
 fit=(--pairs Data/starter-pairs.jsonl --limit "${PAIRS:-40}" --recipe "${RECIPE:-paper}")
 
 # Runs the command and prints the most memory of its own that it held, mapped files left out, and its seconds.
@@ -37,7 +31,7 @@ watch() { # watch NAME COMMAND…
 "$profs" inspect "$model" "${fit[@]}" --json >"$folder/inspect.json"
 rm -rf "$folder/edited"
 watch edit "$profs" edit "$model" "${fit[@]}" --out "$folder/edited" --json
-.venv/bin/python - "$folder" <<'PYTHON'
+"$python" - "$folder" <<'PYTHON'
 import json, sys
 read = lambda name: json.load(open(f"{sys.argv[1]}/{name}.json"))
 plan, edit = read("inspect"), read("edit")

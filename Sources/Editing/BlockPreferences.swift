@@ -7,19 +7,37 @@ struct BlockPreferences {
   /// The coordinates of ``EditRecipe/Method/oblique``, in which the embeddings are; `nil` for the other methods.
   let whitening: Whitening?
   private let method: EditRecipe.Method
-  private let pairs: BlockSums.Pairs
+  private let pairs: Pairs
   /// Principal directions of the neutral text, most important first.
   private let directions: Embeddings?
 
+  /// What is kept of the pairs.
+  private enum Pairs {
+    /// The embeddings of both sides, `[pairs, hidden]` each.
+    case rows(rejected: Embeddings, chosen: Embeddings)
+    /// Sums over them.
+    case moments(PairMoments)
+  }
+
   /// - Parameters:
   ///   - sums: what was kept of the pairs and, of the methods that use it, of neutral text.
+  ///   - hidden: width of the residual stream.
   ///   - count: the most directions that a matrix will protect.
-  init(_ method: EditRecipe.Method, _ sums: BlockSums, protecting count: Int) throws {
+  init(_ method: EditRecipe.Method, _ sums: BlockSums, hidden: Int, protecting count: Int) throws {
     self.method = method
+    let kept: Pairs
+    switch sums.pairs {
+    case .rows(let rejected, let chosen):
+      func rows(_ values: [Float]) throws -> Embeddings {
+        try Embeddings(count: values.count / hidden, hidden: hidden, values: values)
+      }
+      kept = .rows(rejected: try rows(rejected), chosen: try rows(chosen))
+    case .moments(let moments): kept = .moments(moments)
+    }
     if method == .oblique, let neutral = sums.neutral {
       let whitening = try Whitening(neutral)
       self.whitening = whitening
-      switch sums.pairs {
+      switch kept {
       case .rows(let rejected, let chosen):
         pairs = .rows(
           rejected: try whitening.whitened(rejected), chosen: try whitening.whitened(chosen))
@@ -28,7 +46,7 @@ struct BlockPreferences {
       directions = nil
     } else {
       whitening = nil
-      pairs = sums.pairs
+      pairs = kept
       directions = try sums.neutral.map { try Self.principalDirections($0, count) }
     }
   }

@@ -5,8 +5,8 @@ internal import SubspaceEditing
 struct BlockSums {
   /// What is kept of the pairs.
   enum Pairs {
-    /// The embeddings of both sides, `[pairs, hidden]` each.
-    case rows(rejected: Embeddings, chosen: Embeddings)
+    /// The embeddings of both sides, `[pairs, hidden]` each, row after row.
+    case rows(rejected: [Float], chosen: [Float])
     /// Sums over them.
     case moments(PairMoments)
   }
@@ -18,13 +18,17 @@ struct BlockSums {
 
   /// No pairs.
   ///
-  /// - Parameter side: which products of the preference matrix with itself will be decomposed: of its rows, so that the
-  ///   embeddings are kept, or of its columns.
-  init(_ method: EditRecipe.Method, _ side: GramSide, hidden: Int) throws {
+  /// - Parameters:
+  ///   - side: which products of the preference matrix with itself will be decomposed: of its rows, so that the embeddings
+  ///     are kept, or of its columns.
+  ///   - count: pairs that will be added.
+  init(_ method: EditRecipe.Method, _ side: GramSide, pairs count: Int, hidden: Int) {
     switch side {
     case .rows:
-      let none = try Embeddings(count: 0, hidden: hidden, values: [])
-      pairs = .rows(rejected: none, chosen: none)
+      var (rejected, chosen) = ([Float](), [Float]())
+      rejected.reserveCapacity(count * hidden)
+      chosen.reserveCapacity(count * hidden)
+      pairs = .rows(rejected: rejected, chosen: chosen)
     case .columns:
       pairs = .moments(PairMoments(hidden: hidden, withChosenMoment: method == .detoxEdit))
     }
@@ -38,10 +42,12 @@ struct BlockSums {
   mutating func add(_ embeddings: [Float], _ moment: SecondMoment?) throws {
     let half = embeddings.count / 2
     switch pairs {
-    case .rows(let rejected, let chosen):
-      pairs = .rows(
-        rejected: try rejected.appending(embeddings[..<half]),
-        chosen: try chosen.appending(embeddings[half...]))
+    case .rows(var rejected, var chosen):
+      // In place: nothing else may hold the rows.
+      pairs = .rows(rejected: [], chosen: [])
+      rejected += embeddings[..<half]
+      chosen += embeddings[half...]
+      pairs = .rows(rejected: rejected, chosen: chosen)
     case .moments(var moments):
       pairs = .moments(PairMoments(hidden: 0))
       let values = embeddings.span
@@ -51,14 +57,5 @@ struct BlockSums {
     }
     guard let moment else { return }
     if neutral == nil { neutral = moment } else { neutral?.add(moment) }
-  }
-}
-
-extension Embeddings {
-  /// These vectors and `values`, `[any number, hidden]`, behind them.
-  fileprivate func appending(_ more: ArraySlice<Float>) throws -> Embeddings {
-    try Embeddings(
-      count: count + more.count / max(1, hidden), hidden: hidden,
-      values: count == 0 ? Array(more) : values + more)
   }
 }

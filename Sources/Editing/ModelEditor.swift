@@ -5,17 +5,23 @@ internal import Transformer
 
 /// Edits a model from Swift: the same three steps as `profs fit`, `profs apply` and `profs verify`.
 ///
-///     let editor = try ModelEditor(modelAt: "SmolLM2-135M")
-///     let pairs = try PreferenceFile(path: "pairs.jsonl").pairs
-///     let subspace = try editor.fit(
-///       chosen: pairs.compactMap { $0.text(of: .chosen) }, rejected: pairs.compactMap { $0.text(of: .rejected) })
-///     try editor.apply(subspace, writingTo: "SmolLM2-135M-edited")
-///     let proof = try ModelEditor.verify("SmolLM2-135M-edited", base: "SmolLM2-135M")
-///     print(proof.holds)
+/// ```swift
+/// let editor = try ModelEditor(modelAt: "SmolLM2-135M")
+/// let pairs = try PreferenceFile(path: "pairs.jsonl").pairs
+/// let subspace = try editor.fit(
+///   chosen: pairs.compactMap { $0.text(of: .chosen) },
+///   rejected: pairs.compactMap { $0.text(of: .rejected) })
+/// try editor.apply(subspace, writingTo: "SmolLM2-135M-edited")
+///
+/// let proof = try ModelEditor.verify("SmolLM2-135M-edited", base: "SmolLM2-135M")
+/// for check in proof.checks { print(check.holds, check.claim, check.finding) }
+/// ```
 public struct ModelEditor: Sendable {
   /// Precision of matrix products; sums are in single precision in both.
   public enum Compute: String, Sendable {
+    /// Single precision.
     case f32
+    /// Brain floating point: products of numbers of 8 bits of precision.
     case bf16
   }
 

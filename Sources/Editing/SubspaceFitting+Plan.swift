@@ -27,11 +27,7 @@ extension SubspaceFitting {
         plan.add(.init("embeddings of \(most) pairs", 2 * most * hidden * 4))
       }
     }
-    if recipe.method.usesNeutralText, recipe.method.isProjection {
-      // The sum, and its copy in tridiagonal form; of a text in several portions a sum waits for every block.
-      let spread = portions.count { !$0.passages.isEmpty } > 1 ? waiting : 0
-      plan.add(.init("second moment of neutral text", (2 + spread) * hidden * hidden * 8))
-    }
+    addNeutralText(to: &plan, waiting: portions.count { !$0.passages.isEmpty } > 1 ? waiting : 0)
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
       let tokens = packing.ownTokens.reduce(0, +)
@@ -47,6 +43,39 @@ extension SubspaceFitting {
       plan.add(.init("what an MLP writes", packing.largest * hidden * 4))
     }
     return plan
+  }
+
+  /// What a pass will hold that keeps a row for each pair in any case: ``stability(seed:progress:)``, whose halves are of all
+  /// pairs, and ``run(_:progress:)`` of samples.
+  ///
+  /// - Parameter most: pairs that are decomposed together.
+  package func rowMemoryPlan(decomposing most: Int) throws -> MemoryPlan {
+    let portions = rowPortions
+    let hidden = model.configuration.hidden
+    var plan =
+      try portions == self.portions
+      ? packing.plan : texts.embedding(texts.whole, model, context).memoryPlan()
+    let waiting = portions.count == 1 ? 0 : recipe.blocks.count
+    // In single precision both sides, those of a portion beside those that wait; and again in other coordinates.
+    let copies = 1 + waiting + (recipe.method == .oblique ? 1 : 0)
+    plan.add(.init("embeddings of \(pairs) pairs", copies * 2 * pairs * hidden * 4))
+    // Those of a sample, and in double precision its chosen side, the differences, and them centred, or divided in halves. The
+    // smaller of both products and its tridiagonal form.
+    let small = min(most, hidden)
+    plan.add(
+      .init(
+        "decomposition of \(most) pairs",
+        2 * most * hidden * 4 + 3 * most * hidden * 8 + 2 * small * small * 8))
+    addNeutralText(to: &plan, waiting: waiting)
+    return plan
+  }
+
+  /// The second moment of the neutral text, where the recipe uses one: the sum, its copy in tridiagonal form, and the sums
+  /// of `waiting` blocks.
+  private func addNeutralText(to plan: inout MemoryPlan, waiting: Int) {
+    guard recipe.method.usesNeutralText, recipe.method.isProjection else { return }
+    let hidden = model.configuration.hidden
+    plan.add(.init("second moment of neutral text", (2 + waiting) * hidden * hidden * 8))
   }
 
   /// Floating-point operations of the matrix products of the pass.

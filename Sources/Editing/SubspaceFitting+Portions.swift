@@ -84,11 +84,31 @@ extension SubspaceFitting {
     }
   }
 
+  /// The portions of a pass that keeps a row for each pair.
+  ///
+  /// Of several portions the rows of all blocks wait for the last, of all texts at once the residual stream of every token is
+  /// held: whichever is less.
+  var rowPortions: [FitTexts.Portion] {
+    guard gramSide == .columns, portions.count > 1 else { return portions }
+    let row = model.configuration.hidden * 4
+    let stream = (recipe.method == .oblique ? 2 : 1) * row
+    let all = packing.ownTokens.reduce(0, +) * stream + 2 * pairs * row
+    let waiting = packing.largest * stream + recipe.blocks.count * waitingRowBytes
+    return waiting < all ? portions : [texts.whole]
+  }
+
+  /// What one block keeps where a pass in several portions keeps a row for each pair.
+  var waitingRowBytes: Int {
+    let hidden = model.configuration.hidden
+    let neutral = recipe.method.usesNeutralText ? hidden * hidden * 8 : 0
+    return 2 * pairs * hidden * 4 + neutral
+  }
+
   /// Runs the pass and calls `body` with what preference matrices are made of in each block to be edited, in order.
   ///
   /// - Parameters:
   ///   - count: the most directions of neutral text that any of them protects.
-  ///   - side: ``gramSide``, or `.rows` for the embeddings of all pairs in any case; they are of one portion then.
+  ///   - side: ``gramSide``, or `.rows` for the embeddings of all pairs in any case.
   func forEachBlock(
     protecting count: Int, from side: GramSide, progress: ProgressHandler? = nil,
     _ body: (_ block: Int, BlockPreferences) throws -> Void
@@ -98,15 +118,16 @@ extension SubspaceFitting {
         "--recipe \(recipe.method.rawValue)", "it compares no embeddings, so it has no preference matrix")
     }
     var held: [Int: BlockSums] = [:]
-    let portions = side == gramSide ? portions : [texts.whole]
+    let portions = side == gramSide ? portions : rowPortions
+    let hidden = model.configuration.hidden
     try forEachPortion(portions, progress: progress) { block, isLast, embeddings, neutral in
       do {
         var sums =
-          try held.removeValue(forKey: block)
-          ?? BlockSums(recipe.method, side, hidden: model.configuration.hidden)
+          held.removeValue(forKey: block)
+          ?? BlockSums(recipe.method, side, pairs: pairs, hidden: hidden)
         try sums.add(embeddings, neutral)
         guard isLast else { return held[block] = sums }
-        try body(block, try BlockPreferences(recipe.method, sums, protecting: count))
+        try body(block, try BlockPreferences(recipe.method, sums, hidden: hidden, protecting: count))
       } catch let error as SubspaceError {
         throw EditingError(model.path, "block \(block): \(error)")
       }
@@ -124,6 +145,8 @@ extension SubspaceFitting {
     let total = packing.ownTokens.reduce(0, +) * recipe.blocks.upperBound
     var completed = 0
     for (index, portion) in portions.enumerated() {
+      // Buffers of the portion before were of other sizes.
+      if index > 0 { SystemMemory.returnFree() }
       let embedding = try packing.only ?? texts.embedding(portion, model, context)
       try embedding.forEachBlockWithMoment(
         in: recipe.blocks,

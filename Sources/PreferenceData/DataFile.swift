@@ -16,15 +16,17 @@ enum DataFormat: String, CaseIterable {
 
 /// The bytes of a data file, unpacked, without a byte order mark.
 struct DataFile {
-  /// Files are read whole; beyond this size something is wrong with them.
+  /// Beyond this size something is wrong with a file.
   static let sizeLimit = 1 << 30
 
   /// Where the file lies, for messages.
   let path: String
   /// As its name says.
   let format: DataFormat
-  /// Not checked to be UTF-8.
+  /// All of it, or where lines are read as they come its beginning; not checked to be UTF-8.
   let bytes: [UInt8]
+  /// What follows ``bytes`` in a file of lines that is not packed.
+  private let rest: FileReader?
 
   /// Reads a file whose name ends in one of `formats`, optionally followed by `.gz`.
   ///
@@ -41,7 +43,15 @@ struct DataFile {
         file: path, reason: "the name must end in \(names), or one of these followed by .gz")
     }
     var bytes: [UInt8]
-    do { bytes = try FileSystem.readFile(path, limit: Self.sizeLimit) } catch {
+    var rest: FileReader?
+    do {
+      if !isPacked, format == .jsonl || format == .txt {
+        let reader = try FileReader(path: path, limit: Self.sizeLimit)
+        (bytes, rest) = (try reader.next(), reader)
+      } else {
+        bytes = try FileSystem.readFile(path, limit: Self.sizeLimit)
+      }
+    } catch {
       throw PreferenceDataError(file: path, reason: error.reason)
     }
     if isPacked { bytes = try Gzip.unpack(bytes, source: path) }
@@ -49,22 +59,34 @@ struct DataFile {
       throw PreferenceDataError(file: path, reason: "the file is in UTF-16; save it as UTF-8")
     }
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
-    (self.path, self.format, self.bytes) = (path, format, bytes)
+    (self.path, self.format, self.bytes, self.rest) = (path, format, bytes, rest)
   }
 
-  /// Calls `body` with each line and its number from 1.
+  /// Calls `body` with each line and its number from 1; once.
   ///
   /// A line ends at a line feed, with or without a carriage return before it, which belongs to neither line;
   /// what follows the last line feed is a line unless it is empty.
   func forEachLine(
     _ body: (ArraySlice<UInt8>, Int) throws(PreferenceDataError) -> Void
   ) throws(PreferenceDataError) {
-    var (start, number) = (0, 1)
-    while start < bytes.count {
-      let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
-      let line = bytes[start..<end]
-      try body(line.last == UInt8(ascii: "\r") ? line.dropLast() : line, number)
-      (start, number) = (end + 1, number + 1)
+    var (held, searched, number) = (bytes, 0, 1)
+    while true {
+      let more: [UInt8]
+      do { more = try rest?.next() ?? [] } catch { throw self.error(number, error.reason) }
+      var start = 0
+      while start < held.count {
+        let found = held[max(start, searched)...].firstIndex(of: UInt8(ascii: "\n"))
+        if found == nil, !more.isEmpty { break }
+        let end = found ?? held.count
+        let line = held[start..<end]
+        try body(line.last == UInt8(ascii: "\r") ? line.dropLast() : line, number)
+        (start, number) = (end + 1, number + 1)
+      }
+      if more.isEmpty { return }
+      // The beginning of a line, in which there is no line feed.
+      held.removeFirst(min(start, held.count))
+      searched = held.count
+      held += more
     }
   }
 

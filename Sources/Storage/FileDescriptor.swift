@@ -33,6 +33,20 @@ struct FileDescriptor: ~Copyable {
     return status
   }
 
+  /// Bytes of what must be a regular file of at most `limit` bytes.
+  func regularFileSize(limit: Int) throws(StorageError) -> Int {
+    let status = try status()
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      throw StorageError(path: path, reason: "expected a file, found a folder, pipe or device")
+    }
+    guard status.st_size <= limit else {
+      throw StorageError(
+        path: path,
+        reason: "the file has \(status.st_size) bytes, more than the \(limit) expected at most here")
+    }
+    return Int(status.st_size)
+  }
+
   /// Reads at most `count` bytes at the current position; none at the end of the file.
   func read(upTo count: Int) throws(StorageError) -> [UInt8] {
     var result = 0

@@ -128,22 +128,14 @@ package enum FileSystem {
   /// Throws when it cannot be read or is longer than `limit` bytes.
   package static func readFile(_ path: String, limit: Int) throws(StorageError) -> [UInt8] {
     let descriptor = try FileDescriptor(opening: path, flags: O_RDONLY)
-    let status = try descriptor.status()
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw StorageError(path: path, reason: "expected a file, found a folder, pipe or device")
-    }
-    guard status.st_size <= limit else {
-      throw StorageError(
-        path: path,
-        reason: "the file has \(status.st_size) bytes, more than the \(limit) expected at most here")
-    }
     var bytes: [UInt8] = []
     // The size is a hint only: the file may grow or shrink while it is read.
-    var room = Int(status.st_size) + 1
+    var room = try descriptor.regularFileSize(limit: limit) + 1
     while bytes.count <= limit {
       let chunk = try descriptor.read(upTo: room)
       if chunk.isEmpty { return bytes }
-      bytes += chunk
+      // The first is nearly always all of it, and may be large.
+      if bytes.isEmpty { bytes = chunk } else { bytes += chunk }
       room = 65536
     }
     throw StorageError(path: path, reason: "the file grew beyond \(limit) bytes while it was read")

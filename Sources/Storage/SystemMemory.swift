@@ -19,6 +19,18 @@ package enum SystemMemory {
     #endif
   }
 
+  /// Gives back to the system what the C library keeps of memory that was freed, for the next to ask for it.
+  ///
+  /// It keeps buffers of up to 32 MB, and where they change in size, finds none that fits.
+  package static func returnFree() {
+    #if canImport(Glibc)
+      // Of no header that the module has, and of no other C library.
+      guard let symbol = unsafe dlsym(nil, "malloc_trim") else { return }
+      let trim = unsafe unsafeBitCast(symbol, to: (@convention(c) (Int) -> Int32).self)
+      _ = trim(0)
+    #endif
+  }
+
   private static func text(_ path: String) -> Substring? {
     guard let bytes = try? FileSystem.readFile(path, limit: 1 << 20) else { return nil }
     return String(decoding: bytes, as: UTF8.self)[...]

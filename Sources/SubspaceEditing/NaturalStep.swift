@@ -51,7 +51,7 @@ public struct StepMoments: Sendable {
 /// F and Σ the mean of g gᵀ and of y yᵀ (the Kronecker factors of K-FAC, arXiv 1503.05671). Of all M of equal divergence
 /// F⁻¹ G Σ⁻¹ raises the pairs' margin most, G the gradient. With F = A⁻¹A⁻ᵀ, Σ = B⁻¹B⁻ᵀ it is Aᵀ (A G Bᵀ) B, and of rank k
 /// the best is the one whose A G Bᵀ is cut to its first k singular triplets (s, p, q): M = Σ s (Aᵀ p)(Bᵀ q)ᵀ, of divergence
-/// ½ η² Σ s². F and Σ get the ridge of ``Whitening``, which can only make that too large.
+/// ½ η² Σ s². F and Σ get the ridge of `Whitening`, which can only make that too large.
 public struct NaturalStep: Sendable {
   /// All singular values s, largest first.
   public let singularValues: [Double]

@@ -54,7 +54,9 @@ extension PreferenceMatrix {
   /// The rows of some pairs.
   fileprivate func selecting(_ pairs: ArraySlice<Int>) -> PreferenceMatrix {
     guard case .rows(let matrix) = form else { preconditionFailure("sums over pairs have no rows") }
-    return PreferenceMatrix(
-      rows: Matrix(rows: pairs.count, columns: hidden, elements: pairs.flatMap { matrix[row: $0] }), of: self)
+    var elements: [Double] = []
+    elements.reserveCapacity(pairs.count * hidden)
+    for pair in pairs { elements += matrix[row: pair] }
+    return PreferenceMatrix(rows: Matrix(rows: pairs.count, columns: hidden, elements: elements), of: self)
   }
 }

@@ -9,10 +9,12 @@ internal import Kernels
 /// In `[inputs, outputs]` layout the same operator stands on the other side: W (I − α VᵀV).
 /// Source: arXiv 2405.13967, §4; applied to the weight that writes an MLP's output, its bias untouched.
 ///
-///     var projection = try WeightProjection(removing: subspace, from: shape)
-///     try projection.observe(weights.span, rows: 0..<shape.rows)
-///     var edited = weights.mutableSpan
-///     try projection.edit(&edited, rows: 0..<shape.rows)
+/// ```swift
+/// var projection = try WeightProjection(removing: subspace, from: shape)
+/// try projection.observe(weights.span, rows: 0..<shape.rows)
+/// var edited = weights.mutableSpan
+/// try projection.edit(&edited, rows: 0..<shape.rows)
+/// ```
 public struct WeightProjection: Sendable {
   /// α: the share of the subspace that is removed; 1 for all of it, negative to amplify instead.
   public let strength: Double

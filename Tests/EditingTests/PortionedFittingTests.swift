@@ -98,6 +98,40 @@ import Transformer
     }
   }
 
+  @Test(
+    "Where pairs keep their rows, portions are planned as long as the rows of all blocks take less than all tokens",
+    arguments: [EditRecipe.Method.paper, .protected, .oblique])
+  func rowPlan(_ method: EditRecipe.Method) throws {
+    // A pair has about ten tokens, of which two blocks keep four rows.
+    let parts = try Self.fitting(method, 64, portionTokens: 250, longer: 20)
+    let whole = try Self.fitting(method, 64, portionTokens: .max, longer: 20)
+    let (one, other) = (try whole.rowMemoryPlan(decomposing: 100), try parts.rowMemoryPlan(decomposing: 100))
+    func bytes(_ plan: MemoryPlan, _ purpose: String) throws -> Int {
+      try #require(plan.items.first { $0.purpose.contains(purpose) }).bytes
+    }
+    let row = 48 * 4
+    #expect(try bytes(one, "residual stream") > 4 * 1280 * row)
+    #expect(try bytes(other, "residual stream") < 20 * 250 * row)
+    let copies = method == .oblique ? 2 : 1
+    #expect(try bytes(one, "embeddings of 1280 pairs") == copies * 2 * 1280 * row)
+    #expect(try bytes(other, "embeddings of 1280 pairs") == (copies + 2) * 2 * 1280 * row)
+    #expect(try bytes(one, "decomposition") == 2 * 100 * row + 6 * 100 * row + 2 * 48 * 48 * 8)
+    #expect(other.total < one.total)
+  }
+
+  @Test(
+    "Halves of the pairs agree as much whether their texts went through the blocks in portions or not",
+    arguments: [EditRecipe.Method.paper, .detoxEdit, .protected, .oblique])
+  func stability(_ method: EditRecipe.Method) throws {
+    let whole = try Self.fitting(method, 64, portionTokens: .max, longer: 2).stability(seed: 5)
+    let parts = try Self.fitting(method, 64, portionTokens: 250, longer: 2).stability(seed: 5)
+    #expect(whole.map(\.pairs) == [10, 25, 50, 64] && parts.map(\.pairs) == whole.map(\.pairs))
+    for (a, b) in zip(whole, parts) {
+      #expect(abs(a.overlap - b.overlap) < 1e-4 && a.chance == b.chance, "\(a) \(b)")
+      #expect(a.overlap > 0 && a.overlap <= 1)
+    }
+  }
+
   @Test("A text that is too long or empty is found before the first portion")
   func refusals() throws {
     let model = try Self.goldens.model()

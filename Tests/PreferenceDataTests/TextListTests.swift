@@ -23,6 +23,29 @@ struct TextListTests {
     #expect(try withFile("texts.txt", content.utf8) { try TextList(path: $0).texts } == texts)
   }
 
+  @Test(
+    "a file that is read in pieces has the lines that it has as a whole, wherever the pieces end",
+    arguments: ["\n", "\r\n"], ["texts.txt", "texts.jsonl"])
+  func pieces(ending: String, name: String) throws {
+    // Lines of every length around a piece of 1 MiB, one over three pieces, and one without an end.
+    let piece = 1 << 20
+    let lengths = [piece - 2, 0, 3, piece, piece - 1, 1, 3 * piece + 5, 7, piece - 9, 12]
+    let texts = lengths.enumerated().map { index, length in
+      String(repeating: ["a", "b", "c"][index % 3], count: length)
+    }
+    let isText = name.hasSuffix("txt")
+    let lines = texts.map { isText ? $0 : "\"\($0)\"" }
+    for content in [lines.joined(separator: ending), lines.map { $0 + ending }.joined()] {
+      let found = try withFile(name, content.utf8) { try TextList(path: $0).texts }
+      #expect(found.map(\.utf8.count) == lengths && found == texts)
+    }
+    // Errors still name their line.
+    let damaged = Array((lines.joined(separator: ending) + ending).utf8) + [0xFF, 0x0A]
+    #expect { try withFile(name, damaged) { try TextList(path: $0) } } throws: {
+      "\($0)".contains(name) && ($0 as? PreferenceDataError)?.line == lengths.count + 1
+    }
+  }
+
   @Test("records give their text, or their prompt, nested as in RealToxicityPrompts or not")
   func records() throws {
     let lines = """

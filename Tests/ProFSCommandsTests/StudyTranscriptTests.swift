@@ -8,7 +8,8 @@ import Testing
     -> [String]
   {
     [
-      "study", study, "--model", Fixture.model(model), "--pairs", Fixture.pairs, "--prompts", "prompts.txt",
+      "study", study, "--model", model.contains("/") ? model : Fixture.model(model), "--pairs", Fixture.pairs,
+      "--prompts", "prompts.txt",
       "--text", "text.txt", "--window", "32", "--stride", "32", "--max-new-tokens", "3", "--set", "steps=2",
       "--set", "warmup=0", "--set", "learning_rate=1e-3", "--out", "study.json",
     ] + more
@@ -47,6 +48,22 @@ import Testing
     let page = String(decoding: try folder.read("report.html"), as: UTF8.self)
     #expect(page.contains(try #require(summary["title"]?.string)))
     #expect(study == "cost" || study == "rank" || study == "keys-and-values" || page.contains("(paper)"))
+  }
+
+  private static let smolLM2 = Fixture.root + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+  @Test(
+    "a study that memory has no room for is refused before anything is computed",
+    .enabled(if: FileManager.default.fileExists(atPath: smolLM2), "the SmolLM2 GGUF is absent: make models"),
+    .enabled(if: Sanitizer.current == nil, Sanitizer.addressSpace))
+  func room() throws {
+    let folder = try Self.folder()
+    // Training takes 12 bytes for each of 135 million weights.
+    let run = try Transcript(
+      Self.arguments("main-table", ["--pair-limit", "4", "--quiet"], model: Self.smolLM2), in: folder,
+      addressSpace: 1_500_000)
+    #expect(
+      run.isOneSentence(["main-table", "training of 1345", "--pair-limit"]), "\(run.errors)")
   }
 
   @Test("one command makes the main table: original, DPO and ProFS, with the paper's values beside them")

@@ -20,8 +20,13 @@ struct Transcript {
   }()
 
   /// Runs `profs` in `folder`.
-  init(_ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:]) throws {
-    let process = try Self.launch(arguments, in: folder, environment: environment)
+  ///
+  /// - Parameter addressSpace: the most that it may take, in KiB; no limit where it is `nil`.
+  init(
+    _ arguments: [String], in folder: TemporaryFolder, environment: [String: String] = [:],
+    addressSpace: Int? = nil
+  ) throws {
+    let process = try Self.launch(arguments, in: folder, environment: environment, addressSpace: addressSpace)
     process.waitUntilExit()
     try self.init(process, folder)
   }
@@ -38,12 +43,17 @@ struct Transcript {
   /// - Parameter environment: variables beside those of the tests.
   static func launch(
     _ arguments: [String], in folder: TemporaryFolder, input: FileHandle? = nil,
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], addressSpace: Int? = nil
   ) throws -> Process {
     let process = Process()
     if let input { process.standardInput = input }
     process.executableURL = executable
     process.arguments = arguments
+    if let addressSpace {
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments =
+        ["-c", "ulimit -v \(addressSpace); exec \"$0\" \"$@\"", executable.path] + arguments
+    }
     process.currentDirectoryURL = URL(filePath: folder.path)
     process.environment = ProcessInfo.processInfo.environment.merging(["COLUMNS": "100"]) { $1 }
       .merging(environment) { $1 }
@@ -64,6 +74,13 @@ struct Transcript {
 
   /// The JSON document that went to standard output.
   func json() throws -> JSONValue { try JSONDocument(parsing: Array(output.utf8), source: "stdout").root }
+}
+
+/// The sanitizer that the tests were built with, as `Scripts/test-sanitizers.sh` says.
+enum Sanitizer {
+  static let current = ProcessInfo.processInfo.environment["PROFS_SANITIZER"]
+  /// Why a test skips that limits the address space.
+  static let addressSpace: Comment = "a sanitizer takes terabytes of address space"
 }
 
 /// Fixtures of other targets.

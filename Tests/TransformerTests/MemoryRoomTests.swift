@@ -36,6 +36,15 @@ import Transformer
     }
   }
 
+  @Test("What is held at another time raises a plan to itself, not by itself")
+  func covered() {
+    var plan = MemoryPlan([.init("a", 30), .init("b", 20)])
+    plan.cover(.init("before", 49))
+    #expect(plan.items.map(\.bytes) == [30, 20])
+    plan.cover(.init("before", 80))
+    #expect(plan.items.map(\.bytes) == [30, 20, 30] && plan.total == 80)
+  }
+
   @Test("A limit on the address space counts")
   func limited() async {
     await #expect(processExitsWith: .success) {

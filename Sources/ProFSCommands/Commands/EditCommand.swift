@@ -90,9 +90,9 @@ struct EditCommand: SplitCommand {
   /// Says what an edit would do.
   private func printPlan() throws {
     try destination.check(model)
+    let meter = MemoryMeter()
     let job = try FitJob(model, fit, compute)
-    var memory = try job.fitting.memoryPlan()
-    memory.add(.init("the program, vocabulary and pairs", MemoryMeter.current() ?? 0))
+    let memory = try job.fitting.memoryPlan().withProgram(meter)
     let seconds = job.fitting.operations / job.context.measuredRate() * PlanReport.fitAllowance
     PlanReport(
       try plan(job), destination.path(of: model), base: model, fit: (memory: memory, seconds: seconds)

@@ -105,6 +105,8 @@ struct GradientsCommand: ParsableCommand {
       for: method, try model.tokenizer(), limit: recipe.maximumTokens)
     let fitting = try SubspaceFitting(
       model, context, recipe, chosen: sides.chosen, rejected: sides.rejected, neutral: neutral)
+    let most = min(counts.max() ?? 0, sides.chosen.count)
+    try fitting.rowMemoryPlan(decomposing: most).requireRoom(for: model.path)
     return try ProgressBar.run("fitting", quiet: quiet) {
       try SubspaceConvergence(fitting, counts: counts, progress: $0)
     }.0

@@ -32,10 +32,10 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let opened = try Model(path: model)
+    let meter = MemoryMeter()
     let fitting = try self.fitting(opened)
     let context = compute.context(defaultPrecision: .forFitting)
-    var plan = try fitting.memoryPlan()
-    plan.add(.init("the program, vocabulary and pairs", MemoryMeter.current() ?? 0))
+    let plan = try fitting.memoryPlan().withProgram(meter)
     let seconds = fitting.operations / context.measuredRate()
     let weights = opened.tensors.entries.reduce(0) { $0 + $1.bytes.count }
     output.json

@@ -87,6 +87,7 @@ struct PairsCheckCommand: ParsableCommand {
     let longer = try options.tokenizedPairs(opened)
     options.maxTokens = maxTokens
     let fitting = try options.fitting(opened, context, longer)
+    try fitting.rowMemoryPlan(decomposing: longer.chosen.count).requireRoom(for: path)
     let quiet = output.quiet || output.json
     let (stability, _) = try ProgressBar.run("fitting halves of the pairs", quiet: quiet) {
       try fitting.stability(seed: compute.seed, progress: $0)

@@ -53,6 +53,11 @@ struct StudyJob {
           try result.get()
           return peak
         }
+        try study.memoryPlan(plan)?.requireRoom(
+          for: command.spec,
+          advice:
+            "fewer pairs (--pair-limit), fewer prompts (--limit), shorter windows (--window) or fewer threads (--threads)"
+        )
         return try ProgressBar.run("measuring \(plan.pointCount) points", quiet: isQuiet) {
           try study.run(plan, progress: $0)
         }.0

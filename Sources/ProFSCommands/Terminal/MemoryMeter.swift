@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Synchronization
+internal import Transformer
 
 /// Peak of the process's own resident memory: pages of mapped files, which the system can drop at will, left out.
 final class MemoryMeter: Sendable {
@@ -34,6 +35,16 @@ final class MemoryMeter: Sendable {
   }
 
   private func sample() { peak.max(Self.current() ?? 0, ordering: .relaxed) }
+}
+
+extension MemoryPlan {
+  /// The plan with what the program itself holds now, and what it held at most since `meter` began, while pairs were read.
+  func withProgram(_ meter: MemoryMeter) -> MemoryPlan {
+    var plan = self
+    plan.add(.init("the program, vocabulary and pairs", MemoryMeter.current() ?? 0))
+    plan.cover(.init("more than that while the pairs are read", meter.stop()))
+    return plan
+  }
 }
 
 /// A number of bytes as people read it.

@@ -12,12 +12,14 @@ package struct EditStudy {
   /// Measures peak memory: runs the work it is given, and answers bytes.
   package typealias MemoryProbe = (_ work: () throws -> Void) throws -> Int
 
-  private let inputs: StudyInputs
-  private let log: RecordLog
+  /// What is changed and measured.
+  let inputs: StudyInputs
+  /// Keeps what was measured.
+  let log: RecordLog
   private let probe: MemoryProbe
 
   /// Edits of one pass.
-  private static let pointsPerPass = 12
+  static let pointsPerPass = 12
 
   /// Records of studies.
   package static let format = RecordLog.Format(name: "profs-study", version: 1, job: "a study")
@@ -30,8 +32,10 @@ package struct EditStudy {
   }
 
   /// Points that are measured together.
-  private struct Unit {
+  struct Unit {
+    /// Its name in the log.
     var name: String
+    /// The points.
     var points: [StudyPoint]
     /// Whether time and memory are measured, not the model.
     var isCost = false
@@ -78,7 +82,7 @@ package struct EditStudy {
   /// The parts of the work.
   ///
   /// The base is measured with each, so a study of nothing else has one of no points.
-  private func units(_ plan: StudyPlan) -> [Unit] {
+  func units(_ plan: StudyPlan) -> [Unit] {
     func name(_ kind: String, _ points: some Sequence<StudyPoint>) -> String {
       "\(kind)/" + Fingerprint.texts(points.map { $0.json.serialized() })
     }

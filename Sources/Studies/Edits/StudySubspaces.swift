@@ -39,20 +39,50 @@ struct StudySubspaces {
       let some = points.filter { $0.settings.recipe == method }
       guard !some.isEmpty else { continue }
       let fits = try some.map { try fit($0) }
-      // The pass serves the widest of them.
-      var recipe = fits[0].recipe
-      let blocks = fits.map(\.recipe.blocks)
-      recipe.blocks =
-        (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? recipe.blocks.upperBound)
-      recipe.protectedDirections = fits.map(\.recipe.protectedDirections).max() ?? 0
-      recipe.rank = .fixed(1)
-      let found = try SubspaceFitting(
-        inputs.model, inputs.context, recipe, chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected,
-        neutral: method.usesNeutralText ? inputs.neutral : []
-      ).run(fits, progress: part())
+      let found = try sharedPass(fits).run(fits, progress: part())
       for (point, subspace) in zip(some, found) { subspaces[point] = subspace }
     }
     return subspaces
+  }
+
+  /// One pass over all pairs that serves `fits`, all of one method.
+  private func sharedPass(_ fits: [SubspaceFitting.SampledFit]) throws -> SubspaceFitting {
+    // It serves the widest of them.
+    var recipe = fits[0].recipe
+    let blocks = fits.map(\.recipe.blocks)
+    recipe.blocks =
+      (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? recipe.blocks.upperBound)
+    recipe.protectedDirections = fits.map(\.recipe.protectedDirections).max() ?? 0
+    recipe.rank = .fixed(1)
+    return try SubspaceFitting(
+      inputs.model, inputs.context, recipe, chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected,
+      neutral: recipe.method.usesNeutralText ? inputs.neutral : [])
+  }
+
+  /// What the fits will hold, those that stand for the neediest of each method.
+  ///
+  /// - Parameters:
+  ///   - together: points that ``fitted(_:progress:)`` is to serve.
+  ///   - alone: points of ``alone(_:)``.
+  func memoryPlans(together: [StudyPoint], alone: [StudyPoint]) throws -> [MemoryPlan] {
+    var plans: [MemoryPlan] = []
+    for method in EditRecipe.Method.allCases {
+      func ofMethod(_ points: [StudyPoint]) -> [StudyPoint] {
+        points.filter { $0.settings.recipe == method }
+      }
+      let shared = try method.sharesPasses ? ofMethod(together).map { try fit($0) } : []
+      if !shared.isEmpty {
+        let most = shared.map(\.sample.pairs.count).max() ?? 0
+        plans.append(try sharedPass(shared).rowMemoryPlan(decomposing: most))
+      }
+      let apart = try (ofMethod(alone) + (method.sharesPasses ? [] : ofMethod(together))).map { try fit($0) }
+      if let largest = apart.max(by: {
+        ($0.sample.pairs.count, $0.recipe.blocks.count) < ($1.sample.pairs.count, $1.recipe.blocks.count)
+      }) {
+        plans.append(try ownPass(largest).memoryPlan())
+      }
+    }
+    return plans
   }
 
   /// The subspace of one point from a pass over its own pairs, as `profs fit` finds it.
@@ -61,12 +91,16 @@ struct StudySubspaces {
   /// The subspaces of points of one recipe, blocks and sample, from a pass over their own pairs.
   private func alone(_ points: [StudyPoint], progress: ProgressHandler?) throws -> [EditSubspace] {
     let fits = try points.map { try fit($0) }
-    let first = fits[0]
-    let sides = first.sample.sides(chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected)
+    return try ownPass(fits[0]).run(fits.map(\.recipe), progress: progress)
+  }
+
+  /// A pass over the pairs of `fit` alone.
+  private func ownPass(_ fit: SubspaceFitting.SampledFit) throws -> SubspaceFitting {
+    let sides = fit.sample.sides(chosen: inputs.pairs.chosen, rejected: inputs.pairs.rejected)
     return try SubspaceFitting(
-      inputs.model, inputs.context, first.recipe, chosen: sides.chosen, rejected: sides.rejected,
-      neutral: first.recipe.method.usesNeutralText ? inputs.neutral : [], padding: inputs.tokenizer.eosID ?? 0
-    ).run(fits.map(\.recipe), progress: progress)
+      inputs.model, inputs.context, fit.recipe, chosen: sides.chosen, rejected: sides.rejected,
+      neutral: fit.recipe.method.usesNeutralText ? inputs.neutral : [],
+      padding: inputs.tokenizer.eosID ?? 0)
   }
 }
 

@@ -40,6 +40,14 @@ package struct MemoryPlan: Sendable {
     ]
   }
 
+  /// What is held beside no pass.
+  package init(_ items: [Item]) { self.items = items }
+
+  /// Adds what `item`, which is held before or after all else, takes more than that.
+  package mutating func cover(_ item: Item) {
+    if item.bytes > total { add(.init(item.purpose, item.bytes - total)) }
+  }
+
   /// Adds something that is held at the same time.
   package mutating func add(_ item: Item) { items.append(item) }
 
