@@ -20,7 +20,7 @@ extension Tuning {
 
     /// Candidates of one pass.
     private static let candidatesPerPass = 14
-    /// By how much a budget may be exceeded before the last round, for there is less evidence.
+    /// How many times a budget may be exceeded while there is little evidence.
     private static let slack = 1.5
 
     /// - Parameter prompts: their token ids.
@@ -42,7 +42,9 @@ extension Tuning {
       var entering = ranking.count
       for (index, round) in rounds.dropLast().enumerated() {
         try measure(ranking[..<entering], inRound: index)
-        ranking.replaceSubrange(..<entering, with: ranked(ranking[..<entering], slack: Self.slack))
+        // To the last round go first those that are within the budgets so far.
+        let slack = index == rounds.count - 2 ? 1 : Self.slack
+        ranking.replaceSubrange(..<entering, with: ranked(ranking[..<entering], slack: slack))
         entering = round.kept(of: entering)
       }
       var chosen: CandidateOutcome?
