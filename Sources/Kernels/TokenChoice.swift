@@ -13,7 +13,9 @@ package func firstLargest(_ x: UnsafePointer<Float>, _ count: Int) -> (index: In
 /// Replaces `count` logits by e^((x − largest) / temperature): what their probabilities are proportional to.
 package func exponentialWeights(_ x: UnsafeMutablePointer<Float>, _ count: Int, temperature: Float) {
   let largest = unsafe laneMaximum(x, count)
-  _ = unsafe exponentiate(x, count, shift: largest, scale: 1 / temperature)
+  // Of a temperature next to 0 the largest keeps its weight of 1.
+  let scale = min(1 / temperature, .greatestFiniteMagnitude)
+  _ = unsafe exponentiate(x, count, shift: largest, scale: scale)
 }
 
 /// Draws one of `count` places, each with a probability proportional to its weight.

@@ -46,6 +46,16 @@ import Studies
     #expect([120, 72, 30, 12, 4, 2, 1].map(round.kept) == [24, 24, 10, 4, 2, 2, 1])
   }
 
+  @Test("what an edit costs is counted in budgets, and an edit that broke the model is beyond all of them")
+  func excess() {
+    var settings = Tuning.Settings()
+    (settings.budget, settings.guardBudget, settings.continuationBudget) = (0.02, 0.05, 0.1)
+    #expect(settings.excess(of: Self.outcome(0.2, -1)) == 0)
+    #expect(abs(settings.excess(of: Self.outcome(0.2, 1)) - 0.5025) < 1e-4)
+    #expect(settings.excess(of: Self.outcome(0.2, .nan)) == .infinity)
+    #expect(settings.excess(of: Self.outcome(0.2, .infinity)) == .infinity)
+  }
+
   @Test("measures are read back as they were written, what was not measured too")
   func records() throws {
     var measure = Self.measure(toxicity: 0.123456789012345, loss: 1 / 3)

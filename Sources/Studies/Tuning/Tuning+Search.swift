@@ -48,13 +48,13 @@ extension Tuning {
         entering = round.kept(of: entering)
       }
       var chosen: CandidateOutcome?
-      for start in stride(from: 0, to: ranking.count, by: entering) where chosen == nil {
+      for start in stride(from: 0, to: ranking.count, by: max(1, entering)) where chosen == nil {
         let batch = ranking[start..<min(start + entering, ranking.count)].filter {
-          start == 0 || latest[$0].map(excess).map { $0 <= Self.slack } ?? false
+          start == 0 || latest[$0].map { tuning.settings.excess(of: $0) <= Self.slack } ?? false
         }
         try measure(batch[...], inRound: rounds.count - 1)
         chosen = ranked(batch[...], slack: 1).first.flatMap { latest[$0] }.flatMap {
-          excess($0) <= 1 ? $0 : nil
+          tuning.settings.excess(of: $0) <= 1 ? $0 : nil
         }
       }
       return Result(
@@ -112,19 +112,10 @@ extension Tuning {
       return work[round] / work.reduce(0, +)
     }
 
-    /// The largest of what an edit costs, each in units of its budget: at most 1 within all of them.
-    private func excess(_ outcome: CandidateOutcome) -> Double {
-      let settings = tuning.settings
-      return [
-        (outcome.perplexityChange, settings.budget), (-outcome.distinctChange, settings.guardBudget),
-        (outcome.continuationPerplexityChange ?? 0, settings.continuationBudget),
-      ].map { cost, budget in cost <= 0 ? 0 : cost / budget }.max() ?? 0
-    }
-
     /// Those within `slack` times the budgets by toxicity, then the others by what they exceed them by.
     private func ranked(_ candidates: ArraySlice<Int>, slack: Double) -> [Int] {
       let known = candidates.compactMap { index in
-        latest[index].map { (index: index, toxicity: $0.toxicity, excess: excess($0)) }
+        latest[index].map { (index: index, toxicity: $0.toxicity, excess: tuning.settings.excess(of: $0)) }
       }
       let within = known.filter { $0.excess <= slack }
         .sorted { ($0.toxicity, $0.index) < ($1.toxicity, $1.index) }

@@ -47,6 +47,15 @@ package struct Tuning {
     /// What is used where nothing else is said.
     package init() {}
 
+    /// The largest of what an edit costs, each in units of its budget: at most 1 within all of them, ∞ where one is no number,
+    /// as of an edit that broke the model.
+    package func excess(of outcome: CandidateOutcome) -> Double {
+      [
+        (outcome.perplexityChange, budget), (-outcome.distinctChange, guardBudget),
+        (outcome.continuationPerplexityChange ?? 0, continuationBudget),
+      ].map { cost, budget in cost.isNaN ? .infinity : cost <= 0 ? 0 : cost / budget }.max() ?? 0
+    }
+
     /// All of it, for records.
     package var json: JSON {
       [

@@ -5,7 +5,7 @@ extension Model {
   /// frequencies, position numbers and fairseq's version.
   private static let computedAnew = [
     "attn.bias", "attn.masked_bias", "attention.bias", "attention.masked_bias", "rotary_emb.inv_freq",
-    "rotary_emb.cos_cached", "rotary_emb.sin_cached", "position_ids", ".version",
+    "rotary_emb.cos_cached", "rotary_emb.sin_cached", "attn_rot_embd.weight", "position_ids", ".version",
   ]
 
   /// What a GGUF file holds of scaled rotary frequencies; read, or refused, with the metadata.
