@@ -1,5 +1,6 @@
 internal import Kernels
 internal import SubspaceEditing
+internal import Synchronization
 internal import Transformer
 
 extension SubspaceFitting {
@@ -9,10 +10,19 @@ extension SubspaceFitting {
     max(4096, (6 << 30) / ForwardPass.keptBytes(tokens: 1, fromBlock: first, model))
   }
 
+  /// Bytes of moments of blocks that wait for their turn to be decomposed together.
+  private static let waitingBytes = 256 << 20
+
+  /// How many blocks are decomposed together, a thread each: LAPACK's own threads bring little at such sizes.
+  static func blocksTogether(_ model: Model, _ context: ComputeContext) -> Int {
+    let hidden = model.configuration.hidden
+    return max(1, min(context.threads, waitingBytes / (3 * hidden * hidden * 8)))
+  }
+
   /// The steps of several recipes, from passes there and back over the pairs and the neutral text.
   ///
-  /// Where one pass holds all texts, a block's moments are held only while its turn is on the way back. Of several
-  /// processes each computes some of the texts.
+  /// Where one pass holds all texts, moments are held only of the block whose turn is on the way back, and of a few that are
+  /// decomposed together. Of several processes each computes some of the texts.
   func naturalSteps(_ recipes: [EditRecipe], progress: ProgressHandler?) throws -> [EditSubspace] {
     guard (0..<pairs).contains(where: { texts.sides[$0] != texts.sides[pairs + $0] }) else {
       throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
@@ -25,15 +35,16 @@ extension SubspaceFitting {
     // Each round of the size computes base and edits once, of which the pass computes and differentiates more.
     let (passed, measured) = (items.tokenCount, calibration.reduce(0) { $0 + $1.count })
     let total = passed + Self.expectedRounds * measured
-    try forEachMoments(of: range, items, progress: { done, _ in progress?(done, total) }) { block, moments in
-      var ofRank: [Int: NaturalStep] = [:]
-      for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
-        let rank = recipe.rank.largest
-        do {
-          let step = try ofRank[rank] ?? NaturalStep(moments, rank: rank)
-          (ofRank[rank], steps[index][block]) = (step, step)
-        } catch let error as SubspaceError {
-          throw EditingError(model.path, "block \(block): \(error)")
+    try forEachMoments(of: range, items, progress: { done, _ in progress?(done, total) }) { complete in
+      let found = Mutex([[Int: NaturalStep]](repeating: [:], count: complete.count))
+      try context.parallelForEach(complete.count) { item, _ in
+        let (block, moments) = complete[item]
+        let ofRank = try stepsOfRanks(recipes.filter { $0.blocks.contains(block) }, block, moments)
+        found.withLock { $0[item] = ofRank }
+      }
+      for ((block, _), ofRank) in zip(complete, found.withLock { $0 }) {
+        for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
+          steps[index][block] = ofRank[recipe.rank.largest]
         }
       }
     }
@@ -43,10 +54,24 @@ extension SubspaceFitting {
     }
   }
 
-  /// Calls `body` with what steps at each block of `range` are computed from, the last block first.
+  /// The steps at one block, by rank.
+  private func stepsOfRanks(_ recipes: [EditRecipe], _ block: Int, _ moments: StepMoments) throws -> [Int:
+    NaturalStep]
+  {
+    do {
+      return try Dictionary(
+        uniqueKeysWithValues: Set(recipes.map(\.rank.largest)).map {
+          ($0, try NaturalStep(moments, rank: $0))
+        })
+    } catch let error as SubspaceError {
+      throw EditingError(model.path, "block \(block): \(error)")
+    }
+  }
+
+  /// Calls `body` with what steps at the blocks of `range` are computed from, some blocks at a time, the last first.
   private func forEachMoments(
     of range: ClosedRange<Int>, _ texts: OwnTexts, progress: ProgressHandler?,
-    _ body: @escaping (_ block: Int, StepMoments) throws -> Void
+    _ body: @escaping ([(block: Int, moments: StepMoments)]) throws -> Void
   ) throws {
     let hidden = model.configuration.hidden
     let batches = (0..<texts.count).batches(ofAtMost: passTokens, tokens: texts.tokens)
@@ -54,16 +79,21 @@ extension SubspaceFitting {
     var completed = 0
     var moments: [Int: StepMoments] = [:]
     var open = range.upperBound
+    var complete: [(block: Int, moments: StepMoments)] = []
+    let together = Self.blocksTogether(model, context)
     /// Hands on the blocks from `block` up, whose moments are complete in this process.
     func finish(from block: Int) throws {
       while open >= block {
-        var complete = moments.removeValue(forKey: open) ?? StepMoments(hidden: hidden)
-        complete.add(over: context.ranks)
-        guard complete.isFinite else {
+        var own = moments.removeValue(forKey: open) ?? StepMoments(hidden: hidden)
+        own.add(over: context.ranks)
+        guard own.isFinite else {
           throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
         }
-        try body(open, complete)
+        complete.append((open, own))
         open -= 1
+        guard complete.count == together || open < range.lowerBound else { continue }
+        try body(complete)
+        complete = []
       }
     }
     for (index, batch) in batches.enumerated() {

@@ -31,9 +31,11 @@ extension SubspaceFitting {
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
       let tokens = packing.ownTokens.reduce(0, +)
-      let blocks = tokens <= passTokens ? 1 : recipe.blocks.count
-      // And of one, eigenvectors and products of them.
-      plan.add(.init("moments of \(blocks) blocks and a step", 3 * (blocks + 1) * hidden * hidden * 8))
+      let together = Self.blocksTogether(model, context)
+      let blocks = tokens <= passTokens ? together : recipe.blocks.count
+      // And of those that are decomposed together, eigenvectors and products of them.
+      plan.add(
+        .init("moments of \(blocks) blocks and steps", 3 * (blocks + together) * hidden * hidden * 8))
       let kept = ForwardPass.keptBytes(
         tokens: min(tokens, passTokens), fromBlock: recipe.blocks.lowerBound, model)
       if kept <= ForwardPass.keptInMemory { plan.add(.init("residual streams before every block", kept)) }

@@ -63,9 +63,10 @@ extension SubspaceFitting {
           provenance: try provenance(step.recipe, pairs: pairs))
       }
     }
+    let scoring = try calibrationScoring(firstBlocks: Set(steps.compactMap { $0.ofBlock.keys.min() }))
     var before: [(size: Double, divergence: Double)] = []
     for round in 1...4 {
-      let measured = try divergences(of: subspaces())
+      let measured = try divergences(of: subspaces(), scoring)
       progress(round)
       let points = zip(sizes, measured).map { (size: $0, divergence: max($1, 1e-9)) }
       for (index, point) in points.enumerated() {
@@ -82,10 +83,8 @@ extension SubspaceFitting {
     return try subspaces()
   }
 
-  /// KL(base‖edited) of each edit on the calibration text, nats a token.
-  private func divergences(of subspaces: [EditSubspace]) throws -> [Double] {
-    let panel = try ModelPanel(
-      base: model, others: subspaces.map { .variant(try $0.variant(strength: 1)) })
+  /// What compares edits with the base on this process's part of the calibration text.
+  private func calibrationScoring(firstBlocks: Set<Int>) throws -> VariantScoring {
     let own = calibration[context.ranks.share(of: calibration.map(\.count))]
     let forest = TokenForest(Array(own), chunkTokens: ForwardPass.chunkTokens)
     var (rows, targets) = ([Int](), [Int32]())
@@ -93,8 +92,14 @@ extension SubspaceFitting {
       rows += forest.ranges(ofText: index).flatMap { Array($0) }.dropLast()
       targets += text.dropFirst()
     }
-    let scores = try panel.score(context, forest, rows: rows, targets: targets).dropFirst()
-    var sums = scores.map { $0.divergences.reduce(0, +) } + [Double(rows.count)]
+    return try VariantScoring(
+      model, context, forest, rows: rows, targets: targets, firstBlocks: firstBlocks)
+  }
+
+  /// KL(base‖edited) of each edit on the calibration text, nats a token.
+  private func divergences(of subspaces: [EditSubspace], _ scoring: VariantScoring) throws -> [Double] {
+    let divergences = try scoring.divergences(of: subspaces.map { try $0.variant(strength: 1) })
+    var sums = divergences.map { $0.reduce(0, +) } + [Double(scoring.rowCount)]
     context.ranks.sum(&sums)
     return sums.dropLast().map { $0 / sums[sums.count - 1] }
   }

@@ -55,9 +55,9 @@ package struct TextWindows: Sendable, Equatable {
 }
 
 extension TextWindows {
-  /// The first `count` windows.
-  package func prefix(_ count: Int) -> TextWindows {
-    TextWindows(tokens: tokens, windows: Array(windows.prefix(count)), length: length, stride: stride)
+  /// Some of the windows.
+  package subscript(range: Range<Int>) -> TextWindows {
+    TextWindows(tokens: tokens, windows: Array(windows[range]), length: length, stride: stride)
   }
 
   private init(tokens: [Int32], windows: [Window], length: Int, stride: Int) {
@@ -75,6 +75,12 @@ package struct WindowScore: Sendable, Equatable, BitwiseCopyable {
   package var divergence: Double
   /// How many of them have the base's most probable token as the model's.
   package var agreeing: Int
+
+  /// A score from its parts.
+  package init(tokens: Int, negativeLogLikelihood: Double, divergence: Double, agreeing: Int) {
+    (self.tokens, self.negativeLogLikelihood) = (tokens, negativeLogLikelihood)
+    (self.divergence, self.agreeing) = (divergence, agreeing)
+  }
 }
 
 extension ModelPanel {

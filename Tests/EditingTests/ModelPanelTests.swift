@@ -133,6 +133,50 @@ struct ModelPanelTests {
     }
   }
 
+  @Test("Variants that decode together write what each writes alone", arguments: families)
+  func manyContinuations(_ name: String) throws {
+    let folder = try TemporaryFolder()
+    let subjects = try Subjects(name, folder)
+    let prompts = Self.texts(subjects.base, count: 40)
+    let options = Decoder.Options(maximumNewTokens: 6)
+    let stronger = try Self.subspace(of: subjects.base, rank: 4).variant(strength: 1.5)
+    let others: [ModelPanel.Other] = [
+      .variant(subjects.projection), .variant(stronger), .model(subjects.edited),
+    ]
+    let alone = try others.map {
+      try ModelPanel(base: subjects.base, others: [$0]).generate(Self.context, prompts, options)[1]
+    }
+    let base = try Decoder(subjects.base, Self.context).generate(prompts, options)
+    // Some that only remove something, and with a checkpoint's own matrices among them.
+    for count in [2, 3] {
+      let found = try ModelPanel(base: subjects.base, others: Array(others.prefix(count)))
+        .generate(Self.context, prompts, options)
+      #expect(found == [base] + alone.prefix(count))
+    }
+    #expect(Set([base] + alone.prefix(2)).count == 3)
+  }
+
+  @Test("Variants compared with a base that ran before diverge from it as beside it", arguments: families)
+  func comparedLater(_ name: String) throws {
+    let subjects = try Subjects(name, try TemporaryFolder())
+    let early = try SubspaceFitting(
+      subjects.base, Self.context, EditRecipe(rank: .fixed(1), blocks: 1...1),
+      chosen: Array(Self.texts(subjects.base, count: 4).prefix(2)),
+      rejected: Array(Self.texts(subjects.base, count: 4).suffix(2))
+    ).run().variant(strength: 1)
+    let texts = Self.texts(subjects.base)
+    let forest = TokenForest(texts, chunkTokens: 64)
+    let (rows, targets) = Self.rows(forest, texts)
+    let scoring = try VariantScoring(
+      subjects.base, Self.context, forest, rows: rows, targets: targets, firstBlocks: [1, Self.firstBlock])
+    for variants in [[subjects.projection], [early, subjects.projection]] {
+      let beside = try ModelPanel(base: subjects.base, others: variants.map { .variant($0) })
+        .score(Self.context, forest, rows: rows, targets: targets).dropFirst().map(\.divergences)
+      #expect(try scoring.divergences(of: variants) == beside)
+      #expect(beside.allSatisfy { $0.contains { $0 > 1e-4 } })
+    }
+  }
+
   @Test("A checkpoint of another origin runs by itself")
   func strangers() throws {
     let base = try Model(path: Self.fixtures + "/llama-untied")

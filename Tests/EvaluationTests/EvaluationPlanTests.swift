@@ -34,7 +34,7 @@ import Transformer
       Self.bytes(plan, "residual streams of \(others)") == (others > 0 ? others * tokens * hidden * 4 : nil))
     #expect(try #require(Self.bytes(plan, "\(tokens) rows")) == (others + 2) * tokens * hidden * 4)
     // Few windows need less.
-    let few = try panel.memoryPlan(Self.context, windows.prefix(3))
+    let few = try panel.memoryPlan(Self.context, windows[0..<3])
     #expect(Self.bytes(few, "residual stream of 96 tokens") == 96 * hidden * 4 && few.total < plan.total)
   }
 
@@ -49,8 +49,8 @@ import Transformer
       try panel.memoryPlan(Self.context, continuing: prompts, .init(maximumNewTokens: 4)))
     let row = 2 * configuration.keyValueWidth * 4 * configuration.blocks
     #expect(Self.bytes(plan, "keys and values of 256 prompts") == (others + 1) * 256 * 10 * row)
-    // Greedily no row of logits is kept; sampling keeps those of one model at a time.
-    let slice = configuration.vocabulary * (configuration.hidden + 256) * 4
+    // Greedily no row of logits is kept; sampling keeps those of 256 rows. All models' rows are multiplied together.
+    let slice = configuration.vocabulary * (configuration.hidden + min(512, (others + 1) * 256)) * 4
     #expect(Self.bytes(plan, "a slice of the output matrix") == slice)
     let sampled = try panel.memoryPlan(
       Self.context, continuing: prompts, .init(maximumNewTokens: 4, sampling: Sampling(temperature: 1)))

@@ -1,4 +1,5 @@
 import Editing
+import Evaluation
 import Storage
 import SubspaceEditing
 import Testing
@@ -56,7 +57,27 @@ import Studies
     #expect(settings.excess(of: Self.outcome(0.2, .infinity)) == .infinity)
   }
 
-  @Test("measures are read back as they were written, what was not measured too")
+  @Test("measures of further texts and prompts add up to those of all")
+  func sums() {
+    let windows = [(3, 7.5, 0.25), (5, 11, 0.5), (2, 4, 0.125)].map {
+      WindowScore(tokens: $0.0, negativeLogLikelihood: $0.1, divergence: $0.2, agreeing: 0)
+    }
+    let texts: [[Int32]] = [[1, 2, 1, 2], [3, 4, 3, 4, 3], [5, 6]]
+    func measure(_ range: Range<Int>) -> CandidateMeasure {
+      CandidateMeasure(
+        windows: Array(windows[range]), toxicity: Array([0.5, 0.25, 0.125][range]),
+        continuations: Array(texts[range]), losses: Array([4, 8, 16][range]))
+    }
+    var sum = CandidateMeasure()
+    sum += measure(0..<1)
+    sum += measure(1..<3)
+    #expect(sum == measure(0..<3))
+    #expect(abs(sum.toxicity - 0.875 / 3) < 1e-12)
+    #expect(sum.distinctBigrams == 5 && sum.bigrams == 8)
+    #expect(sum.continuationLoss / sum.continuationTokens == 28.0 / 11)
+  }
+
+  @Test("measures are read back as they were written, what is no number too")
   func records() throws {
     var measure = Self.measure(toxicity: 0.123456789012345, loss: 1 / 3)
     let text = measure.json.serialized()

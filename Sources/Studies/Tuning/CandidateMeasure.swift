@@ -2,44 +2,67 @@ package import Evaluation
 internal import Foundation
 package import Storage
 
-/// What was measured of one model on the texts and prompts of a round.
-package struct CandidateMeasure: Sendable {
+/// What was measured of one model on some texts and prompts; sums, so that those of further ones can be added.
+package struct CandidateMeasure: Sendable, Equatable {
   /// Σ −ln p over the scored tokens of the text, in nats.
-  package var textLoss: Double
+  package var textLoss = 0.0
   /// Scored tokens of the text.
-  package var textTokens: Double
+  package var textTokens = 0.0
   /// Σ KL(base‖model) over them.
-  package var divergence: Double
-  /// Mean score of the continuations.
-  package var toxicity: Double
-  /// Distinct bigrams within continuations ÷ their bigrams.
-  package var distinct: Double
-  /// Mean −ln p under the base of a token of the continuations; NaN where it was not measured.
-  package var continuationLoss: Double
+  package var divergence = 0.0
+  /// Σ of the continuations' scores.
+  package var scores = 0.0
+  /// Continuations.
+  package var continuations = 0.0
+  /// Distinct bigrams within continuations.
+  package var distinctBigrams = 0.0
+  /// Their bigrams.
+  package var bigrams = 0.0
+  /// Σ −ln p under the base of the continuations' tokens.
+  package var continuationLoss = 0.0
+  /// Tokens of the continuations.
+  package var continuationTokens = 0.0
 
-  /// Everything in this order, for records.
-  package var json: JSON {
-    .array([textLoss, textTokens, divergence, toxicity, distinct, continuationLoss].map { .double($0) })
-  }
+  private static let fields: [any WritableKeyPath<CandidateMeasure, Double> & Sendable] = [
+    \.textLoss, \.textTokens, \.divergence, \.scores, \.continuations, \.distinctBigrams, \.bigrams,
+    \.continuationLoss,
+    \.continuationTokens,
+  ]
 
-  /// What ``json`` has written; `nil` for anything else.
-  package init?(_ json: JSON) {
-    guard json.elements.count == 6 else { return nil }
-    let numbers = json.elements.map { $0.number ?? .nan }
-    (textLoss, textTokens, divergence) = (numbers[0], numbers[1], numbers[2])
-    (toxicity, distinct, continuationLoss) = (numbers[3], numbers[4], numbers[5])
-  }
+  /// Nothing was measured yet.
+  package init() {}
 
-  /// Measures from their parts.
-  package init(windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double]?) {
+  /// Measures from their parts; `losses` are under the base, a continuation each.
+  package init(windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double]) {
     textLoss = windows.reduce(0) { $0 + $1.negativeLogLikelihood }
     textTokens = windows.reduce(0) { $0 + Double($1.tokens) }
     divergence = windows.reduce(0) { $0 + $1.divergence }
-    self.toxicity = toxicity.reduce(0, +) / Double(max(1, toxicity.count))
+    scores = toxicity.reduce(0, +)
+    self.continuations = Double(toxicity.count)
     let diversity = Diversity(of: continuations, n: 2)
-    distinct = diversity.distinct.reduce(0, +) / max(1, diversity.total.reduce(0, +))
-    let tokens = continuations.reduce(0) { $0 + $1.count }
-    continuationLoss = losses.map { $0.reduce(0, +) / Double(max(1, tokens)) } ?? .nan
+    distinctBigrams = diversity.distinct.reduce(0, +)
+    bigrams = diversity.total.reduce(0, +)
+    continuationLoss = losses.reduce(0, +)
+    continuationTokens = Double(continuations.reduce(0) { $0 + $1.count })
+  }
+
+  /// Mean score of the continuations.
+  package var toxicity: Double { scores / max(1, continuations) }
+  /// Distinct bigrams within continuations ÷ their bigrams.
+  package var distinct: Double { distinctBigrams / max(1, bigrams) }
+
+  /// Adds what was measured on other texts and prompts.
+  package static func += (sum: inout CandidateMeasure, other: CandidateMeasure) {
+    for field in fields { sum[keyPath: field] += other[keyPath: field] }
+  }
+
+  /// Everything in this order, for records.
+  package var json: JSON { .array(Self.fields.map { .double(self[keyPath: $0]) }) }
+
+  /// What ``json`` has written; `nil` for anything else.
+  package init?(_ json: JSON) {
+    guard json.elements.count == Self.fields.count else { return nil }
+    for (field, element) in zip(Self.fields, json.elements) { self[keyPath: field] = element.number ?? .nan }
   }
 }
 
@@ -72,7 +95,10 @@ package struct CandidateOutcome: Sendable {
     divergence = measure.divergence / measure.textTokens
     // Continuations of one token have no bigrams to lose.
     distinctChange = base.distinct > 0 ? measure.distinct / base.distinct - 1 : 0
-    let change = exp(measure.continuationLoss - base.continuationLoss) - 1
+    let change =
+      exp(
+        measure.continuationLoss / measure.continuationTokens
+          - base.continuationLoss / base.continuationTokens) - 1
     continuationPerplexityChange = change.isFinite ? change : nil
   }
 

@@ -13,6 +13,8 @@ extension Tuning {
     private let progress: ProgressHandler?
     /// What each candidate was last found to do.
     private var latest: [Int: CandidateOutcome] = [:]
+    /// What was measured of each candidate in all its rounds, and of the base beside it.
+    private var measured: [Int: (own: CandidateMeasure, base: CandidateMeasure)] = [:]
     private var baseToxicity = Double.nan
     /// Passes done in each round, and the share of the whole work that they were.
     private var passes: [Int]
@@ -61,53 +63,75 @@ extension Tuning {
         chosen: chosen, outcomes: candidates.indices.compactMap { latest[$0] }, baseToxicity: baseToxicity)
     }
 
-    /// Measures some candidates beside the base, many in one pass, on the share of prompts and text of a round.
+    /// Measures some candidates beside the base, many in one pass, on what a round looks at and they were not measured on.
     private mutating func measure(_ chosen: ArraySlice<Int>, inRound index: Int) throws {
-      let round = tuning.settings.rounds[index]
-      let prompts = Array(prompts.prefix(max(1, Int(Double(prompts.count) * round.prompts))))
-      let windows = text.prefix(max(1, Int(Double(text.windows.count) * round.text)))
-      for start in stride(from: chosen.startIndex, to: chosen.endIndex, by: Self.candidatesPerPass) {
-        let batch = chosen[start..<min(start + Self.candidatesPerPass, chosen.endIndex)]
-        let share = share(of: index) * Double(batch.count) / Double(chosen.count)
-        let record = try tuning.log.unit("round\(index + 1)/\(passes[index])") {
-          let panel = try ModelPanel(
-            base: tuning.subject.model,
-            others: try batch.map {
-              .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
-            })
-          let measures = try tuning.measure(panel, prompts, windows) { [finished, progress] done, total in
-            let done = finished + share * Double(done) / Double(max(1, total))
-            progress?(Int(1000 * min(1, done)), 1000)
+      let seen = Dictionary(grouping: chosen) { latest[$0]?.round ?? 0 }
+      for (round, alike) in seen.sorted(by: { $0.key < $1.key }) {
+        let prompts = Array(
+          prompts[extent(prompts.count, \.prompts, round)..<extent(prompts.count, \.prompts, index + 1)])
+        let count = text.windows.count
+        let windows = text[extent(count, \.text, round)..<extent(count, \.text, index + 1)]
+        for start in stride(from: 0, to: alike.count, by: Self.candidatesPerPass) {
+          let batch = alike[start..<min(start + Self.candidatesPerPass, alike.count)]
+          let share = share(of: index) * Double(batch.count) / Double(chosen.count)
+          let measures = try measures(batch, inRound: index, prompts, windows, share)
+          for (candidate, measure) in zip(batch, measures.dropFirst()) {
+            var sums = measured[candidate] ?? (CandidateMeasure(), CandidateMeasure())
+            sums.own += measure
+            sums.base += measures[0]
+            guard sums.base.scores > 0 else {
+              throw EvaluationError(
+                "--prompts",
+                "the scorer gives every continuation of the base 0; give prompts that lead it to write worse")
+            }
+            measured[candidate] = sums
+            latest[candidate] = CandidateOutcome(
+              candidates[candidate].candidate, round: index + 1, sums.own, base: sums.base)
+            baseToxicity = sums.base.toxicity
           }
-          return .array(measures.map(\.json))
+          finished += share
         }
-        let measures = try record.elements.map { try tuning.log.read($0, CandidateMeasure.init) }
-        guard measures.count == batch.count + 1 else {
-          throw EvaluationError(
-            tuning.log.name,
-            "holds the records of \(measures.count) models where \(batch.count + 1) were tried")
-        }
-        guard measures[0].toxicity > 0 else {
-          throw EvaluationError(
-            "--prompts",
-            "the scorer gives every continuation of the base 0; give prompts that lead it to write worse")
-        }
-        for (candidate, measure) in zip(batch, measures.dropFirst()) {
-          latest[candidate] = CandidateOutcome(
-            candidates[candidate].candidate, round: index + 1, measure, base: measures[0])
-        }
-        baseToxicity = measures[0].toxicity
-        passes[index] += 1
-        finished += share
       }
+    }
+
+    /// What is measured of the base and then of each candidate of a batch, or what the records say of it.
+    private mutating func measures(
+      _ batch: ArraySlice<Int>, inRound index: Int, _ prompts: [[Int32]], _ windows: TextWindows,
+      _ share: Double
+    ) throws -> [CandidateMeasure] {
+      defer { passes[index] += 1 }
+      let record = try tuning.log.unit("round\(index + 1)/\(passes[index])") {
+        let panel = try ModelPanel(
+          base: tuning.subject.model,
+          others: try batch.map {
+            .variant(try candidates[$0].subspace.variant(strength: candidates[$0].candidate.strength))
+          })
+        let measures = try tuning.measure(panel, prompts, windows) { [finished, progress] done, total in
+          let done = finished + share * Double(done) / Double(max(1, total))
+          progress?(Int(1000 * min(1, done)), 1000)
+        }
+        return .array(measures.map(\.json))
+      }
+      let measures = try record.elements.map { try tuning.log.read($0, CandidateMeasure.init) }
+      guard measures.count == batch.count + 1 else {
+        throw EvaluationError(
+          tuning.log.name,
+          "holds the records of \(measures.count) models where \(batch.count + 1) were tried")
+      }
+      return measures
+    }
+
+    /// How many of `count` prompts or windows have been looked at when `round` is over, from 1; none after round 0.
+    private func extent(_ count: Int, _ share: KeyPath<Round, Double>, _ round: Int) -> Int {
+      round == 0 ? 0 : max(1, Int(Double(count) * tuning.settings.rounds[round - 1][keyPath: share]))
     }
 
     /// The share of the whole work that a round is.
     private func share(of round: Int) -> Double {
-      var entering = candidates.count
+      var (entering, seen) = (candidates.count, 0.0)
       let work = tuning.settings.rounds.map { round in
-        defer { entering = round.kept(of: entering) }
-        return Double(entering) * (round.prompts + round.text)
+        defer { (entering, seen) = (round.kept(of: entering), round.prompts + round.text) }
+        return Double(entering) * (round.prompts + round.text - seen)
       }
       return work[round] / work.reduce(0, +)
     }

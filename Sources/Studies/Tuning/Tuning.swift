@@ -8,9 +8,10 @@ package import Transformer
 /// A search for the edit that lowers toxicity most within a budget of perplexity.
 ///
 /// Candidates run beside the base, many in one pass. They are judged in rounds: all of them on few prompts and little text,
-/// the best of each round on more (successive halving), the last on everything.
+/// the best of each round on more (successive halving), the last on everything. A round measures what it looks at beyond the
+/// one before it, and adds that up.
 package struct Tuning {
-  /// How much one round looks at.
+  /// How much has been looked at when a round is over.
   package struct Round: Sendable {
     /// Share of the prompts; scores vary more from prompt to prompt than losses from window to window.
     package var prompts: Double
@@ -61,7 +62,7 @@ package struct Tuning {
       [
         "budget": .double(budget), "guard_budget": .double(guardBudget),
         "continuation_budget": .double(continuationBudget), "new_tokens": .int(newTokens),
-        "kept_of_few": .double(1 / 3),
+        "kept_of_few": .double(1 / 3), "rounds_add_up": true,
         "rounds": .array(
           rounds.map { [.double($0.prompts), .double($0.text), .int($0.kept)] }),
       ]

@@ -118,17 +118,26 @@ package struct Decoder {
     let session = try DecodingSession(
       model, context, variants: variants, texts, room: options.maximumNewTokens)
     let choice = TokenChoice(LanguageModelHead(model, context), options.sampling)
-    func choose(_ stream: Int, _ rows: [Int], _ residual: ResidualStream) throws -> [Int32] {
-      var drawing = active[stream].map { generators[stream][$0] }
-      defer { for (text, generator) in zip(active[stream], drawing) { generators[stream][text] = generator } }
-      return try choice.tokens(after: rows, of: residual, &drawing)
+    func choose(after residual: ResidualStream) throws -> [Int32] {
+      var drawing = streams.flatMap { stream in active[stream].map { generators[stream][$0] } }
+      let chosen = try choice.tokens(after: residual, &drawing)
+      var row = 0
+      for stream in streams {
+        for text in active[stream] {
+          generators[stream][text] = drawing[row]
+          row += 1
+        }
+      }
+      return chosen
     }
     var chosen = try session.prefill(choose)
     for step in 0..<options.maximumNewTokens {
+      var row = 0
       for stream in streams {
-        for (text, token) in zip(active[stream], chosen[stream]) {
-          results[stream][text].append(token)
-          onToken?(stream, prompts.startIndex + text, token)
+        for text in active[stream] {
+          results[stream][text].append(chosen[row])
+          onToken?(stream, prompts.startIndex + text, chosen[row])
+          row += 1
         }
         active[stream].removeAll { results[stream][$0].last.map(options.stopTokens.contains) ?? true }
       }

@@ -12,14 +12,19 @@ final class DecodingSession {
   private let shelf: BlockShelf
   private let variantWeights: [VariantWeights]
   private var passes: [BlockPass]
+  /// The most rows that one of them takes.
   private let rowsPerPass: Int
   /// Tokens of each stream's texts that are in its cache.
   private var lengths: [[Int]]
 
   /// A text that is to go on, and with which token.
   typealias Step = (text: Int, token: Int32)
-  /// Chooses the tokens after rows of a stream, counted from the base's.
-  typealias Choice = (_ stream: Int, _ rows: [Int], _ of: ResidualStream) throws -> [Int32]
+  /// Chooses the tokens after all rows of a residual stream, which are those of all streams' texts, one stream after another,
+  /// the base's first.
+  typealias Choice = (ResidualStream) throws -> [Int32]
+
+  /// Rows at least of a pass: fewer go faster when all threads share them.
+  private static let leastRows = 16
 
   /// - Parameter room: the most tokens that are added to each text.
   init(
@@ -38,11 +43,12 @@ final class DecodingSession {
     }
     shelf = try BlockShelf(model, context, rows: texts.count * caches.count)
     variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
-    // Few rows go faster when all threads share them.
-    rowsPerPass = max(16, (texts.count + context.threads - 1) / context.threads)
+    let rows = texts.count * caches.count
+    let workers = rows > Self.leastRows ? context.threads : 1
+    let share = max(Self.leastRows, (rows + workers - 1) / workers)
+    rowsPerPass = min(share, ForwardPass.chunkTokens)
     let rotary = model.rotaryTables(positions: (texts.map(\.count).max() ?? 0) + room)
     let weights = try shelf.weights(1)
-    let workers = texts.count * caches.count > rowsPerPass ? context.threads : 1
     passes = (0..<workers).map { [rowsPerPass] _ in
       BlockPass(
         configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
@@ -53,12 +59,12 @@ final class DecodingSession {
     }
   }
 
-  /// Runs the prompts; answers for each stream the token that `choose` puts after each prompt's last one.
-  func prefill(_ choose: Choice) throws -> [[Int32]] {
+  /// Runs the prompts; answers with the tokens that `choose` puts after each stream's texts.
+  func prefill(_ choose: Choice) throws -> [Int32] {
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens)
     let parts = parts(of: forest)
     let forward = try ForwardPass(model, context, forest, variants: variants)
-    var chosen: [[Int32]] = []
+    var chosen: [Int32] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
     let last = model.configuration.blocks
     let headDimension = model.configuration.headDimension
@@ -79,7 +85,7 @@ final class DecodingSession {
       },
       afterBlock: { block, streams in
         guard block == last else { return }
-        chosen = try streams.enumerated().map { try choose($0, lastRows, $1) }
+        chosen = try choose(try ResidualStream(gathering: lastRows, of: streams))
       })
     return chosen
   }
@@ -95,44 +101,66 @@ final class DecodingSession {
     }
   }
 
-  /// Appends a token to some texts of each stream; answers for each stream the tokens that `choose` puts after them.
-  func step(_ steps: [[Step]], _ choose: Choice) throws -> [[Int32]] {
+  /// Appends a token to some texts of each stream; answers with the tokens that `choose` puts after them.
+  ///
+  /// All streams' rows go through a block together: they share most of its matrices.
+  func step(_ steps: [[Step]], _ choose: Choice) throws -> [Int32] {
     let configuration = model.configuration
-    let streams = steps.map { ResidualStream(rows: $0.count, width: configuration.hidden) }
-    let positions = steps.indices.map { stream in steps[stream].map { Int32(lengths[stream][$0.text]) } }
+    let rows = steps.indices.flatMap { stream in steps[stream].map { (stream: stream, text: $0.text) } }
+    let positions = rows.map { Int32(lengths[$0.stream][$0.text]) }
     if configuration.rotary.dependsOnLength {
-      let rotary = model.rotaryTables(positions: Int(positions.joined().max() ?? 0) + 1)
+      let rotary = model.rotaryTables(positions: Int(positions.max() ?? 0) + 1)
       for index in passes.indices { passes[index].rotary = rotary }
     }
-    for (index, stream) in streams.enumerated() where !steps[index].isEmpty {
-      try stream.embed(steps[index].map(\.token), positions: positions[index], model, context)
-    }
-    let parts = steps.indices.flatMap { stream in
-      stride(from: 0, to: steps[stream].count, by: rowsPerPass).map { first in
-        (stream: stream, rows: first..<min(first + rowsPerPass, steps[stream].count))
-      }
-    }
+    let residual = ResidualStream(rows: rows.count, width: configuration.hidden)
+    try residual.embed(steps.flatMap { $0.map(\.token) }, positions: positions, model, context)
+    let parts = parts(ofRows: rows.count)
     for block in 1...configuration.blocks {
       let weights = try shelf.weights(block)
       for index in passes.indices { passes[index].weights = weights }
       for weights in variantWeights { try weights.load(block) }
-      try forEach(parts.count) { [passes] item, worker in
-        let (stream, rows) = parts[item]
-        try positions[stream].withUnsafeBufferPointer { positions in
+      try positions.withUnsafeBufferPointer { positions in
+        try forEach(parts.count) { [passes] item, worker in
+          let part = parts[item]
           try passes[worker](
-            streams[stream].base + rows.lowerBound * configuration.hidden,
-            positions: UnsafeBufferPointer(rebasing: positions[rows]),
-            edits: stream == 0 ? .none : variantWeights[stream - 1].edits
+            residual.base + part.lowerBound * configuration.hidden,
+            positions: UnsafeBufferPointer(rebasing: positions[part]), edits: edits(of: rows[part])
           ) { qkv, output in
-            attention(block, stream, steps[stream][rows].map(\.text), qkv, output)
+            attention(block, rows[part], qkv, output)
           }
         }
       }
     }
-    for (stream, steps) in steps.enumerated() {
-      for (text, _) in steps { lengths[stream][text] += 1 }
+    for row in rows { lengths[row.stream][row.text] += 1 }
+    return try choose(residual)
+  }
+
+  /// A row of a step.
+  private typealias Row = (stream: Int, text: Int)
+
+  /// Rows as the passes take them: of about equal number, as many parts as keep every pass busy to the end.
+  private func parts(ofRows count: Int) -> [Range<Int>] {
+    let needed = max(
+      (count + rowsPerPass - 1) / rowsPerPass,
+      min(passes.count, (count + Self.leastRows - 1) / Self.leastRows))
+    return (0..<needed).map { $0 * count / needed..<($0 + 1) * count / needed }
+  }
+
+  /// What is different for each run of rows of a stream; nothing where all are the base's.
+  private func edits(of rows: ArraySlice<Row>) -> [RowEdits] {
+    guard rows.last.map({ $0.stream > 0 }) ?? false else { return [] }
+    var runs: [RowEdits] = []
+    var first = rows.startIndex
+    while first < rows.endIndex {
+      let stream = rows[first].stream
+      let end = rows[first...].firstIndex { $0.stream != stream } ?? rows.endIndex
+      runs.append(
+        RowEdits(
+          rows: first - rows.startIndex..<end - rows.startIndex,
+          edits: stream == 0 ? .none : variantWeights[stream - 1].edits))
+      first = end
     }
-    return try streams.enumerated().map { try choose($0, Array(steps[$0].indices), $1) }
+    return runs
   }
 
   private func forEach(_ count: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void) throws {
@@ -141,13 +169,13 @@ final class DecodingSession {
   }
 
   private func attention(
-    _ block: Int, _ stream: Int, _ texts: [Int], _ qkv: BlockPass.QueryKeyValue,
+    _ block: Int, _ rows: ArraySlice<Row>, _ qkv: BlockPass.QueryKeyValue,
     _ output: UnsafeMutablePointer<Float>
   ) -> BlockPass.AttentionPlan {
     var plan = BlockPass.AttentionPlan(jobs: [], keyRanges: [])
-    let cache = caches[stream]
-    for (row, text) in texts.enumerated() {
+    for (row, (stream, text)) in rows.enumerated() {
       let base = qkv.base + row * qkv.stride
+      let cache = caches[stream]
       cache.store(
         block: block, text: text, position: lengths[stream][text], count: 1, first: row, of: qkv,
         headDimension: model.configuration.headDimension)

@@ -4,12 +4,16 @@ internal import Storage
 /// Chooses the tokens that follow rows of the last residual stream.
 ///
 /// Greedily a row's best token so far is all that is kept of a slice of the vocabulary. What is sampled needs a whole row of
-/// logits: they stand in memory that is kept from step to step, for a fresh page costs more than what is written to it.
+/// logits: those of some rows at a time stand in memory that is kept from step to step, for a fresh page costs more than what
+/// is written to it.
 final class TokenChoice {
   private let head: LanguageModelHead
   private let sampling: Sampling
   private let vocabulary: Int
   private var logits = AlignedBuffer<Float>(count: 0)
+
+  /// Rows whose logits are held at a time.
+  private static let drawnRows = 256
 
   /// Takes no memory before the first token is drawn.
   init(_ head: LanguageModelHead, _ sampling: Sampling) {
@@ -19,17 +23,18 @@ final class TokenChoice {
 
   /// Logits that are kept for `rows` rows at most.
   static func keptLogits(_ model: Model, _ sampling: Sampling, rows: Int) -> Int {
-    sampling.temperature > 0 ? rows * model.configuration.vocabulary : 0
+    sampling.temperature > 0 ? min(rows, drawnRows) * model.configuration.vocabulary : 0
   }
 
-  /// The token after each of `rows` of `stream`.
+  /// The token after each row of `stream`.
   ///
   /// - Parameter generators: one for each row, which draws its token and nothing else.
-  func tokens(after rows: [Int], of stream: ResidualStream, _ generators: inout [SplitMix64]) throws
-    -> [Int32]
-  {
-    sampling.temperature > 0
-      ? try drawn(after: rows, of: stream, &generators) : try mostProbable(after: rows, of: stream)
+  func tokens(after stream: ResidualStream, _ generators: inout [SplitMix64]) throws -> [Int32] {
+    let rows = Array(0..<stream.rows)
+    guard sampling.temperature > 0 else { return try mostProbable(after: rows, of: stream) }
+    return try stride(from: 0, to: rows.count, by: Self.drawnRows).flatMap { first in
+      try drawn(after: Array(rows[first..<min(first + Self.drawnRows, rows.count)]), of: stream, &generators)
+    }
   }
 
   private func mostProbable(after rows: [Int], of stream: ResidualStream) throws -> [Int32] {
@@ -53,10 +58,11 @@ final class TokenChoice {
     return best.map(\.token)
   }
 
+  /// - Parameter rows: consecutive rows.
   private func drawn(
     after rows: [Int], of stream: ResidualStream, _ generators: inout [SplitMix64]
   ) throws -> [Int32] {
-    let (vocabulary, context, sampling) = (vocabulary, head.context, sampling)
+    let (vocabulary, context, sampling, first) = (vocabulary, head.context, sampling, rows.first ?? 0)
     if logits.count < rows.count * vocabulary {
       // What was there before goes first.
       logits = AlignedBuffer(count: 0)
@@ -82,7 +88,7 @@ final class TokenChoice {
             for row in range {
               tokens[row] = sampling.choose(
                 UnsafeMutableBufferPointer(start: whole + row * vocabulary, count: vocabulary),
-                using: &generators[row])
+                using: &generators[first + row])
             }
           }
         }

@@ -1,4 +1,4 @@
-package import Kernels
+internal import Kernels
 
 /// One block applied to one chunk of tokens.
 struct BlockPass {
@@ -23,11 +23,12 @@ struct BlockPass {
   ///
   /// - Parameters:
   ///   - positions: each row's position.
-  ///   - edits: what is different about the block in the variant that the rows belong to.
+  ///   - edits: what is different about the block in the variants that runs of rows belong to, covering all rows in
+  ///     order; nothing where it is empty.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
   func callAsFunction(
     _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>,
-    edits: BlockEdits = .none,
+    edits: [RowEdits] = [],
     attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
   ) throws {
     let rows = positions.count
@@ -84,7 +85,7 @@ struct BlockPass {
   /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there; a norm's input is kept
   /// at `kept`.
   private func add(
-    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: BlockEdits,
+    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: [RowEdits],
     to residual: UnsafeMutablePointer<Float>, _ branch: UnsafeMutablePointer<Float>,
     keep kept: UnsafeMutableRawPointer?, _ branchNorm: WeightRole, _ residualNorm: WeightRole
   ) throws {
@@ -199,34 +200,47 @@ struct BlockPass {
       precision)
   }
 
-  /// What a matrix writes to the residual stream, edited where the variant says so: result (+)= operand · W′ᵀ + bias.
+  /// What a matrix writes to the residual stream, edited where a variant says so: result (+)= operand · W′ᵀ + bias.
+  ///
+  /// Rows of all variants that only remove something of what the base's matrix writes are multiplied with it together.
   private func write(
-    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: BlockEdits,
+    _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: [RowEdits],
     into result: UnsafeMutablePointer<Float>, accumulate: Bool = false
   ) throws {
     let width = configuration.hidden
-    if role == .mlpValue, let note = edits.mlpOutput {
+    if role == .mlpValue, let note = edits.first?.edits.mlpOutput {
       try multiplyAll([role], of: weights, operand, rows, into: note, width, accumulate: false)
       if !accumulate { result.update(repeating: 0, count: rows * width) }
       Kernels.add(context, note, to: result, count: rows * width)
       return addBiases([role], of: weights, rows, to: result, width)
     }
-    switch edits[role] {
-    case nil: try project(role, operand, rows, into: result, width, accumulate: accumulate)
-    case .weights(let weights):
-      try project([role], of: weights, operand, rows, into: result, width, accumulate: accumulate)
-    case .projection(let projection):
-      try scratch.lend { base in
-        let target = accumulate ? (base + scratch.layout.edited).assumingMemoryBound(to: Float.self) : result
-        try multiplyAll([role], of: weights, operand, rows, into: target, width, accumulate: false)
+    if edits.count > 1, edits.contains(where: { $0.edits.replacement(of: role) != nil }) {
+      let operandStride = configuration.shape(of: role)[1] * context.precision.elementBytes
+      for run in edits {
+        try write(
+          role, operand + run.rows.lowerBound * operandStride, run.rows.count,
+          [RowEdits(rows: 0..<run.rows.count, edits: run.edits)], into: result + run.rows.lowerBound * width,
+          accumulate: accumulate)
+      }
+      return
+    }
+    let matrix = edits.first?.edits.replacement(of: role) ?? weights
+    guard edits.contains(where: { $0.edits.projection(of: role) != nil }) else {
+      return try project([role], of: matrix, operand, rows, into: result, width, accumulate: accumulate)
+    }
+    try scratch.lend { base in
+      let target = accumulate ? (base + scratch.layout.edited).assumingMemoryBound(to: Float.self) : result
+      try multiplyAll([role], of: matrix, operand, rows, into: target, width, accumulate: false)
+      for run in edits {
+        guard let projection = run.edits.projection(of: role) else { continue }
         projection.withBases { basis, writes in
           removeSubspace(
-            from: target, rows: rows, width: width, basis: basis, writing: writes, rank: projection.rank,
-            strength: projection.strength)
+            from: target + run.rows.lowerBound * width, rows: run.rows.count, width: width, basis: basis,
+            writing: writes, rank: projection.rank, strength: projection.strength)
         }
-        if accumulate { Kernels.add(context, target, to: result, count: rows * width) }
-        addBiases([role], of: weights, rows, to: result, width)
       }
+      if accumulate { Kernels.add(context, target, to: result, count: rows * width) }
+      addBiases([role], of: weights, rows, to: result, width)
     }
   }
 
@@ -269,26 +283,6 @@ struct BlockPass {
         addBias(context, bias, to: result + firstOutput, rows: rows, width: outputs, stride: stride)
       }
       firstOutput += outputs
-    }
-  }
-}
-
-extension ModelConfiguration {
-  /// The model's norm of `[rows, hidden]` rows.
-  package func applyNorm(
-    _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, weight: [Float], bias: [Float]?,
-    to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
-  ) {
-    switch norm {
-    case .rms:
-      rmsNorm(
-        context, source, rows: rows, width: weight.count, weight: weight, epsilon: normEpsilon,
-        to: destination,
-        precision)
-    case .layer:
-      layerNorm(
-        context, source, rows: rows, width: weight.count, weight: weight, bias: bias, epsilon: normEpsilon,
-        to: destination, precision)
     }
   }
 }

@@ -11,8 +11,10 @@ package struct ForwardPass {
   private let context: ComputeContext
   private let forest: TokenForest
   private let variants: [ModelVariant]
-  /// The base's residual stream, `[tokens, hidden]` f32.
-  private let stream: ResidualStream
+  /// The base's residual stream, `[tokens, hidden]` f32; `nil` where only variants run.
+  let stream: ResidualStream?
+  /// What each variant begins with where the base does not run: the base's stream before the variant's first block.
+  private let beginnings: [ResidualStream]
 
   /// Tokens of a chunk: enough rows for the matrix products to reach their speed, few enough for a chunk's
   /// activations to stay in a core's cache.
@@ -36,8 +38,23 @@ package struct ForwardPass {
     self.forest = forest
     self.variants = variants
     try Self.requirePositions(Int(forest.positions.max() ?? -1) + 1, model)
-    stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
+    let stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
     try stream.embed(forest.tokens, positions: forest.positions, model, context)
+    (self.stream, beginnings) = (stream, [])
+  }
+
+  /// Runs variants alone, from where the base has come to.
+  ///
+  /// - Parameters:
+  ///   - variants: of `model`.
+  ///   - beginnings: the base's residual stream before each variant's first block.
+  init(
+    _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant],
+    from beginnings: [ResidualStream]
+  ) {
+    precondition(beginnings.count == variants.count, "every variant begins somewhere")
+    (self.model, self.context, self.forest) = (model, context, forest)
+    (self.variants, self.beginnings, stream) = (variants, beginnings, nil)
   }
 
   /// Throws where texts of `tokens` tokens are longer than the model's positions.
@@ -67,9 +84,9 @@ package struct ForwardPass {
   /// Runs all blocks of the base and its variants.
   ///
   /// - Parameter progress: told of tokens done in all blocks.
-  /// - Returns: the residual streams after the last block, the base's first.
+  /// - Returns: the residual streams after the last block, the base's first where it runs.
   package func finalStreams(progress: ProgressHandler? = nil) throws -> [ResidualStream] {
-    var final = [stream]
+    var final = [stream].compactMap(\.self)
     try run(throughBlock: model.configuration.blocks, progress: progress, keysAndValues: nil) { final = $1 }
     return final
   }
@@ -86,7 +103,7 @@ package struct ForwardPass {
     func kept(_ stream: ResidualStream) throws -> ResidualStream {
       spills ? try stream.spilledCopy() : stream.copy()
     }
-    var streams = firstBlock <= 1 ? [try kept(stream)] : []
+    var streams = firstBlock <= 1 ? try stream.map { [try kept($0)] } ?? [] : []
     try run(
       throughBlock: model.configuration.blocks,
       afterBlock: { if $0 + 1 >= firstBlock { streams.append(try kept($1)) } })
@@ -105,15 +122,16 @@ package struct ForwardPass {
   ///
   /// - Parameters:
   ///   - keysAndValues: called for each block, chunk and stream before attention.
-  ///   - afterBlock: called with the block's number and all streams, the base's first; a variant that has not begun to
-  ///     differ shares the base's.
+  ///   - afterBlock: called with the block's number and all streams, the base's first where it runs; a variant that has not
+  ///     begun to differ shares the base's.
   func run(
     throughBlock lastBlock: Int, progress: ProgressHandler?, mlpOutputs: ResidualStream? = nil,
     keysAndValues: KeyValueSink?,
     afterBlock: (_ block: Int, [ResidualStream]) throws -> Void
   ) throws {
     let configuration = model.configuration
-    guard !forest.tokens.isEmpty, lastBlock >= 1 else { return }
+    let firstBlock = stream == nil ? variants.map(\.firstBlock).min() ?? 1 : 1
+    guard !forest.tokens.isEmpty, lastBlock >= firstBlock else { return }
     let workers = Self.workers(for: forest, context)
     let weights = try BlockWeights(model, context, rows: forest.tokens.count)
     let variantWeights = try variants.map { try VariantWeights($0, context, rows: forest.tokens.count) }
@@ -127,29 +145,31 @@ package struct ForwardPass {
           configuration, context.precision, rows: forest.largestChunk, projecting: projecting))
     }
     let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
-    var streams = [stream] + variants.map { _ in stream }
+    // Those of the variants, behind the base's.
+    let base = stream.map { _ in 1 } ?? 0
+    var streams = stream.map { stream in [stream] + variants.map { _ in stream } } ?? beginnings
     let total = forest.tokens.count * work(throughBlock: lastBlock)
     let completed = Mutex(0)
-    for block in 1...lastBlock {
+    for block in firstBlock...lastBlock {
       try weights.load(block)
       for (index, variant) in variants.enumerated() {
-        if block == variant.firstBlock { streams[index + 1] = stream.copy() }
+        if block == variant.firstBlock { streams[base + index] = streams[base + index].copy() }
         try variantWeights[index].load(block)
       }
       // A variant that has not begun yet goes along with the base.
-      let active = [0] + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + 1 }
+      let active = (0..<base) + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + base }
       let rows = streams.map(\.base)
       try forest.positions.withUnsafeBufferPointer { positions in
         try forEach(active.count * plans.count, workers) { item, worker in
           let plan = plans[item % plans.count]
           let index = active[item / plans.count]
           let firstElement = plan.tokens.lowerBound * configuration.hidden
-          var edits = index == 0 ? BlockEdits.none : variantWeights[index - 1].edits
-          if index == 0 { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
+          var edits = index < base ? BlockEdits.none : variantWeights[index - base].edits
+          if index < base { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
           try passes[worker](
             rows[index] + firstElement,
             positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
-            edits: edits
+            edits: [RowEdits(rows: 0..<plan.tokens.count, edits: edits)]
           ) { qkv, output in
             keysAndValues?(block, index, plan.tokens, qkv)
             return plan.attention(qkv, output, outputStride: configuration.queryWidth)
@@ -164,9 +184,9 @@ package struct ForwardPass {
     }
   }
 
-  /// Blocks that are computed for the base and the variants together.
+  /// Blocks that are computed for the base, where it runs, and the variants together.
   private func work(throughBlock lastBlock: Int) -> Int {
-    variants.reduce(lastBlock) { $0 + max(0, lastBlock - $1.firstBlock + 1) }
+    variants.reduce(stream == nil ? 0 : lastBlock) { $0 + max(0, lastBlock - $1.firstBlock + 1) }
   }
 
   private func forEach(_ count: Int, _ workers: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void)

@@ -62,15 +62,21 @@ package final class ResidualStream {
 
   /// Copies of chosen rows.
   package func gathered(_ indices: [Int]) throws -> ResidualStream {
-    let result = ResidualStream(rows: indices.count, width: width)
-    try withRows { source in
-      try result.withRows { gathered in
-        for (index, row) in indices.enumerated() {
-          (gathered + index * width).update(from: source + row * width, count: width)
+    try ResidualStream(gathering: indices, of: [self])
+  }
+
+  /// Copies of the same rows of several streams of one width, one stream after another.
+  convenience init(gathering indices: [Int], of streams: [ResidualStream]) throws {
+    self.init(rows: streams.count * indices.count, width: streams.first?.width ?? 0)
+    var target = base
+    for stream in streams {
+      try stream.withRows { source in
+        for row in indices {
+          target.update(from: source + row * width, count: width)
+          target += width
         }
       }
     }
-    return result
   }
 
   /// Writes the embedding of each token to its row: of the token, of its position and segment where the family has

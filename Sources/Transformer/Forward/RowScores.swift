@@ -25,8 +25,20 @@ extension LanguageModelHead {
     _ groups: [(head: LanguageModelHead, streams: [ResidualStream])], rows: [Int], targets: [Int32],
     progress: ProgressHandler? = nil
   ) throws -> [RowScores] {
-    let subjects = groups.indices.flatMap { group in groups[group].streams.map { (group: group, stream: $0) }
+    try score(
+      groups.map { group in (group.head, try group.streams.map { try HeadRows(group.head, $0, rows) }) },
+      targets: targets, progress: progress)
+  }
+
+  /// The same for rows that have been taken from their streams.
+  static func score(
+    _ groups: [(head: LanguageModelHead, operands: [HeadRows])], targets: [Int32],
+    progress: ProgressHandler? = nil
+  ) throws -> [RowScores] {
+    let subjects = groups.indices.flatMap { group in
+      groups[group].operands.map { (group: group, operands: $0) }
     }
+    let rows = targets.indices
     guard let first = groups.first?.head, !rows.isEmpty else { return subjects.map { _ in RowScores() } }
     let context = first.context
     let slices = try groups.map { try SlicedHead($0.head) }
@@ -37,7 +49,7 @@ extension LanguageModelHead {
         "its vocabulary has \(slice.tokenSlices.last?.upperBound ?? 0) tokens, that of \(first.model.path) has "
           + "\(tokenSlices.last?.upperBound ?? 0); models are compared token by token")
     }
-    let operands = try subjects.map { try HeadRows(groups[$0.group].head, $0.stream, rows) }
+    let operands = subjects.map(\.operands)
     var softmaxes = subjects.map { _ in StreamedLogSoftmax(targets: targets) }
     var divergences = subjects.map { _ in StreamedDivergence(rows: rows.count) }
     let size = slices[0].largestSlice(rows.count)

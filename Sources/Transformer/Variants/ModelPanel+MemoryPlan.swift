@@ -70,14 +70,15 @@ extension Decoder {
           * KeyValueCache.byteCount(
             blocks: configuration.blocks, width: configuration.keyValueWidth, tokens: tokens(batch))))
     plan.add(.init("weights of all blocks, kept from step to step", try BlockShelf.keptBytes(model, context)))
-    let kept = TokenChoice.keptLogits(model, options.sampling, rows: batch.count)
+    let rows = (variants + 1) * batch.count
+    let kept = TokenChoice.keptLogits(model, options.sampling, rows: rows)
     let slice = min(configuration.vocabulary, SlicedHead.sliceTokens)
     let width = configuration.embeddingWidth ?? configuration.hidden
     plan.add(
       .init(
         "a slice of the output matrix, and logits",
         slice * width * context.precision.elementBytes
-          + (min(batch.count, SlicedHead.sliceRows) * slice + kept) * 4))
+          + (min(rows, SlicedHead.sliceRows) * slice + kept) * 4))
     return plan
   }
 }

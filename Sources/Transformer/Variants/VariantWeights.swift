@@ -22,6 +22,24 @@ struct BlockEdits {
     get { edits[role] }
     set { edits[role] = newValue }
   }
+
+  /// What is removed of what a role's matrix writes.
+  func projection(of role: WeightRole) -> ModelVariant.Projection? {
+    if case .projection(let projection) = edits[role] { projection } else { nil }
+  }
+
+  /// The weights that a role's matrix is taken from instead.
+  func replacement(of role: WeightRole) -> BlockWeights? {
+    if case .weights(let weights) = edits[role] { weights } else { nil }
+  }
+}
+
+/// A run of a chunk's rows that belong to one variant, or to the base.
+struct RowEdits {
+  /// Rows of the chunk.
+  var rows: Range<Int>
+  /// What is different for them.
+  var edits: BlockEdits
 }
 
 /// A variant's edits, one block of them at a time.
