@@ -6,7 +6,7 @@ public struct EditingError: Error, CustomStringConvertible, Sendable {
   public let reason: String
 
   /// An error about a file, folder or option.
-  init(_ subject: String, _ reason: String) {
+  package init(_ subject: String, _ reason: String) {
     self.subject = subject
     self.reason = reason
   }

@@ -1,16 +1,14 @@
 internal import Foundation
 internal import Kernels
-internal import Tokenization
-internal import Transformer
+package import Tokenization
+package import Transformer
 
 /// Edits a model from Swift: the same three steps as `profs fit`, `profs apply` and `profs verify`.
 ///
 /// ```swift
 /// let editor = try ModelEditor(modelAt: "SmolLM2-135M")
 /// let pairs = try PreferenceFile(path: "pairs.jsonl").pairs
-/// let subspace = try editor.fit(
-///   chosen: pairs.compactMap { $0.text(of: .chosen) },
-///   rejected: pairs.compactMap { $0.text(of: .rejected) })
+/// let subspace = try editor.fit(pairs)
 /// try editor.apply(subspace, writingTo: "SmolLM2-135M-edited")
 ///
 /// let proof = try ModelEditor.verify("SmolLM2-135M-edited", base: "SmolLM2-135M")
@@ -25,7 +23,8 @@ public struct ModelEditor: Sendable {
     case bf16
   }
 
-  private let model: Model
+  /// What is edited.
+  package let model: Model
   private let context: ComputeContext
 
   /// Opens a folder in Hugging Face layout or a GGUF file; weights are mapped, not read.
@@ -56,7 +55,8 @@ public struct ModelEditor: Sendable {
   ///   - chosen: the preferred text of each pair, its prompt included.
   ///   - rejected: the other text of each pair, as many.
   ///   - neutral: the text that the recipe leaves alone as far as it can; not used by the published recipes.
-  /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, or the recipe does not fit the model.
+  /// - Throws: ``EditingError`` where the sides differ in number, a text is empty, the recipe does not fit the model, or the
+  ///   fit does not fit in memory.
   public func fit(
     chosen: [String], rejected: [String], recipe: EditRecipe? = nil, neutral: NeutralText = .builtin
   ) throws -> EditSubspace {
@@ -65,11 +65,20 @@ public struct ModelEditor: Sendable {
         "pairs", "\(chosen.count) chosen texts cannot be paired with \(rejected.count) rejected ones")
     }
     let tokenizer = try model.tokenizer()
-    let recipe = recipe ?? standardRecipe
+    return try fit(
+      chosen: try chosen.map { try tokenizer.encode($0) },
+      rejected: try rejected.map { try tokenizer.encode($0) }, tokenizer, recipe ?? standardRecipe, neutral)
+  }
+
+  /// The same for token ids.
+  package func fit(
+    chosen: [[Int32]], rejected: [[Int32]], _ tokenizer: Tokenizer, _ recipe: EditRecipe,
+    _ neutral: NeutralText
+  ) throws -> EditSubspace {
     let fitting = try SubspaceFitting(
-      model, context, recipe, chosen: try chosen.map { try tokenizer.encode($0) },
-      rejected: try rejected.map { try tokenizer.encode($0) },
+      model, context, recipe, chosen: chosen, rejected: rejected,
       neutral: try neutral.tokens(for: recipe.method, tokenizer), padding: tokenizer.eosID ?? 0)
+    try fitting.memoryPlan().requireRoom(for: model.path)
     return try fitting.run()
   }
 

@@ -24,9 +24,7 @@ import Testing
   private static func model() throws {
     let editor = try ModelEditor(modelAt: "SmolLM2-135M")
     let pairs = try PreferenceFile(path: "pairs.jsonl").pairs
-    let subspace = try editor.fit(
-      chosen: pairs.compactMap { $0.text(of: .chosen) },
-      rejected: pairs.compactMap { $0.text(of: .rejected) })
+    let subspace = try editor.fit(pairs)
     try editor.apply(subspace, writingTo: "SmolLM2-135M-edited")
 
     let proof = try ModelEditor.verify("SmolLM2-135M-edited", base: "SmolLM2-135M")

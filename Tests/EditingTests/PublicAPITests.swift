@@ -1,3 +1,4 @@
+import Foundation
 import ProFS
 import Testing
 
@@ -29,6 +30,38 @@ import Testing
     let angles = try PrincipalAngles(
       between: try #require(read[3]).directions, and: try #require(subspace[3]).directions)
     #expect(angles.largestSine < 1e-6)
+  }
+
+  @Test("Conversations are fitted as the texts that the model's chat template makes of them")
+  func conversations() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(atPath: PaperGoldens.all[0].folder, toPath: folder.path("model"))
+    let recipe = EditRecipe(rank: 2, blocks: 2...3)
+    let spoken = (0..<6).map { index in
+      PreferencePair(
+        prompt: .text("Say \(index)"),
+        chosen: .messages([ChatMessage(role: "assistant", content: "Yes \(index * index)")]),
+        rejected: .messages([ChatMessage(role: "assistant", content: "No \(index * 7), go")]), line: index + 1
+      )
+    }
+    // Without a template only texts can be fitted.
+    let mute = try ModelEditor(modelAt: folder.path("model"), compute: .f32)
+    let said = (0..<6).map { PreferencePair(chosen: .text("yes \($0)"), rejected: .text("go \($0)")) }
+    #expect(try mute.fit(said, recipe: recipe).provenance.pairs == 6)
+    #expect { try mute.fit(spoken, recipe: recipe) } throws: {
+      $0 is EditingError && "\($0)".contains("line 1") && "\($0)".contains("chat")
+    }
+    let template =
+      "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    try template.write(toFile: folder.path("model/chat_template.jinja"), atomically: true, encoding: .utf8)
+    let editor = try ModelEditor(modelAt: folder.path("model"), compute: .f32)
+    func written(_ index: Int, _ answer: String) -> String {
+      "<|im_start|>user\nSay \(index)<|im_end|>\n<|im_start|>assistant\n\(answer)<|im_end|>\n"
+    }
+    let texts = try editor.fit(
+      chosen: (0..<6).map { written($0, "Yes \($0 * $0)") },
+      rejected: (0..<6).map { written($0, "No \($0 * 7), go") }, recipe: recipe)
+    #expect(try editor.fit(spoken, recipe: recipe).blocks == texts.blocks)
   }
 
   @Test("Sides that differ in number are refused")
