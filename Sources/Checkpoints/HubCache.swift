@@ -74,7 +74,8 @@ package struct HubCache: Sendable {
   private func commit(of model: HubModel, in folder: String) throws(CheckpointError) -> String {
     let reference = FileSystem.join(folder, "refs/" + model.revision)
     guard FileSystem.kind(of: reference) == .file else {
-      if HubModel.isCommit(model.revision) { return model.revision }
+      let isSnapshot = FileSystem.kind(of: FileSystem.join(folder, "snapshots/" + model.revision)) == .folder
+      if isSnapshot || HubModel.isCommit(model.revision) { return model.revision }
       throw CheckpointError(
         path: folder, reason: "the cache has no revision \"\(model.revision)\" of this model",
         advice: model.fetchAdvice)
@@ -82,9 +83,10 @@ package struct HubCache: Sendable {
     let text = try CheckpointError.wrapping { try FileSystem.readFile(reference, limit: 1000) }
     let commit = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace).first.map(
       String.init)
-    guard let commit, HubModel.isCommit(commit) else {
+    // A commit has 40 hexadecimal digits, which huggingface_hub does not insist on in caches made by other means.
+    guard let commit, HubModel.isName(commit[...]) else {
       throw CheckpointError(
-        path: reference, reason: "expected a commit of 40 hexadecimal digits, found something else",
+        path: reference, reason: "expected a commit's hexadecimal digits, found something else",
         advice: model.fetchAdvice)
     }
     return commit
@@ -127,7 +129,7 @@ package struct HubModel: Sendable, Equatable {
   }
 
   /// Up to 96 letters, digits, `-`, `_` and `.` of ASCII, with no `..`, that neither begin nor end with `-` or `.`.
-  private static func isName(_ text: Substring) -> Bool {
+  fileprivate static func isName(_ text: Substring) -> Bool {
     func isEdge(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".") }
     guard let first = text.utf8.first, let last = text.utf8.last, !isEdge(first), !isEdge(last),
       text.utf8.count <= 96, !text.contains("..")

@@ -35,7 +35,7 @@ extension Receipt {
     var digest = Digest()
     digest.update(text)
     let place = text.utf8.count - end.count - unsealed.utf8.count
-    return String(text.prefix(place)) + digest.hex + String(decoding: end, as: UTF8.self)
+    return String(Substring(text.utf8.prefix(place))) + digest.hex + String(decoding: end, as: UTF8.self)
   }
 
   /// Whether a receipt's bytes end in the SHA-256 of themselves, zeros standing in its place.

@@ -20,13 +20,38 @@ extension Verification {
     }
     let isSealed = Receipt.isSealed(text)
     let fault = try fault(files ?? [], folder)
+    let others = try unnamed(files ?? [], folder)
+    let rest =
+      others.isEmpty
+      ? ""
+      : "; not in the receipt: \(others.prefix(3).joined(separator: ", "))\(others.count > 3 ? ", …" : "")"
     return [
       Check(
         claim: "the receipt is as it was written", holds: isSealed,
         finding: isSealed ? "SHA-256 agrees" : "\(Receipt.fileName) was changed"),
       Check(
-        claim: claim, holds: fault == nil, finding: fault ?? "\(files?.count ?? 0) files"),
+        claim: claim, holds: fault == nil, finding: (fault ?? "\(files?.count ?? 0) files") + rest),
     ]
+  }
+
+  /// The files in the folder that the receipt does not name, hidden ones left out.
+  ///
+  /// They were there when the model was edited in its place, or came later: nothing is claimed of them.
+  private static func unnamed(_ files: [Receipt.OutputFile], _ folder: String) throws -> [String] {
+    let known = Set(files.map(\.name) + [Receipt.fileName, Receipt.subspaceFileName])
+    var found: [String] = []
+    func look(in prefix: String) throws {
+      for name in try FileSystem.list(FileSystem.join(folder, prefix)) where !name.hasPrefix(".") {
+        let path = FileSystem.join(folder, prefix + name)
+        if FileSystem.kind(of: path) == .folder, !FileSystem.isLink(path) {
+          try look(in: prefix + name + "/")
+        } else if !known.contains(prefix + name) {
+          found.append(prefix + name)
+        }
+      }
+    }
+    try look(in: "")
+    return found
   }
 
   /// The first file that is not as the receipt has it.

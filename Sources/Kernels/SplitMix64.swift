@@ -11,6 +11,15 @@ package struct SplitMix64: RandomNumberGenerator, Sendable {
   /// Equal seeds give equal numbers; any seed will do.
   package init(seed: UInt64) { state = seed }
 
+  /// One of many generators of a seed, each with numbers of its own.
+  ///
+  /// Seeds lie far apart among the states: were the number added to the seed itself, the second generator of seed 0 would
+  /// be the first of seed 1, and runs with neighbouring seeds would repeat each other.
+  package init(seed: UInt64, stream: Int) {
+    var mix = SplitMix64(seed: seed &* 0xD1B5_4A32_D192_ED03 &+ UInt64(truncatingIfNeeded: stream))
+    self.init(seed: mix.next())
+  }
+
   package mutating func next() -> UInt64 {
     state &+= 0x9E37_79B9_7F4A_7C15
     var z = state

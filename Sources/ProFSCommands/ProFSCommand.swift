@@ -45,6 +45,7 @@ public struct ProFSCommand: ParsableCommand {
 
   /// Parses the arguments, runs the command and ends the process with its exit code.
   public static func runAndExit() -> Never {
+    Console.openMissingStreams()
     MatrixLibrarySettings.restartIfNeeded()
     Interruption.install()
     BusErrors.install()
@@ -55,6 +56,7 @@ public struct ProFSCommand: ParsableCommand {
       var command = try parseAsRoot()
       isSplit = command is any SplitCommand
       if isSplit || ranks.isFirst { try command.run() }
+      try Console.requireWritten()
     } catch {
       Ending.waitIfBegun()
       OpenOutputs.discardAll()

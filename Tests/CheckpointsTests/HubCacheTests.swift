@@ -20,6 +20,8 @@ import Testing
       ("models--org--tiny-model/refs/broken", "../../.."),
       ("models--org--tiny-model/snapshots/\(Self.commit)/config.json", "{}"),
       ("models--org--tiny-model/snapshots/\(Self.other)/config.json", "{}"),
+      ("models--org--tiny-model/refs/short", "0123abc"),
+      ("models--org--tiny-model/snapshots/0123abc/config.json", "{}"),
       ("models--gpt2/refs/main", Self.other + "\n"),
       ("models--gpt2/snapshots/\(Self.other)/config.json", "{}"),
     ] {
@@ -41,6 +43,8 @@ import Testing
     #expect(try resolve("org/tiny-model@main") == models + Self.commit)
     #expect(try resolve("org/tiny-model@refs/pr/1") == models + Self.other)
     #expect(try resolve("org/tiny-model@\(Self.other)") == models + Self.other)
+    #expect(try resolve("org/tiny-model@short") == models + "0123abc")
+    #expect(try resolve("org/tiny-model@0123abc") == models + "0123abc")
     #expect(try resolve("gpt2") == hub + "/models--gpt2/snapshots/" + Self.other)
   }
 
@@ -59,7 +63,7 @@ import Testing
       ("org/tiny-model@v2", "hf download org/tiny-model --revision v2"),
       ("org/tiny-model@half", "the files of this commit are not in the cache; fetch it: hf download"),
       ("org/tiny-model@" + String(repeating: "b", count: 40), "are not in the cache"),
-      ("org/tiny-model@broken", "expected a commit of 40 hexadecimal digits"),
+      ("org/tiny-model@broken", "expected a commit's hexadecimal digits"),
     ])
   func missing(name: String, text: String) throws {
     let error = #expect(throws: CheckpointError.self) { try resolve(name) }

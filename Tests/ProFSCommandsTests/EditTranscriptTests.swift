@@ -72,6 +72,24 @@ import Testing
     #expect(run.output.contains("✗ every tensor has") && run.output.contains("model.norm.weight"))
   }
 
+  @Test("A model whose name and files have letters of other scripts is edited, and its edit verifies")
+  func otherScripts() throws {
+    let folder = try TemporaryFolder()
+    try folder.copyModel("llama-tied", as: "Größe ✓ e\u{301} 模型")
+    try folder.write("π", "Größe ✓ e\u{301} 模型/Übersicht.txt")
+    let model = "Größe ✓ e\u{301} 模型"
+    for out in ["out", "Ausgabe für 👩‍🚀"] {
+      let run = try Transcript(["edit", model, "--pairs", Fixture.pairs, "--out", out, "-q"], in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(try folder.read(out + "/Übersicht.txt") == Array("π".utf8))
+      let proof = try Transcript(["verify", out, "--base", model, "-q"], in: folder)
+      #expect(proof.status == 0 && !proof.output.contains("not in the receipt"), "\(proof.output)")
+      try folder.write("{}", out + "/adapter_config.json")
+      let second = try Transcript(["verify", out, "-q"], in: folder)
+      #expect(second.status == 0 && second.output.contains("; not in the receipt: adapter_config.json\n"))
+    }
+  }
+
   @Test("fit and apply give the bytes of edit", arguments: ["llama-tied", "llama-untied", "llama-biases"])
   func halves(_ name: String) throws {
     let folder = try TemporaryFolder()

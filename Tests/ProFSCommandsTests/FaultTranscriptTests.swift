@@ -227,6 +227,15 @@ import Testing
       ["generate", "m"], ["generate", "m", "--prompt", "p", "--top-k", "3"], ["tokenize", "m"],
       ["frobnicate"],
       ["perplexity", "m", "--text", "t", "--recipe", "detox-edit", "--window", "8"],
+      ["perplexity", "m", "--text", "t", "--window", "1"], ["eval", "m", "--text", "t", "--stride", "0"],
+      ["perplexity", "m", "--text", "t", "--window", "8", "--stride", "9"],
+      ["generate", "m", "--prompt", "p", "--temperature", "nan"],
+      ["generate", "m", "--prompt", "p", "--temperature", "inf"],
+      ["chat", "m", "--temperature", "1", "--top-p", "nan"],
+      ["eval", "m", "--prompts", "p", "--temperature=-1"],
+      ["pairs", "mine", "m", "--prompts", "p", "--out", "o", "--temperature", "0"],
+      ["fit", "m", "--pairs", "p", "--out", "o", "--columns", "good=a,bad=b"],
+      ["pairs", "check", "p", "--columns", "chosen=a"],
     ])
   func usage(_ arguments: [String]) throws {
     let folder = try TemporaryFolder()
@@ -234,6 +243,35 @@ import Testing
     #expect(run.status == 64)
     #expect(run.output.isEmpty && run.errors.hasPrefix("Error: "))
     #expect(try folder.contents().isEmpty)
+  }
+
+  @Test(
+    "A result that standard output does not take is an error; without one, no file is taken for it",
+    .enabled(if: FileSystem.exists("/dev/full")))
+  func lostResult() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("The cook wrote\n", "t.txt")
+    let arguments = ["embed", Fixture.model("llama-tied"), "--texts", "t.txt", "--quiet", "--out"]
+    #expect(try Transcript(arguments + ["expected.safetensors"], in: folder).status == 0)
+    for (redirection, status) in [(">/dev/full", Int32(1)), (">&-", 0), ("<&- >&- 2>&-", 0)] {
+      let process = Process()
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments =
+        ["-c", "exec \"$0\" \"$@\" \(redirection)", Transcript.executable.path] + arguments
+        + ["\(status).safetensors"]
+      process.currentDirectoryURL = URL(filePath: folder.path)
+      let errors = folder.url("stderr", log: true)
+      try Data().write(to: errors)
+      process.standardError = try FileHandle(forWritingTo: errors)
+      try process.run()
+      process.waitUntilExit()
+      #expect(process.terminationStatus == status)
+      let sentence = String(decoding: try Data(contentsOf: errors), as: UTF8.self)
+      #expect(status == 0 ? sentence.isEmpty : sentence.contains("standard output: cannot write: No space"))
+      #expect(
+        try folder.read("\(status).safetensors") == folder.read("expected.safetensors"), "\(redirection)")
+      try folder.remove("\(status).safetensors")
+    }
   }
 
   /// The one model that is large enough to be interrupted in the middle.

@@ -60,6 +60,23 @@ struct DecoderTests {
       Set(try decoder.generate(prompts, .init(maximumNewTokens: 8, sampling: Self.sampling))).count == 6)
   }
 
+  @Test("seeds that stand side by side share no sample of a prompt; parts of the prompts draw as the whole")
+  func neighbouringSeeds() throws {
+    let (model, sequences) = try llama()
+    let prompts = Array(repeating: sequences[1].ids, count: 6)
+    var options = Decoder.Options(maximumNewTokens: 8, sampling: Self.sampling)
+    let samples = try (0..<4).map { seed in
+      let context = ComputeContext(threads: 2, precision: .f32, seed: UInt64(seed))
+      return try Decoder(model, context).generate(prompts, options)
+    }
+    for (seed, next) in zip(samples, samples.dropFirst()) { #expect(next.dropLast() != seed.dropFirst()) }
+    // Two of these short texts may be the same by chance.
+    #expect(Set(samples.joined()).count > 4 * 6 - 4)
+    options.promptsBefore = 2
+    let context = ComputeContext(threads: 2, precision: .f32, seed: 3)
+    #expect(try Decoder(model, context).generate(Array(prompts[2...]), options) == Array(samples[3][2...]))
+  }
+
   @Test("more prompts than a batch holds come back in their order")
   func manyBatches() throws {
     let (model, sequences) = try llama()

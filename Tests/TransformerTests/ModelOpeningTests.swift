@@ -309,4 +309,18 @@ struct ModelOpeningTests {
     try copy.configure(["model_type": .null])
     #expect(try Model(path: copy.path).family.name == "Llama")
   }
+
+  @Test(
+    "Whether the head is the token embedding is the word of the model around a text model that has no head")
+  func tiedFromOutside() throws {
+    let copy = try ModelCopy("gemma3")
+    let file = copy.path + "/config.json"
+    let root = try JSONDocument(parsing: FileSystem.readFile(file, limit: 1 << 20), source: file).root
+    guard case .object(var text) = JSON(try #require(root["text_config"])) else { return }
+    text["tie_word_embeddings"] = false
+    try copy.configure(["text_config": .object(text)])
+    #expect(try Model(path: copy.path).configuration.tiedHead)
+    try copy.configure(["tie_word_embeddings": false])
+    #expect(throws: ModelError.self) { try Model(path: copy.path) }
+  }
 }

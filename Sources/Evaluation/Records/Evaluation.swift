@@ -63,11 +63,10 @@ package struct Evaluation {
       let range = first..<min(first + promptsPerUnit, prompts.count)
       let record = try log.unit("continuations/\(first / promptsPerUnit)") {
         // Each prompt draws numbers of its own, whichever unit it falls into.
-        let seeded = ComputeContext(
-          threads: context.threads, precision: context.precision,
-          seed: context.seed &+ UInt64(first * samples), ranks: context.ranks)
+        var options = options
+        options.promptsBefore += first * samples
         let part = try panel.continuations(
-          seeded, of: try prompts[range].map { try tokenizer.encode($0) }, samples: samples, options,
+          context, of: try prompts[range].map { try tokenizer.encode($0) }, samples: samples, options,
           tokenizer,
           scorers: scorers
         ) { progress?(Self.share(range, $0, of: $1), Self.whole(prompts.count)) }

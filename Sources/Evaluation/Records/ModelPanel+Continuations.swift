@@ -19,14 +19,13 @@ extension ModelPanel {
     let ranks = context.ranks
     let own = ranks.share(of: prompts.map { $0.count + samples * options.maximumNewTokens })
     // Each prompt draws numbers of its own, whichever process it falls into.
-    let seeded = ComputeContext(
-      threads: context.threads, precision: context.precision,
-      seed: context.seed &+ UInt64(own.lowerBound * samples))
+    var options = options
+    options.promptsBefore += own.lowerBound * samples
     let part =
       own.isEmpty
       ? []
       : try ownContinuations(
-        seeded, of: Array(prompts[own]), samples: samples, options, tokenizer, scorers: scorers,
+        context.alone, of: Array(prompts[own]), samples: samples, options, tokenizer, scorers: scorers,
         progress: progress)
     guard ranks.size > 1 else { return part }
     let record = JSON.array(part.map { .array($0.map { .array($0.map(\.json)) }) })

@@ -34,8 +34,7 @@ struct ChatCommand: ParsableCommand {
 
   func validate() throws {
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
-    if temperature < 0 { throw ValidationError("--temperature must not be negative.") }
-    if let topP, topP <= 0 || topP > 1 { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    try SamplingBounds.validate(temperature: temperature, topP: topP)
     if temperature == 0, topP != nil { throw ValidationError("--top-p needs --temperature above 0.") }
   }
 

@@ -50,6 +50,9 @@ struct EmbedCommand: ParsableCommand {
     let tokenizer = try PassageTokenizer(opened, chatFormat: chat.chatFormat)
     let limit = min(maxTokens ?? configuration.maximumPositions, configuration.maximumPositions)
     let ids = try TextList.passages(path: texts).map { try tokenizer.encode($0, limit: limit) }
+    if let empty = ids.firstIndex(where: \.isEmpty) {
+      throw ModelError(texts, "text \(empty + 1) has no tokens, so it has no embedding; remove it")
+    }
     let embedding = try TextEmbedding(
       opened, compute.context(defaultPrecision: .f32), ids, pooling: pooling,
       padding: tokenizer.tokenizer.eosID ?? 0)

@@ -40,9 +40,8 @@ struct GenerateCommand: ParsableCommand {
   func validate() throws {
     if prompts == nil && prompt.isEmpty { throw ValidationError("Give --prompts FILE or --prompt TEXT.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
-    if temperature < 0 { throw ValidationError("--temperature must not be negative.") }
+    try SamplingBounds.validate(temperature: temperature, topP: topP)
     if let topK, topK < 1 { throw ValidationError("--top-k must be at least 1.") }
-    if let topP, topP <= 0 || topP > 1 { throw ValidationError("--top-p must be above 0 and at most 1.") }
     if temperature == 0, topK != nil || topP != nil {
       throw ValidationError("--top-k and --top-p need --temperature above 0.")
     }

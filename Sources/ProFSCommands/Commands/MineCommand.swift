@@ -50,8 +50,8 @@ struct MineCommand: ParsableCommand {
       throw ValidationError("\(name) must be at least 1.")
     }
     if samples < 2 { throw ValidationError("--samples must be at least 2: a pair has two sides.") }
-    if temperature <= 0 { throw ValidationError("--temperature must be above 0.") }
-    if let topP, topP <= 0 || topP > 1 { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    try SamplingBounds.validate(temperature: temperature, topP: topP)
+    if temperature == 0 { throw ValidationError("--temperature must be above 0.") }
     if !(0...1).contains(rejectedFrom) || !(0...1).contains(chosenUpTo) || chosenUpTo >= rejectedFrom {
       throw ValidationError("Scores lie between 0 and 1, and --chosen-up-to below --rejected-from.")
     }

@@ -39,6 +39,7 @@ struct PairsCheckCommand: ParsableCommand {
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+    try PairOptions.validate(columns: columns)
     if !recipe.usesNeutralText, neutral != nil {
       throw ValidationError("--neutral belongs to --recipe protected and oblique.")
     }

@@ -61,6 +61,7 @@ struct StudyCommand: SplitCommand {
     ] where value ?? 1 < 1 {
       throw ValidationError("\(name) is too small.")
     }
+    try PairOptions.validate(columns: columns)
     if let wrong = set.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {
       throw ValidationError("--set \(wrong): expected name=value, such as steps=200.")
     }

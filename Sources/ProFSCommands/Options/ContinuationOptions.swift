@@ -35,8 +35,7 @@ struct ContinuationOptions: ParsableArguments {
     if samples > 1, temperature == 0 {
       throw ValidationError("--samples above 1 need --temperature above 0.")
     }
-    if let temperature, temperature < 0 { throw ValidationError("--temperature must not be negative.") }
-    if let topP, topP <= 0 || topP > 1 { throw ValidationError("--top-p must be above 0 and at most 1.") }
+    try SamplingBounds.validate(temperature: temperature, topP: topP)
     if topP != nil, effectiveTemperature == 0 {
       throw ValidationError("--top-p needs --temperature above 0.")
     }

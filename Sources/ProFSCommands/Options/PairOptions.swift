@@ -23,6 +23,16 @@ struct PairOptions: ParsableArguments {
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+    try Self.validate(columns: columns)
+  }
+
+  /// Throws a usage error where `--columns` cannot be read.
+  static func validate(columns: String?) throws {
+    do {
+      _ = try columns.map { try PreferenceColumns(parsing: $0) }
+    } catch {
+      throw ValidationError("\(error)")
+    }
   }
 
   /// The options as they were parsed for another command.

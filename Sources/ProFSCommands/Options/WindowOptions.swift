@@ -17,6 +17,11 @@ struct WindowOptions: ParsableArguments {
     if recipe != nil, window != nil || stride != nil {
       throw ValidationError("--recipe sets window and stride itself.")
     }
+    if let window, window < 2 { throw ValidationError("--window must be at least 2.") }
+    if let stride, stride < 1 { throw ValidationError("--stride must be at least 1.") }
+    if let window, let stride, stride > window {
+      throw ValidationError("--stride must be at most --window.")
+    }
   }
 
   /// How the windows' losses are averaged.
@@ -43,6 +48,10 @@ struct WindowOptions: ParsableArguments {
       let kept = Array(tokens.prefix(left))
       left -= kept.count
       return kept
+    }
+    guard texts.contains(where: { $0.count >= 2 }) else {
+      throw EvaluationError(
+        path, "perplexity needs at least 2 tokens, found \(texts.map(\.count).max() ?? 0)")
     }
     return try TextWindows(texts, length: length, stride: stride ?? length)
   }

@@ -38,7 +38,7 @@ struct EvaluationTable {
   }
 
   private static func text(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
-    value(estimate, unit) + (estimate.value.isFinite ? " " + ends(estimate, unit) : "")
+    [value(estimate, unit), ends(estimate, unit)].filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   private static func value(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
@@ -47,7 +47,7 @@ struct EvaluationTable {
   }
 
   private static func ends(_ estimate: Estimate, _ unit: EvaluationFigure.Unit) -> String {
-    guard estimate.value.isFinite else { return "" }
+    guard hasEnds(estimate) else { return "" }
     return switch unit {
     case .plain: "[\(number(estimate.lower)), \(number(estimate.upper))]"
     case .share: String(format: "[%.1f, %.1f]", estimate.lower * 100, estimate.upper * 100)
@@ -60,9 +60,16 @@ struct EvaluationTable {
     let scale = measure.isRelative || measure.unit == .share ? 100.0 : 1
     let unit = measure.isRelative ? " %" : measure.unit == .share ? " points" : ""
     let digits = measure.isRelative || measure.unit == .share ? "1" : "2"
-    return String(
-      format: "%+.\(digits)f\(unit == " %" ? " %%" : unit) [%+.\(digits)f, %+.\(digits)f]",
-      estimate.value * scale, estimate.lower * scale, estimate.upper * scale)
+    let value = String(format: "%+.\(digits)f", estimate.value * scale) + unit
+    guard hasEnds(estimate) else { return value }
+    return value
+      + String(
+        format: " [%+.\(digits)f, %+.\(digits)f]", estimate.lower * scale, estimate.upper * scale)
+  }
+
+  /// Whether there is an interval: one window or one prompt has none.
+  private static func hasEnds(_ estimate: Estimate) -> Bool {
+    estimate.value.isFinite && estimate.lower.isFinite && estimate.upper.isFinite
   }
 
   private static func number(_ value: Double) -> String {

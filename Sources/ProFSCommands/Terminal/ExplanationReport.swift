@@ -29,9 +29,9 @@ struct ExplanationReport {
     if isCompared { Console.result("  " + comparison(block.compared)) }
     for (index, direction) in block.directions.enumerated() {
       let value = direction.singularValue.map {
-        String(format: "%.3g", $0).leftPadded(8) + percent(block.share($0)).leftPadded(8)
+        String(format: "%.3g", $0).leftPadded(10) + percent(block.share($0)).leftPadded(8)
       }
-      let label = String(index + 1).leftPadded(4) + (value ?? String(repeating: " ", count: 16))
+      let label = String(index + 1).leftPadded(4) + (value ?? String(repeating: " ", count: 18))
       Console.result(line(label + "  +", direction.top))
       let indent = String(repeating: " ", count: label.count)
       Console.result(line(indent + "  -", direction.bottom))

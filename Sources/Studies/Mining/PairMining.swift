@@ -83,15 +83,14 @@ package struct PairMining {
     -> JSON
   {
     let ids = try prompts.map { try subject.tokenizer.encode($0) }
-    let options = Decoder.Options(
+    var options = Decoder.Options(
       maximumNewTokens: settings.newTokens, sampling: settings.sampling,
       stopTokens: subject.model.stopTokens(subject.tokenizer))
     // Each prompt draws numbers of its own, whichever unit it falls into.
-    let seeded = ComputeContext(
-      threads: subject.context.threads, precision: subject.context.precision,
-      seed: subject.context.seed &+ UInt64(first * settings.samples))
+    options.promptsBefore = first * settings.samples
     let repeated = ids.flatMap { Array(repeating: $0, count: settings.samples) }
-    let new = try Decoder(subject.model, seeded).generate(repeated, options, progress: progress)
+    let new = try Decoder(subject.model, subject.context.alone).generate(
+      repeated, options, progress: progress)
     let texts = new.map { subject.tokenizer.decode($0) }
     let scores = try subject.scorer.scores(for: texts)
     return .array(

@@ -15,6 +15,8 @@ package struct Decoder {
     package var sampling: Sampling
     /// Tokens that end a text; the token itself is kept.
     package var stopTokens: Set<Int32>
+    /// Where the prompts are some of many: how many stand before the first, whose numbers these do not draw.
+    package var promptsBefore = 0
 
     /// Options from their parts: greedy, and to full length, where nothing else is said.
     package init(maximumNewTokens: Int, sampling: Sampling = .greedy, stopTokens: Set<Int32> = []) {
@@ -37,7 +39,7 @@ package struct Decoder {
   /// Continues each prompt; the answer holds the new tokens only, in the order of the prompts.
   ///
   /// A prompt's result does not depend on which others share its batch, up to rounding: each draws from a generator
-  /// of its own, seeded by the context's seed and the prompt's index.
+  /// of its own, seeded by the context's seed and the prompt's index. Generators of different seeds have none in common.
   /// - Throws: ``ModelError`` for an empty prompt, or where prompt and continuation exceed the model's positions.
   package func generate(_ prompts: [[Int32]], _ options: Options, progress: ProgressHandler? = nil) throws
     -> [[Int32]]
@@ -109,10 +111,7 @@ package struct Decoder {
     guard options.maximumNewTokens > 0 else { return results }
     // Every stream draws the same numbers for the same prompt, so that what differs is the model's doing.
     var generators = streams.map { _ in
-      prompts.indices.map { index in
-        var mix = SplitMix64(seed: context.seed &+ UInt64(index))
-        return SplitMix64(seed: mix.next())
-      }
+      prompts.indices.map { SplitMix64(seed: context.seed, stream: options.promptsBefore + $0) }
     }
     var active = streams.map { _ in Array(texts.indices) }
     let session = try DecodingSession(

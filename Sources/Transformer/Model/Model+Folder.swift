@@ -14,16 +14,25 @@ extension Model {
     let (source, tensors) = try weights(path)
     try UnsupportedFeatures.refuseQuantised(tensors, path)
     let prefix = try namePrefix(of: family, in: tensors, configPath)
-    var config = JSON(root)
-    if document.root["text_config"] != nil, case .object(var members) = config,
-      let tied = document.root["tie_word_embeddings"]
-    {
-      members["tie_word_embeddings"] = members["tie_word_embeddings"] ?? JSON(tied)
-      config = .object(members)
-    }
     return Opened(
-      source: source, family: family, config: config, configPath: configPath, tensors: tensors,
-      namePrefix: prefix)
+      source: source, family: family, config: config(of: root, in: document, tensors), configPath: configPath,
+      tensors: tensors, namePrefix: prefix)
+  }
+
+  /// The text model's configuration, with what the model around it says of the output head where that is what counts.
+  ///
+  /// transformers ties the head by the larger model's word; the text model's own may stand there as its default only, and
+  /// then there is no head among the tensors.
+  private static func config(
+    of root: JSONValue, in document: JSONDocument, _ tensors: TensorStore
+  ) -> JSON {
+    let key = "tie_word_embeddings"
+    guard document.root["text_config"] != nil, let tied = document.root[key],
+      case .object(var members) = JSON(root)
+    else { return JSON(root) }
+    let hasHead = ["lm_head.weight", "language_model.lm_head.weight"].contains { tensors[$0] != nil }
+    if members[key] == nil || !hasHead { members[key] = JSON(tied) }
+    return .object(members)
   }
 
   /// The family that the `config.json` of a folder names; nothing else is looked at.
