@@ -51,8 +51,10 @@ package final class Gradients {
     let accumulate: Bool
   }
 
-  /// Where the gradients of matrices of one input go; the caller writes all of them. Matrices `[outputs, inputs]` that lie one
-  /// behind another are taken as one; of those that nobody wants a gradient of there is none.
+  /// Where the gradients of matrices of one input go; the caller writes all of them.
+  ///
+  /// Matrices `[outputs, inputs]` that lie one behind another are taken as one; of those that nobody wants a gradient of there
+  /// is none.
   ///
   /// - Parameter roles: with the number of outputs of each.
   func matrixTargets(

@@ -1,8 +1,9 @@
 package import Kernels
 internal import Storage
 
-/// Blocks with everything inside them, a chunk at a time: what a backward pass goes by. What the forward pass has kept is
-/// lent; the other blocks are computed once more.
+/// Blocks with everything inside them, a chunk at a time: what a backward pass goes by.
+///
+/// What the forward pass has kept is lent; the other blocks are computed once more.
 package final class BlockRecording {
   /// What a block computed for a chunk, f32; valid until the next chunk is recorded.
   package struct Record {
