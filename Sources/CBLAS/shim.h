@@ -49,4 +49,10 @@ static inline const char *profs_better_openblas_core(void) {
     return 0;
 }
 #endif
+
+/// Sixteen floats, in Swift SIMD16<Float>.
+typedef float profs_lanes __attribute__((ext_vector_type(16)));
+
+/// The square root of each. Swift's own asks the C library about every negative number, for errno, and so goes one by one.
+static inline profs_lanes profs_square_roots(profs_lanes x) { return __builtin_elementwise_sqrt(x); }
 #endif

@@ -13,6 +13,10 @@ int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, 
                int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate) {
   return PROFS_GEMM_UNAVAILABLE;
 }
+int profs_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                const float *b, int64_t ldb, float *c, int64_t ldc, int accumulate) {
+  return PROFS_GEMM_UNAVAILABLE;
+}
 
 #else
 
@@ -218,6 +222,12 @@ end:
   if (planned) dnnl_primitive_desc_destroy(planned);
   release(&plain);
   return (int)status;
+}
+
+int profs_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                const float *b, int64_t ldb, float *c, int64_t ldc, int accumulate) {
+  return (int)dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, a, lda, b, ldb,
+                         accumulate ? 1.0f : 0.0f, c, ldc);
 }
 
 #endif

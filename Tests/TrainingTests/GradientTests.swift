@@ -13,19 +13,21 @@ struct GradientTests {
   ]
 
   @Test(
-    "every weight's gradient is autograd's, whether or not beginnings are shared",
-    arguments: GradientGoldens.all, [true, false])
-  func agreesWithAutograd(_ goldens: GradientGoldens, sharing: Bool) throws {
+    "every weight's gradient is autograd's, whether or not beginnings are shared, and what blocks compute is kept",
+    arguments: GradientGoldens.all, [(true, 0), (true, 64 << 20), (false, 64 << 20)])
+  func agreesWithAutograd(_ goldens: GradientGoldens, _ way: (sharing: Bool, kept: Int)) throws {
     let model = try Model(path: goldens.folder)
     let layout = ParameterLayout(model)
     let expected = try goldens.tensors()
     let cases = try goldens.cases()
+    let (sharing, store) = (way.sharing, ActivationStore(limit: way.kept))
     let context = Self.contexts[sharing ? 1 : 0]
     let gradients = Gradients(layout)
     for group in goldens.dependsOnLength ? cases.map({ [$0] }) : [cases] {
       // Chunks smaller than the whole, so that texts are spread over several.
       let pass = try ResponsePass(
-        model, context, group.map(\.sequence), layout, alone: sharing ? 0 : group.count, chunkTokens: 60)
+        model, context, group.map(\.sequence), layout, alone: sharing ? 0 : group.count, chunkTokens: 60,
+        keepingIn: store)
       for (found, expected) in zip(pass.logProbabilities, group) {
         #expect(abs(found - expected.logProbability) < 1e-4 * max(1, abs(expected.logProbability)))
       }
@@ -134,6 +136,73 @@ struct GradientTests {
       #expect(part.count == count)
       for (name, values) in part { #expect(values == whole[name], "\(name)") }
     }
+  }
+
+  @Test(
+    "what there is no room to keep, and what another pass has taken the place of, is computed once more",
+    arguments: ["llama-tied", "gemma2", "gpt2"])
+  func partlyKept(name: String) throws {
+    let goldens = try #require(GradientGoldens.all.first { $0.name == name })
+    let model = try Model(path: goldens.folder)
+    let layout = ParameterLayout(model)
+    let cases = try goldens.cases()
+    func pass(_ store: ActivationStore?) throws -> ResponsePass {
+      try ResponsePass(
+        model, Self.contexts[1], cases.map(\.sequence), layout, chunkTokens: 60, keepingIn: store)
+    }
+    func values(_ pass: ResponsePass) throws -> [Float] {
+      let gradients = Gradients(layout)
+      gradients.reset()
+      try pass.addGradient(weights: cases.map(\.weight), to: gradients)
+      return gradients.withElements { Array($0) }
+    }
+    func expectEqual(_ found: [Float], _ expected: [Float], _ comment: Comment) {
+      #expect(relativeError(found.map(Double.init), expected.map(Double.init)) < 1e-6, comment)
+    }
+    let expected = try values(pass(nil))
+    let texts = cases.map(\.sequence)
+    let scored = texts.reduce(0) { $0 + $1.scored.count }
+    // Not even the logits; these alone; one block; all.
+    let logits = scored * model.configuration.vocabulary * 4
+    let tokens = texts.reduce(0) { $0 + $1.tokens.count }
+    let all = BlockRecording.keptBytes(model, tokens: tokens, scored: scored, limit: 1 << 30)
+    #expect(all > logits && model.configuration.blocks > 1)
+    for limit in [0, logits + 64, logits + 64 + (all - logits) / model.configuration.blocks, 2 * all] {
+      expectEqual(try values(pass(ActivationStore(limit: limit))), expected, "\(limit) bytes")
+    }
+    let store = ActivationStore(limit: 2 * all)
+    let first = try pass(store)
+    let second = try pass(store)
+    expectEqual(try values(first), expected, "its place was taken")
+    expectEqual(try values(second), expected, "kept")
+    expectEqual(try values(second), expected, "used up")
+  }
+
+  @Test("gradients that are to be zero are, though their memory is not cleared before it is written")
+  func resetting() throws {
+    let goldens = try #require(GradientGoldens.all.first { $0.name == "gpt2" })
+    let model = try Model(path: goldens.folder)
+    let layout = ParameterLayout(model)
+    let cases = try goldens.cases()
+    let pass = try ResponsePass(model, Self.contexts[1], cases.map(\.sequence), layout)
+    func values(resetting: Bool) throws -> [Float] {
+      let gradients = Gradients(layout)
+      if resetting {
+        gradients.withElements { $0.update(repeating: .nan) }
+        gradients.reset()
+      }
+      try pass.addGradient(weights: cases.map(\.weight), to: gradients)
+      try pass.addGradient(weights: cases.map(\.weight), to: gradients)
+      return gradients.withElements { Array($0) }
+    }
+    let (found, expected) = (try values(resetting: true), try values(resetting: false))
+    for parameter in layout.parameters {
+      #expect(found[parameter.elements] == expected[parameter.elements], "\(parameter.name)")
+    }
+    let untouched = Gradients(layout)
+    untouched.withElements { $0.update(repeating: 1) }
+    untouched.reset()
+    #expect(layout.parameters.allSatisfy { untouched.values(of: $0).allSatisfy { $0 == 0 } })
   }
 
   @Test("a step along a direction changes the log-probabilities as the gradient says", arguments: 0..<4)

@@ -204,6 +204,41 @@ struct PreferenceTrainingTests {
     #expect(throws: TrainingError.self) { try other.resume(from: path) }
   }
 
+  @Test(
+    "the best weights are gone back to after a resumption too, be they the base's or those of some step",
+    arguments: TrainingGoldens.some, [0, 2])
+  func bestWeights(_ goldens: TrainingGoldens, bestStep: Int) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/state.safetensors"
+    // Against what is learnt every step is worse than the one before; with it, better.
+    let opposite = goldens.pairs.map { ScoredPair(chosen: $0.rejected, rejected: $0.chosen) }
+    func training() throws -> PreferenceTraining {
+      try goldens.training(validation: bestStep == 0 ? opposite : goldens.pairs)
+    }
+    let first = try training()
+    try first.computeReference()
+    _ = try first.validate()
+    var expected = first.working.withParameters { Array($0) }
+    for step in 1...4 {
+      _ = try first.step()
+      if step == bestStep {
+        _ = try first.validate()
+        expected = first.working.withParameters { Array($0) }
+      }
+      if step == 2 || step == 4 { try first.save(to: path + "\(step)") }
+    }
+    #expect(first.state.bestStep == bestStep)
+    for step in [2, 4] {
+      let resumed = try training()
+      try resumed.resume(from: path + "\(step)")
+      while resumed.state.step < 4 { _ = try resumed.step() }
+      try resumed.restoreBest()
+      #expect(resumed.working.withParameters { Array($0) } == expected, "from step \(step)")
+    }
+    try first.restoreBest()
+    #expect(first.working.withParameters { Array($0) } == expected)
+  }
+
   @Test("training stops when the validation loss no longer falls, and goes back to the best weights")
   func earlyStopping() throws {
     let goldens = try #require(TrainingGoldens.all.first)

@@ -23,6 +23,14 @@ typedef enum { PROFS_F32, PROFS_BF16 } profs_type;
 int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
                int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate);
 
+/// C = op(A) · op(B), or C += op(A) · op(B) where `accumulate` is not 0, in f32: op(A) is [m, k], op(B) [k, n], each as it is
+/// or, where its flag is not 0, the transpose of what is stored, with rows `lda` and `ldb` apart; C is [m, n] with rows
+/// `ldc` apart.
+/// For the products of a backward pass, few rows deep or wide: there it is faster than profs_gemm and OpenBLAS.
+/// Answers as profs_gemm.
+int profs_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                const float *b, int64_t ldb, float *c, int64_t ldc, int accumulate);
+
 /// Bytes that a [k, n] matrix takes as profs_pack writes it; 0 where packing is unavailable or brings nothing.
 int64_t profs_packed_bytes(profs_type type, int64_t n, int64_t k);
 

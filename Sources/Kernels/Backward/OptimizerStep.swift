@@ -1,3 +1,5 @@
+internal import CBLAS
+
 /// One step of AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101).
 ///
 /// p ← p (1 − η λ); m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; p ← p − η m̂ / (√v̂ + ε) with
@@ -12,17 +14,15 @@ package func adamWStep(
   second: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, gradientScale: Float, count: Int,
   rate: Float, decay: Float, betas: (Float, Float), epsilon: Float, corrections: (Float, Float)
 ) {
-  context.parallelRanges(count, grain: 1 << 14) { range in
-    let step = rate / corrections.0
-    let inverse = 1 / corrections.1.squareRoot()
-    for i in range {
-      let g = unsafe gradient[i] * gradientScale
-      let m = unsafe betas.0 * first[i] + (1 - betas.0) * g
-      let v = unsafe betas.1 * second[i] + (1 - betas.1) * g * g
-      unsafe (first[i], second[i]) = (m, v)
-      unsafe parameters[i] =
-        parameters[i] * (1 - rate * decay) - step * m / (v.squareRoot() * inverse + epsilon)
-    }
+  let (step, inverse) = (rate / corrections.0, 1 / corrections.1.squareRoot())
+  context.parallelLanes(count) { i, lanes in
+    let g = unsafe lanes.load(gradient + i) * gradientScale
+    let m = unsafe betas.0 * lanes.load(first + i) + (1 - betas.0) * g
+    let v = unsafe betas.1 * lanes.load(second + i) + (1 - betas.1) * g * g
+    unsafe lanes.store(m, at: first + i)
+    unsafe lanes.store(v, at: second + i)
+    let p = unsafe lanes.load(parameters + i) * (1 - rate * decay)
+    unsafe lanes.store(p - step * m / (profs_square_roots(v) * inverse + epsilon), at: parameters + i)
   }
 }
 
@@ -37,13 +37,12 @@ package func rmsPropStep(
   gradient: UnsafePointer<Float>, gradientScale: Float, count: Int, rate: Float, smoothing: Float,
   epsilon: Float
 ) {
-  context.parallelRanges(count, grain: 1 << 14) { range in
-    for i in range {
-      let g = unsafe gradient[i] * gradientScale
-      let v = unsafe smoothing * second[i] + (1 - smoothing) * g * g
-      unsafe second[i] = v
-      unsafe parameters[i] -= rate * g / (v.squareRoot() + epsilon)
-    }
+  context.parallelLanes(count) { i, lanes in
+    let g = unsafe lanes.load(gradient + i) * gradientScale
+    let v = unsafe smoothing * lanes.load(second + i) + (1 - smoothing) * g * g
+    unsafe lanes.store(v, at: second + i)
+    let p = unsafe lanes.load(parameters + i)
+    unsafe lanes.store(p - rate * g / (profs_square_roots(v) + epsilon), at: parameters + i)
   }
 }
 
@@ -62,4 +61,54 @@ package func sumOfSquares(
     }
   }
   return sums.reduce(0, +)
+}
+
+/// Sets `count` floats to zero on every thread.
+package func clear(_ context: ComputeContext, _ x: UnsafeMutablePointer<Float>, count: Int) {
+  context.parallelRanges(count, grain: 1 << 16) { range in
+    unsafe (x + range.lowerBound).update(repeating: 0, count: range.count)
+  }
+}
+
+/// Copies `count` floats on every thread.
+package func copy(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, to destination: UnsafeMutablePointer<Float>,
+  count: Int
+) {
+  context.parallelRanges(count, grain: 1 << 16) { range in
+    unsafe (destination + range.lowerBound).update(from: source + range.lowerBound, count: range.count)
+  }
+}
+
+/// How many of sixteen floats there are: all of them, but at the end of a run.
+private struct LaneCount {
+  let count: Int
+
+  @inline(__always)
+  func load(_ source: UnsafePointer<Float>) -> Lanes {
+    if count == 16 { return unsafe UnsafeRawPointer(source).loadUnaligned(as: Lanes.self) }
+    var lanes = Lanes.zero
+    for i in 0..<count { unsafe lanes[i] = source[i] }
+    return lanes
+  }
+
+  @inline(__always)
+  func store(_ lanes: Lanes, at destination: UnsafeMutablePointer<Float>) {
+    if count == 16 {
+      return unsafe UnsafeMutableRawPointer(destination).storeBytes(of: lanes, as: Lanes.self)
+    }
+    for i in 0..<count { unsafe destination[i] = lanes[i] }
+  }
+}
+
+extension ComputeContext {
+  /// Calls `body` with the first index of each sixteen of `0..<count`, in parallel, and how many they are.
+  @inline(__always)
+  fileprivate func parallelLanes(_ count: Int, _ body: (_ first: Int, LaneCount) -> Void) {
+    let whole = count / 16
+    parallelRanges(whole, grain: 1 << 10) { range in
+      for index in range { body(index * 16, LaneCount(count: 16)) }
+    }
+    if count % 16 != 0 { body(whole * 16, LaneCount(count: count % 16)) }
+  }
 }

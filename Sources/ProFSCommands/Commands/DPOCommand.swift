@@ -12,8 +12,9 @@ struct DPOCommand: ParsableCommand {
     discussion: """
       The reference is the model as it is given; what it says of the pairs is computed once. Weights, \
       gradients and the optimiser's memory are single precision: 12 bytes a trained weight with RMSprop, \
-      16 with AdamW, 4 more where there are validation pairs, and 4 for every other weight. The defaults \
-      are the paper's, for GPT-2. The output has the base's files, types and names, and of a GGUF file is a \
+      16 with AdamW, 4 more where there are validation pairs, and 4 for every other weight. Up to 512 MiB \
+      more hold what a step's forward pass computes until the way back; what does not fit there is computed twice. The \
+      defaults are the paper's, for GPT-2. The output has the base's files, types and names, and of a GGUF file is a \
       folder.
 
       With --lora-rank low-rank adapters are trained and the weights stay as they are: gradients and the optimiser's memory \

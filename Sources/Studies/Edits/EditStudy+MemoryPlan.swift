@@ -19,7 +19,8 @@ extension EditStudy {
       .max(by: { $0.settings.validation < $1.settings.validation })
     {
       plans.append(
-        PreferenceTraining.memoryPlan(inputs.model, validates: point.settings.validation > 0))
+        PreferenceTraining.memoryPlan(
+          inputs.model, .paper, pairs: inputs.pairs.scored, validates: point.settings.validation > 0))
     }
     if units.contains(where: { !$0.isCost }), let evaluation = try evaluationPlan(measured) {
       plans.append(evaluation)

@@ -1,5 +1,5 @@
 internal import Checkpoints
-internal import Kernels
+package import Kernels
 internal import Storage
 package import Transformer
 
@@ -15,17 +15,26 @@ package final class WorkingModel {
   /// The factors that are trained in place of matrices; `nil` where it is the weights themselves.
   package let adapters: AdapterValues?
   private let base: Model
+  private let context: ComputeContext?
+  private let seed: UInt64
   private let memory: MappedFile
   /// Where in memory each tensor begins.
   private let offsets: [String: Int]
 
   /// Reads `base` into memory, four bytes an element.
   ///
-  /// - Parameter seed: of the adapters' first factors.
-  package init(_ base: Model, _ selection: ParameterLayout.Selection = .all, seed: UInt64 = 0) throws {
+  /// - Parameters:
+  ///   - seed: of the adapters' first factors.
+  ///   - context: whose threads read and merge; the caller's alone where `nil`.
+  package init(
+    _ base: Model, _ selection: ParameterLayout.Selection = .all, seed: UInt64 = 0,
+    context: ComputeContext? = nil
+  ) throws {
     layout = ParameterLayout(base, selection)
     adapters = layout.adapter == nil ? nil : AdapterValues(layout, seed: seed)
     self.base = base
+    self.context = context
+    self.seed = seed
     var offsets: [String: Int] = [:]
     var count = 0
     if layout.adapter == nil {
@@ -38,13 +47,7 @@ package final class WorkingModel {
       count += (entry.elementCount + 15) / 16 * 16
     }
     let memory = try MappedFile(zeroedBytes: max(1, count) * 4, name: base.path + " in memory")
-    let wanted = base.tensors.entries.filter { offsets[$0.name] != nil }
-    try memory.withMutableBytes { bytes in
-      guard let start = bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
-      for entry in wanted {
-        try base.tensors.widen(entry, rows: 0..<entry.rowCount, to: start + (offsets[entry.name] ?? 0))
-      }
-    }
+    try Self.read(base, offsets, into: memory, context)
     self.memory = memory
     self.offsets = offsets
     model = try base.withTensors(
@@ -56,6 +59,36 @@ package final class WorkingModel {
             name: entry.name, shape: entry.shape, type: .f32, file: base.tensors.files.count,
             bytes: offset * 4..<(offset + entry.elementCount) * 4)
         }))
+  }
+
+  /// Goes back to the base's weights, and the adapters' first factors.
+  package func reset() throws {
+    adapters?.reset(seed: seed)
+    try Self.read(base, offsets, into: memory, context)
+  }
+
+  /// Reads the tensors of `base` that have a place in `memory`.
+  private static func read(
+    _ base: Model, _ offsets: [String: Int], into memory: MappedFile, _ context: ComputeContext?
+  ) throws {
+    try memory.withMutableBytes { bytes in
+      guard let start = bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
+      for entry in base.tensors.entries {
+        guard let offset = offsets[entry.name] else { continue }
+        try read(base, entry, to: start + offset, context)
+      }
+    }
+  }
+
+  /// Reads a tensor of `base` as f32.
+  private static func read(
+    _ base: Model, _ entry: TensorEntry, to destination: UnsafeMutablePointer<Float>,
+    _ context: ComputeContext?
+  ) throws {
+    guard let context else {
+      return try base.tensors.widen(entry, rows: 0..<entry.rowCount, to: destination)
+    }
+    try base.tensors.convert(entry, rows: 0..<entry.rowCount, to: .f32, at: destination, context)
   }
 
   /// Lends the trained numbers for writing, laid out by ``layout``; no pass may run meanwhile, nor, where they are adapters',
@@ -76,7 +109,7 @@ package final class WorkingModel {
         guard let block = parameter.key.block, let entry = base.tensors[parameter.name],
           let offset = offsets[parameter.name]
         else { continue }
-        try base.tensors.widen(entry, rows: 0..<entry.rowCount, to: start + offset)
+        try Self.read(base, entry, to: start + offset, context)
         adapters.withFactors(parameter.key.role, block: block) {
           $0.add(to: start + offset, layout: base.layout(of: parameter.key.role))
         }

@@ -35,12 +35,18 @@ final class Optimizer {
   var steps = 0
 
   /// Zeros for `count` weights.
-  init(_ kind: OptimizerKind, count: Int) {
+  init(_ kind: OptimizerKind, count: Int, _ context: ComputeContext) {
     self.kind = kind
     self.count = count
-    switch kind {
-    case .adamW: moments = AlignedBuffer(count: 2 * count)
-    case .rmsProp: moments = AlignedBuffer(count: count)
+    let all =
+      switch kind {
+      case .adamW: 2 * count
+      case .rmsProp: count
+      }
+    moments = unsafe AlignedBuffer(uninitializedCount: all)
+    moments.withUnsafeMutableBufferPointer { moments in
+      guard let base = moments.baseAddress else { return }
+      clear(context, base, count: all)
     }
   }
 

@@ -6,10 +6,10 @@ internal import Transformer
 
 /// A run as it was after some step, from which it goes on exactly as if it had not been interrupted.
 ///
-/// A safetensors file: `parameters`, of adapters their factors alone, `moments` and, after a validation, `best` (F32, all
-/// as one run of numbers), `reference` (F64, a margin a pair), `best_loss` (F64), `steps` and `validations` (F64, a row a record,
-/// its members in their order). Metadata: `format`, `run` (what the run must agree in), `step`, `best_step`,
-/// `validations_since_best`.
+/// A safetensors file: `parameters`, of adapters their factors alone, `moments` and, where the weights of the best validation
+/// are neither the base's nor those, `best` (F32, all as one run of numbers), `reference` (F64, a margin a pair), `best_loss`
+/// (F64), `steps` and `validations` (F64, a row a record, its members in their order). Metadata: `format`, `run` (what the run
+/// must agree in), `step`, `best_step`, `validations_since_best`.
 extension PreferenceTraining {
   private static let format = "profs-training-1"
 
@@ -38,7 +38,7 @@ extension PreferenceTraining {
         .init(name: "parameters", type: .f32, shape: [count]),
         .init(name: "moments", type: .f32, shape: [optimizer.withMoments { $0.count }]),
       ]
-      if !best.isEmpty { tensors.append(.init(name: "best", type: .f32, shape: [count])) }
+      if bestIsKept { tensors.append(.init(name: "best", type: .f32, shape: [count])) }
       let records = [
         ("steps", steps.map(\.members)), ("validations", validations.map(\.members)),
       ].filter { !$0.1.isEmpty }
@@ -58,7 +58,9 @@ extension PreferenceTraining {
       }
       try working.withParameters { try writer.append(UnsafeRawBufferPointer($0), to: "parameters") }
       try optimizer.withMoments { try writer.append(UnsafeRawBufferPointer($0), to: "moments") }
-      if !best.isEmpty { try best.withUnsafeBytes { try writer.append($0, to: "best") } }
+      if bestIsKept {
+        try best.withUnsafeBufferPointer { try writer.append(UnsafeRawBufferPointer($0), to: "best") }
+      }
       try writer.finish()
       try file.commit()
     } catch {
@@ -127,10 +129,14 @@ extension PreferenceTraining {
       guard let record = ValidationRecord(members: $0) else { throw damaged }
       return record
     }
-    best = file.tensors["best"] == nil ? [] : try floats("best", count: working.layout.count)
+    bestIsKept = file.tensors["best"] != nil
+    best = AlignedBuffer(copying: bestIsKept ? try floats("best", count: working.layout.count) : [])
     state = TrainingState(
       step: try number("step"), bestLoss: try doubles("best_loss", count: 1)[0],
       bestStep: try number("best_step"), validationsSinceBest: try number("validations_since_best"))
+    guard bestIsKept || state.bestLoss == .infinity || [0, state.step].contains(state.bestStep) else {
+      throw TrainingError(path, "tensor \"best\" is missing; the file is damaged")
+    }
     optimizer.steps = state.step
     working.withParameters { target in for index in parameters.indices { target[index] = parameters[index] } }
     optimizer.withMoments { target in for index in moments.indices { target[index] = moments[index] } }

@@ -1,4 +1,5 @@
 package import Kernels
+internal import Storage
 package import Transformer
 
 /// Training on preference pairs: DPO, cDPO or IPO, step by step.
@@ -24,13 +25,19 @@ package final class PreferenceTraining {
   let optimizer: Optimizer
   /// ln p(chosen) − ln p(rejected) under the reference, of the pairs and then of those for validation.
   var reference: [Double] = []
-  /// The weights at the best validation so far; empty where there was none.
-  var best: [Float] = []
+  /// Room for the weights at the best validation so far; none before they are first kept.
+  var best = AlignedBuffer<Float>(count: 0)
+  /// Whether those weights are there: they are not where there was no validation, nor where they are the base's or those of
+  /// now.
+  var bestIsKept = false
   let context: ComputeContext
   private let gradients: Gradients
+  private let activations = ActivationStore(limit: PreferenceTraining.keptInMemory)
 
   /// Tokens of one forward pass without a way back.
   private static let passTokens = 4096
+  /// Bytes of what passes compute that are kept until the way back.
+  static let keptInMemory = 512 << 20
 
   /// Reads the model into memory; nothing is computed yet.
   ///
@@ -44,7 +51,7 @@ package final class PreferenceTraining {
   ) throws {
     try base.requireDecoder()
     guard !pairs.isEmpty else { throw TrainingError(base.path, "there are no pairs to train on") }
-    working = try WorkingModel(base, selection, seed: context.seed)
+    working = try WorkingModel(base, selection, seed: context.seed, context: context)
     guard !working.layout.parameters.isEmpty else {
       throw TrainingError(base.path, "\(base.family.name) has none of the weights that were to be trained")
     }
@@ -59,7 +66,7 @@ package final class PreferenceTraining {
     self.recipe = recipe
     self.pairs = pairs
     self.validation = validation
-    optimizer = Optimizer(recipe.optimizer, count: working.layout.count)
+    optimizer = Optimizer(recipe.optimizer, count: working.layout.count, context)
     gradients = Gradients(working.layout, adapters: working.adapters)
   }
 
@@ -90,7 +97,8 @@ package final class PreferenceTraining {
     for first in stride(from: 0, to: chosen.count, by: recipe.batch) {
       let batch = chosen[first..<min(first + recipe.batch, chosen.count)]
       let pass = try ResponsePass(
-        working.model, context, ScoredPair.sequences(batch.map { pairs[$0] }), working.layout)
+        working.model, context, ScoredPair.sequences(batch.map { pairs[$0] }), working.layout,
+        keepingIn: activations)
       let slopes = zip(ScoredPair.margins(pass.logProbabilities), batch).map { margin, index in
         figures.add(margin: margin - reference[index]) / Double(chosen.count)
       }
@@ -103,6 +111,7 @@ package final class PreferenceTraining {
       throw TrainingError(
         "step \(state.step + 1)", "the loss is no longer a number; lower --learning-rate or --clip")
     }
+    keepBest()
     let rate = recipe.rate(atStep: state.step)
     let scale = recipe.clip.map { min(1, $0 / (norm + 1e-6)) } ?? 1
     optimizer.step(context, working, gradients, scale: scale, rate: rate)
@@ -118,7 +127,11 @@ package final class PreferenceTraining {
   /// The loss of the validation pairs as the model is now; remembers the weights where it is the lowest so far.
   package func validate() throws -> ValidationRecord {
     var figures = PreferenceFigures(loss: recipe.loss)
-    for (margin, reference) in zip(try margins(of: validation), reference[pairs.count...]) {
+    let references = reference[pairs.count...]
+    // Before the first step the model is the reference.
+    for (margin, reference) in zip(
+      state.step == 0 ? Array(references) : try margins(of: validation), references)
+    {
       figures.add(margin: margin - reference)
     }
     let record = ValidationRecord(
@@ -128,11 +141,28 @@ package final class PreferenceTraining {
       state.bestLoss = figures.meanLoss
       state.bestStep = state.step
       state.validationsSinceBest = 0
-      best = working.withParameters { Array($0) }
+      bestIsKept = false
     } else {
       state.validationsSinceBest += 1
     }
     return record
+  }
+
+  /// Keeps the weights, where they are the best so far and not the base's, before a step changes them.
+  private func keepBest() {
+    guard state.step > 0, state.bestStep == state.step else { return }
+    if best.count == 0 { best = unsafe AlignedBuffer<Float>(uninitializedCount: working.layout.count) }
+    working.withParameters { parameters in
+      best.withUnsafeMutableBufferPointer { copy(parameters, to: $0) }
+    }
+    bestIsKept = true
+  }
+
+  /// Copies all weights.
+  private func copy(_ source: UnsafeMutableBufferPointer<Float>, to target: UnsafeMutableBufferPointer<Float>)
+  {
+    guard let from = source.baseAddress, let to = target.baseAddress else { return }
+    Kernels.copy(context, from, to: to, count: source.count)
   }
 
   /// Whether the run is over: all steps taken, or the validation loss has not fallen for long enough.
@@ -147,9 +177,10 @@ package final class PreferenceTraining {
 
   /// Goes back to the weights of the best validation, if there was any.
   package func restoreBest() throws {
-    guard !best.isEmpty else { return }
+    guard state.bestLoss < .infinity, state.bestStep != state.step else { return }
+    guard bestIsKept else { return try working.reset() }
     working.withParameters { parameters in
-      for index in parameters.indices { parameters[index] = best[index] }
+      best.withUnsafeMutableBufferPointer { copy($0, to: parameters) }
     }
     try working.mergeAdapters()
   }

@@ -15,8 +15,14 @@ package final class AdapterValues {
     precondition(layout.adapter != nil, "a layout of adapters")
     self.layout = layout
     memory = AlignedBuffer(count: layout.count)
+    reset(seed: seed)
+  }
+
+  /// Makes the factors what they began as with `seed`.
+  package func reset(seed: UInt64) {
     var generator = SplitMix64(seed: seed)
     withElements { elements in
+      elements.update(repeating: 0)
       for parameter in layout.parameters where parameter.key.factor == .input {
         let bound = 1 / Double(parameter.shape[1]).squareRoot()
         for index in parameter.elements { elements[index] = Float(bound * (2 * generator.nextUnit() - 1)) }

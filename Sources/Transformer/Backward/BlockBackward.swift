@@ -168,26 +168,30 @@ struct BlockBackward {
     _ roles: [WeightRole], _ input: UnsafePointer<Float>, _ outputGradient: Rows, _ rows: Int, stride: Int,
     to inputGradient: Rows, accumulate: Bool = false
   ) throws {
-    var (first, adds) = (0, accumulate)
-    for role in roles {
+    try weights.forEachMatrix(of: roles) { matrix, first in
+      multiplyBack(
+        outputGradient + first, rows: rows, stride: stride, by: matrix, into: inputGradient,
+        accumulate: accumulate || first > 0)
+    }
+    let outputs = roles.map { (role: $0, outputs: configuration.shape(of: $0)[0]) }
+    let (layout, inputs) = (weights.layout(of: roles[0]), configuration.shape(of: roles[0])[1])
+    let targets = gradients.matrixTargets(
+      outputs, block: weights.block, isOutputMajor: layout == .outputMajor)
+    for target in targets {
+      addMatrixGradient(
+        input: input, outputGradient: outputGradient + target.firstOutput, rows: rows,
+        outputs: target.outputs, inputs: inputs, stride: stride, layout: layout, to: target.base,
+        accumulate: target.accumulate)
+    }
+    var first = 0
+    for (role, outputs) in outputs {
       let dy = outputGradient + first
-      try weights.forEachMatrix(of: [role]) { matrix, _ in
-        multiply(
-          ActivationMatrix(dy, .f32, rows: rows, columns: matrix.outputs, stride: stride),
-          by: matrix.transposed, into: inputGradient, stride: matrix.inputs, accumulate: adds)
-        if let gradient = gradients.pointer(role, block: weights.block) {
-          addMatrixGradient(
-            input: input, outputGradient: dy, rows: rows, outputs: matrix.outputs, inputs: matrix.inputs,
-            stride: stride, layout: matrix.layout, to: gradient)
-        }
-      }
       gradients.addFactorGradients(
         role, block: weights.block, input: input, outputGradient: dy, rows: rows, stride: stride)
-      let outputs = configuration.shape(of: role)[0]
       if let gradient = gradients.pointer(role, block: weights.block, .bias) {
         addColumnSums(context, dy, rows: rows, width: outputs, stride: stride, to: gradient)
       }
-      (first, adds) = (first + outputs, true)
+      first += outputs
     }
   }
 }

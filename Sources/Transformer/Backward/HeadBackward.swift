@@ -4,7 +4,8 @@ internal import Storage
 
 /// The gradient of a weighted sum of log-probabilities through the head and the final norm.
 ///
-/// Logits are computed again, a slice of rows and vocabulary at a time, so that no row of them is ever held whole.
+/// Logits that were not kept are computed again, a slice of rows and vocabulary at a time, so that no row of them is ever
+/// held whole.
 struct HeadBackward {
   /// The model.
   let model: Model
@@ -26,8 +27,11 @@ struct HeadBackward {
   }
 
   /// Adds the gradient of Σ weight · ln p(token) to `streamGradient`, laid out as `stream`, and to the head's weights.
+  ///
+  /// - Parameter kept: the logits, as ``LanguageModelHead`` kept them; they are overwritten.
   func callAsFunction(
-    _ stream: ResidualStream, _ targets: Targets, to streamGradient: ResidualStream
+    _ stream: ResidualStream, _ targets: Targets, logits kept: UnsafeMutablePointer<Float>? = nil,
+    to streamGradient: ResidualStream
   ) throws {
     guard !targets.rows.isEmpty else { return }
     let head = LanguageModelHead(model, context)
@@ -35,43 +39,48 @@ struct HeadBackward {
     let width = model.configuration.embeddingWidth ?? model.configuration.hidden
     let operandGradient = ResidualStream(rows: targets.rows.count, width: width)
     try operandGradient.withRows { gradient in
-      gradient.update(repeating: 0, count: targets.rows.count * width)
-      try throughMatrix(SlicedHead(head), operands, targets, to: gradient)
+      try throughMatrix(SlicedHead(head), operands, targets, kept, to: gradient)
     }
     try throughNorm(stream, targets.rows, operandGradient, to: streamGradient)
   }
 
   /// Back through the output matrix, to the rows that it multiplies, `[rows, width]`.
   private func throughMatrix(
-    _ slices: SlicedHead, _ operands: HeadRows, _ targets: Targets,
+    _ slices: SlicedHead, _ operands: HeadRows, _ targets: Targets, _ kept: UnsafeMutablePointer<Float>?,
     to operandGradient: UnsafeMutablePointer<Float>
   ) throws {
-    var logits = unsafe AlignedBuffer<Float>(uninitializedCount: slices.largestSlice(operands.count))
-    let weightGradient = gradients.pointer(.outputHead)
+    var memory = unsafe AlignedBuffer<Float>(
+      uninitializedCount: kept == nil ? slices.largestSlice(operands.count) : 0)
+    let weightGradient = gradients.matrixTargets(
+      [(.outputHead, model.configuration.vocabulary)], isOutputMajor: true
+    ).first
     let biasGradient = gradients.pointer(.outputHead, .bias)
-    try logits.withUnsafeMutableBufferPointer { logits in
-      guard let logits = logits.baseAddress else { return }
+    try memory.withUnsafeMutableBufferPointer { memory in
       for tokens in slices.tokenSlices {
         try slices.load(tokens)
         for range in slices.rowSlices(operands.count) {
-          try slices.compute(operands, range, into: logits)
+          guard
+            let logits = kept.map({ $0 + SlicedHead.offset(range, tokens, of: operands.count) })
+              ?? memory.baseAddress
+          else { return }
+          if kept == nil { try slices.compute(operands, range, into: logits) }
           logProbabilityGradient(
             context, logits, firstToken: tokens.lowerBound, width: tokens.count,
             targets: targets.tokens[range], weights: targets.weights[range],
             logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
           try slices.withMatrix { matrix in
             let width = matrix.inputs
-            multiply(
-              ActivationMatrix(logits, .f32, rows: range.count, columns: tokens.count),
-              by: matrix.transposed, into: operandGradient + range.lowerBound * width, stride: width,
-              accumulate: true)
+            multiplyBack(
+              logits, rows: range.count, stride: tokens.count, by: matrix,
+              into: operandGradient + range.lowerBound * width, accumulate: tokens.lowerBound > 0)
             guard let weightGradient else { return }
             operands.withOperands {
               addMatrixGradient(
                 input: $0.assumingMemoryBound(to: Float.self) + range.lowerBound * width,
                 outputGradient: logits, rows: range.count, outputs: tokens.count, inputs: width,
                 stride: tokens.count, layout: .outputMajor,
-                to: weightGradient + tokens.lowerBound * width)
+                to: weightGradient.base + tokens.lowerBound * width,
+                accumulate: weightGradient.accumulate || range.lowerBound > 0)
             }
           }
           if let biasGradient {

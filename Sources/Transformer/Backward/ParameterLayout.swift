@@ -141,11 +141,10 @@ package struct ParameterLayout: Sendable {
     self.firstBlock = firstBlock
   }
 
-  /// Where a tensor's first element is; `nil` where it is not trained or does not exist.
-  package func offset(_ role: WeightRole, block: Int?, _ part: Model.Part = .weight) -> Int? {
+  /// Which of ``parameters`` a tensor is; `nil` where it is not trained or does not exist.
+  package func index(_ role: WeightRole, block: Int?, _ part: Model.Part = .weight) -> Int? {
     let isTied = tiedHead && role == .outputHead && part == .weight
     return indices[Key(role: isTied ? .tokenEmbedding : role, block: block, part: part)]
-      .map { parameters[$0].elements.lowerBound }
   }
 
   /// The factors of a matrix's adapter; `nil` where it has none.

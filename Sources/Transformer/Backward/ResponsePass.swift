@@ -3,8 +3,8 @@ package import Kernels
 /// A forward pass over scored texts and, where it is wanted, the way back.
 ///
 /// The forward pass is the one that everything else uses. Kept of it is the residual stream before each block from the
-/// lowest trained one on; the way back computes a block once more before it differentiates it, so what is inside a block
-/// is held for one chunk of tokens at a time.
+/// lowest trained one on, and what is inside the blocks as far as there is room for it; the way back computes the other blocks
+/// once more before it differentiates them, a chunk of tokens at a time.
 package struct ResponsePass {
   /// Σ ln p of the response of each text.
   package let logProbabilities: [Double]
@@ -19,6 +19,8 @@ package struct ResponsePass {
   /// For each scored token, the text that it belongs to.
   private let texts: [Int]
   private let targets: HeadBackward.Targets
+  /// The blocks' insides, where some are kept.
+  private let recording: BlockRecording?
 
   private var firstKept: Int { max(1, layout.firstBlock) }
 
@@ -29,11 +31,12 @@ package struct ResponsePass {
   ///   - layout: the weights that gradients are wanted of.
   ///   - alone: how many texts, the last ones, share no beginnings all the same: of a row that is shared, the gradient is
   ///     that of all its texts together.
+  ///   - store: where what the way back needs is kept; `nil` to compute it once more.
   /// - Throws: ``ModelError`` where the model is an encoder, a token is outside the vocabulary, or a text is longer than
   ///   the model's positions.
   package init(
     _ model: Model, _ context: ComputeContext, _ sequences: [ScoredSequence], _ layout: ParameterLayout,
-    alone: Int = 0, chunkTokens: Int = ForwardPass.chunkTokens
+    alone: Int = 0, chunkTokens: Int = ForwardPass.chunkTokens, keepingIn store: ActivationStore? = nil
   ) throws {
     try model.requireDecoder()
     self.model = model
@@ -43,7 +46,6 @@ package struct ResponsePass {
     self.forest = forest
     let firstAlone = forest.lastSegment.suffix(alone).lazy.compactMap(\.self).first
     firstAloneRow = firstAlone.map { forest.segments[$0].tokens.lowerBound } ?? forest.tokens.count
-    streams = try ForwardPass(model, context, forest).streams(fromBlock: max(1, layout.firstBlock))
     var (texts, rows, tokens) = ([Int](), [Int](), [Int32]())
     for (index, sequence) in sequences.enumerated() {
       let places = forest.ranges(ofText: index).flatMap { Array($0) }
@@ -53,10 +55,18 @@ package struct ResponsePass {
         tokens.append(sequence.tokens[position])
       }
     }
+    let (firstBlock, blocks) = (max(1, layout.firstBlock), model.configuration.blocks)
+    recording = try store.map {
+      try BlockRecording(
+        model, context, forest, keepingIn: $0, blocks: min(firstBlock, blocks + 1)..<blocks + 1,
+        logits: rows.count * model.configuration.vocabulary)
+    }
+    streams = try ForwardPass(model, context, forest).streams(fromBlock: firstBlock, recording: recording)
     var logProbabilities = [Double](repeating: 0, count: sequences.count)
     var normalizers: [Float] = []
     if let last = streams.last, !rows.isEmpty {
-      let scores = try LanguageModelHead(model, context).logSoftmax(last, rows: rows, targets: tokens)
+      let scores = try LanguageModelHead(model, context).logSoftmax(
+        last, rows: rows, targets: tokens, keepingAt: recording?.logits)
       for (index, text) in texts.enumerated() { logProbabilities[text] += scores.logProbability(index) }
       normalizers = rows.indices.map { Float(scores.logNormalizer($0)) }
     }
@@ -83,9 +93,11 @@ package struct ResponsePass {
     try gradient.withRows { $0.update(repeating: 0, count: last.rows * last.width) }
     var weighted = targets
     weighted.weights = texts.map { Float(weights[$0]) }
-    try HeadBackward(model: model, context: context, gradients: gradients)(last, weighted, to: gradient)
+    try HeadBackward(model: model, context: context, gradients: gradients)(
+      last, weighted, logits: recording?.logits, to: gradient)
+    recording?.useLogits()
 
-    let recording = try BlockRecording(model, context, forest)
+    let recording = try self.recording ?? BlockRecording(model, context, forest)
     let backward = BlockBackward(
       configuration: configuration, context: context, weights: recording.weights, rotary: recording.rotary,
       gradients: gradients, scratch: BlockBackwardScratch(configuration, rows: forest.largestChunk),
@@ -96,7 +108,7 @@ package struct ResponsePass {
       try recording.weights.load(block)
       for chunk in 0..<recording.chunkCount {
         let tokens = recording.tokens(ofChunk: chunk)
-        try recording.record(chunk: chunk, of: streams[block - firstKept]) { record in
+        try recording.record(block: block, chunk: chunk, of: streams[block - firstKept]) { record in
           try gradient.withRows { try backward(record, $0 + tokens.lowerBound * configuration.hidden) }
         }
         completed += tokens.count

@@ -1,7 +1,9 @@
 package import Kernels
 internal import Storage
 
-/// Blocks computed once more, a chunk at a time, with everything inside them kept: what a backward pass goes by.
+/// Blocks with everything inside them, a chunk at a time: what a backward pass goes by.
+///
+/// What the forward pass has kept is lent; the other blocks are computed once more.
 package final class BlockRecording {
   /// What a block computed for a chunk, f32; valid until the next chunk is recorded.
   package struct Record {
@@ -42,67 +44,148 @@ package final class BlockRecording {
   /// How many chunks there are.
   package var chunkCount: Int { plans.count }
   private let configuration: ModelConfiguration
+  private let context: ComputeContext
   private let forest: TokenForest
   private let plans: [ChunkPlan]
-  private let pass: BlockPass
-  private let output: ResidualStream
+  private let layouts: [BlockScratchLayout]
+  private let kept: KeptActivations?
+  /// Memory of the blocks that are computed once more.
+  private lazy var scratch = BlockScratch(
+    BlockScratchLayout(
+      configuration, .f32, rows: forest.largestChunk, recording: .init(normsHeads: weights.normsHeads)))
+  private lazy var output = ResidualStream(rows: forest.largestChunk, width: configuration.hidden)
 
   /// Takes the memory; `context` must compute in f32.
-  package init(_ model: Model, _ context: ComputeContext, _ forest: TokenForest) throws {
+  ///
+  /// - Parameter store: where what is computed is kept until the way back, which leads through `blocks` and needs `logits`;
+  ///   nothing is where `nil`.
+  package init(
+    _ model: Model, _ context: ComputeContext, _ forest: TokenForest, keepingIn store: ActivationStore? = nil,
+    blocks: Range<Int> = 0..<0, logits: Int = 0
+  ) throws {
     precondition(context.precision == .f32, "gradients are f32")
     self.forest = forest
+    self.context = context
     configuration = model.configuration
     // Unpacked: the same matrices are multiplied with in both directions.
-    weights = try BlockWeights(model, context, rows: 0)
+    weights = try BlockWeights(model, context, rows: 0, joinsNeighbours: true)
     rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
     plans = forest.chunks.indices.map {
       ChunkPlan(forest, chunk: $0, isCausal: model.configuration.isCausal)
     }
-    pass = BlockPass(
-      configuration: configuration, context: context, rotary: rotary, weights: weights,
-      scratch: BlockScratch(configuration, .f32, rows: forest.largestChunk, recording: true))
-    output = ResidualStream(rows: forest.largestChunk, width: configuration.hidden)
+    let layouts = Self.layouts(model, chunks: plans.map(\.tokens.count))
+    kept = store.map {
+      KeptActivations($0, logits: logits, chunkBytes: layouts.map(\.byteCount), blocks: blocks)
+    }
+    self.layouts = layouts
+  }
+
+  /// Where the activations of chunks of so many tokens lie.
+  private static func layouts(_ model: Model, chunks: [Int]) -> [BlockScratchLayout] {
+    let recording = BlockScratchLayout.Recording(normsHeads: model.normsHeads)
+    return chunks.map {
+      BlockScratchLayout(model.configuration, .f32, rows: $0, recording: recording)
+    }
+  }
+
+  /// Bytes that a pass over `tokens` tokens, `scored` of them scored, keeps in a store of `limit` bytes.
+  package static func keptBytes(_ model: Model, tokens: Int, scored: Int, limit: Int) -> Int {
+    KeptActivations.byteCount(
+      limit: limit, logits: scored * model.configuration.vocabulary,
+      chunkBytes: layouts(model, chunks: [tokens]).map(\.byteCount), blocks: model.configuration.blocks)
   }
 
   /// The tokens of a chunk.
   package func tokens(ofChunk chunk: Int) -> Range<Int> { plans[chunk].tokens }
 
-  /// Computes the loaded block for a chunk of `stream`, which stays as it is, and lends what was computed.
-  package func record<R>(chunk: Int, of stream: ResidualStream, _ body: (Record) throws -> R) throws -> R? {
-    let plan = plans[chunk]
-    let width = configuration.hidden
-    return try stream.withRows { rows in
-      try output.withRows { output in
-        let input = rows + plan.tokens.lowerBound * width
-        output.update(from: input, count: plan.tokens.count * width)
-        var found: (QueryKeyValueRows, AttentionPlan)?
-        try forest.positions.withUnsafeBufferPointer { positions in
-          try pass(output, positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])) {
-            qkv, attended in
-            let jobs = plan.attention(qkv, attended, outputStride: configuration.queryWidth)
-            found = (qkv, jobs)
-            return jobs
-          }
-        }
-        guard let (qkv, jobs) = found, let layout = pass.scratch.layout.record else { return nil }
-        return try pass.scratch.lend { base in
-          func region(_ offset: Int) -> UnsafeMutablePointer<Float> {
-            (base + offset).assumingMemoryBound(to: Float.self)
-          }
-          let normed = region(pass.scratch.layout.normed)
-          return try body(
-            Record(
-              rows: plan.tokens.count, positions: forest.positions[plan.tokens], input: input,
-              attentionInput: normed, projected: region(layout.projected), queryKeyValue: qkv,
-              attention: jobs,
-              attended: region(pass.scratch.layout.attended), attentionSum: region(layout.attentionSum),
-              middle: region(layout.middle),
-              mlpInput: configuration.arrangement == .parallelWithSharedNorm
-                ? normed : region(layout.mlpNormed),
-              inner: region(pass.scratch.layout.gateAndUp),
-              mlpOperand: region(pass.scratch.layout.mlpOperand), mlpSum: region(layout.mlpSum)))
-        }
+  /// The lowest block whose inside is kept; `nil` where none is.
+  var firstKeptBlock: Int? { kept?.firstBlock }
+
+  /// Where the logits are kept; `nil` where they are not.
+  var logits: UnsafeMutablePointer<Float>? { kept?.logits }
+
+  /// Says that the logits were overwritten.
+  func useLogits() { kept?.useLogits() }
+
+  /// Computes a kept block for the rows of `stream`, which become those after it.
+  func run(block: Int, on stream: ResidualStream) throws {
+    try weights.load(block)
+    for (chunk, plan) in plans.enumerated() {
+      guard let scratch = kept?.scratch(layouts[chunk], block: block, chunk: chunk) else {
+        preconditionFailure("the block is kept")
+      }
+      try stream.withRows { rows in
+        try compute(plan, rows + plan.tokens.lowerBound * configuration.hidden, scratch)
       }
     }
   }
+
+  /// Lends what `block`, which must be loaded, computes for a chunk of `stream`, which stays as it is.
+  package func record<R>(
+    block: Int, chunk: Int, of stream: ResidualStream, _ body: (Record) throws -> R
+  ) throws -> R? {
+    precondition(weights.block == block, "the block's weights come first")
+    let plan = plans[chunk]
+    let width = configuration.hidden
+    return try stream.withRows { rows in
+      let input = rows + plan.tokens.lowerBound * width
+      if let scratch = kept?.scratch(layouts[chunk], block: block, chunk: chunk) {
+        if chunk == plans.count - 1 { kept?.use(block: block) }
+        return try lend(plan, input, scratch, body)
+      }
+      try output.withRows { output in
+        output.update(from: input, count: plan.tokens.count * width)
+        try compute(plan, output, scratch)
+      }
+      return try lend(plan, input, scratch, body)
+    }
+  }
+
+  /// Applies the loaded block to a chunk's rows, with all that it computes in `scratch`.
+  private func compute(
+    _ plan: ChunkPlan, _ rows: UnsafeMutablePointer<Float>, _ scratch: BlockScratch
+  ) throws {
+    let pass = BlockPass(
+      configuration: configuration, context: context, rotary: rotary, weights: weights, scratch: scratch)
+    try forest.positions.withUnsafeBufferPointer { positions in
+      try pass(rows, positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])) {
+        plan.attention($0, $1, outputStride: configuration.queryWidth)
+      }
+    }
+  }
+
+  /// Lends what a chunk left in `scratch`.
+  private func lend<R>(
+    _ plan: ChunkPlan, _ input: UnsafePointer<Float>, _ scratch: BlockScratch, _ body: (Record) throws -> R
+  ) throws -> R? {
+    guard let layout = scratch.layout.record else { return nil }
+    return try scratch.lend { base in
+      func region(_ offset: Int) -> UnsafeMutablePointer<Float> {
+        (base + offset).assumingMemoryBound(to: Float.self)
+      }
+      let qkv = QueryKeyValueRows(
+        configuration, isFused: weights.has(.queryKeyValue), region(scratch.layout.queryKeyValue))
+      let attended = region(scratch.layout.attended)
+      let normed = region(scratch.layout.normed)
+      return try body(
+        Record(
+          rows: plan.tokens.count, positions: forest.positions[plan.tokens], input: input,
+          attentionInput: normed, projected: region(layout.projected), queryKeyValue: qkv,
+          attention: plan.attention(qkv, attended, outputStride: configuration.queryWidth),
+          attended: attended, attentionSum: region(layout.attentionSum), middle: region(layout.middle),
+          mlpInput: configuration.arrangement == .parallelWithSharedNorm ? normed : region(layout.mlpNormed),
+          inner: region(scratch.layout.gateAndUp), mlpOperand: region(scratch.layout.mlpOperand),
+          mlpSum: region(layout.mlpSum)))
+    }
+  }
+}
+
+extension BlockWeights {
+  /// Whether queries or keys have norms.
+  var normsHeads: Bool { has(.queryNorm) || has(.keyNorm) }
+}
+
+extension Model {
+  /// Whether queries or keys have norms.
+  fileprivate var normsHeads: Bool { blockRoles.contains(.queryNorm) || blockRoles.contains(.keyNorm) }
 }

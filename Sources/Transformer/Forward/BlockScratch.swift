@@ -23,14 +23,21 @@ struct BlockScratchLayout: Sendable {
   let record: BlockRecordLayout?
   let byteCount: Int
 
+  /// What a pass that records must know of the blocks.
+  struct Recording: Sendable {
+    /// Whether queries or keys have norms.
+    let normsHeads: Bool
+  }
+
   /// - Parameters:
   ///   - rows: the most rows a chunk has.
   ///   - projecting: whether there are variants that remove a subspace.
-  ///   - recording: whether everything computed inside the block is to be there when it is done.
+  ///   - recording: whether everything computed inside the block is to be there when it is done; then operands are f32.
   init(
     _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
-    recording: Bool = false
+    recording: Recording? = nil
   ) {
+    precondition(recording == nil || precision == .f32, "what is recorded is f32")
     let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
@@ -45,17 +52,20 @@ struct BlockScratchLayout: Sendable {
     let shared = size
     queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
     attended = region(configuration.queryWidth, 4)
-    attendedOperand = region(configuration.queryWidth, operand)
+    attendedOperand = recording == nil ? region(configuration.queryWidth, operand) : attended
     let attentionEnd = size
-    if !recording { size = shared }
+    if recording == nil { size = shared }
     gateAndUp = region(2 * configuration.intermediate, 4)
     mlpOperand = region(configuration.intermediate, operand)
-    record =
-      recording
-      ? BlockRecordLayout(
-        projected: region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4),
+    record = recording.map { recording in
+      let normsSums = configuration.normsBranches || configuration.normsFollowResidual
+      return BlockRecordLayout(
+        projected: recording.normsHeads
+          ? region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4) : size,
         middle: region(configuration.hidden, 4), mlpNormed: region(configuration.hidden, operand),
-        attentionSum: region(configuration.hidden, 4), mlpSum: region(configuration.hidden, 4)) : nil
+        attentionSum: normsSums ? region(configuration.hidden, 4) : size,
+        mlpSum: normsSums ? region(configuration.hidden, 4) : size)
+    }
     byteCount = max(size, attentionEnd)
   }
 }
@@ -79,20 +89,34 @@ final class BlockScratch {
   /// Where the regions are.
   let layout: BlockScratchLayout
   private let memory: AlignedBuffer<UInt8>
+  /// Where the memory is instead, if it is another's.
+  private let borrowed: UnsafeMutableRawPointer?
 
   /// Memory for chunks of at most `rows` tokens.
-  init(
-    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
-    recording: Bool = false
+  convenience init(
+    _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false
   ) {
-    layout = BlockScratchLayout(
-      configuration, precision, rows: rows, projecting: projecting, recording: recording)
+    self.init(BlockScratchLayout(configuration, precision, rows: rows, projecting: projecting))
+  }
+
+  /// Memory of its own.
+  init(_ layout: BlockScratchLayout) {
+    self.layout = layout
     memory = unsafe AlignedBuffer(uninitializedCount: layout.byteCount)
+    borrowed = nil
+  }
+
+  /// Memory at `base`, of which the layout's bytes must stay there.
+  init(_ layout: BlockScratchLayout, at base: UnsafeMutableRawPointer) {
+    self.layout = layout
+    memory = AlignedBuffer(count: 0)
+    borrowed = base
   }
 
   /// Lends the memory; `body` finds its regions by the layout's offsets.
   func lend<R>(_ body: (UnsafeMutableRawPointer) throws -> R) rethrows -> R? {
-    try memory.withUnsafeBufferPointer { memory in
+    if let borrowed { return try body(borrowed) }
+    return try memory.withUnsafeBufferPointer { memory in
       try memory.baseAddress.map { try body(UnsafeMutableRawPointer(mutating: $0)) }
     }
   }

@@ -1,4 +1,4 @@
-internal import Checkpoints
+package import Checkpoints
 package import Kernels
 internal import Storage
 
@@ -12,6 +12,7 @@ package final class BlockWeights {
   private let context: ComputeContext
   private let layout: BlockWeightLayout
   private let roles: [WeightRole]
+  private let joinsNeighbours: Bool
   private var arena: AlignedBuffer<UInt8>
   /// Room for one matrix on the way from its file to its packed form.
   private var unpacked: AlignedBuffer<UInt8>
@@ -29,9 +30,14 @@ package final class BlockWeights {
   /// - Parameters:
   ///   - rows: how many tokens will be multiplied with each block.
   ///   - roles: which of the block's weights are needed; all where `nil`.
-  package init(_ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil) throws {
+  ///   - joinsNeighbours: whether matrices that are used where they are mapped, one behind another, are lent as one.
+  package init(
+    _ model: Model, _ context: ComputeContext, rows: Int, roles: [WeightRole]? = nil,
+    joinsNeighbours: Bool = false
+  ) throws {
     self.model = model
     self.context = context
+    self.joinsNeighbours = joinsNeighbours
     self.roles = roles ?? model.blockRoles
     layout = try BlockWeightLayout(model, context.precision, rows: rows, roles: self.roles)
     arena = unsafe AlignedBuffer(uninitializedCount: layout.arenaBytes)
@@ -106,6 +112,11 @@ package final class BlockWeights {
         if let base = arena.baseAddress { body(matrix(roles, at: base + offset, .packed), 0) }
       }
     }
+    if joinsNeighbours, let joined = try joinedBytes(roles) {
+      return try model.tensors.files[joined.file].withBytes(joined.bytes) { bytes in
+        if let base = bytes.baseAddress { body(matrix(roles, at: base, .outputMajor), 0) }
+      }
+    }
     var firstOutput = 0
     for role in roles {
       let stored = layout.isPacked ? .packed : model.layout(of: role)
@@ -121,6 +132,28 @@ package final class BlockWeights {
       firstOutput += model.configuration.shape(of: role)[0]
     }
   }
+
+  /// Where the matrices of `roles` are mapped as one; `nil` where they are not.
+  private func joinedBytes(_ roles: [WeightRole]) throws -> (file: Int, bytes: Range<Int>)? {
+    guard roles.count > 1, !layout.isPacked else { return nil }
+    var joined: (file: Int, bytes: Range<Int>)?
+    for role in roles {
+      let entry = try model.weight(role, block: block)
+      guard layout.offsets[[role]] == nil, model.layout(of: role) == .outputMajor, entry.strides == nil else {
+        return nil
+      }
+      guard let before = joined else {
+        joined = (entry.file, entry.bytes)
+        continue
+      }
+      guard before.file == entry.file, before.bytes.upperBound == entry.bytes.lowerBound else { return nil }
+      joined = (entry.file, before.bytes.lowerBound..<entry.bytes.upperBound)
+    }
+    return joined
+  }
+
+  /// How the checkpoint stores a role's matrices.
+  func layout(of role: WeightRole) -> WeightMatrix.Layout { model.layout(of: role) }
 
   /// Whether the blocks have such a weight.
   package func has(_ role: WeightRole) -> Bool { roles.contains(role) }
@@ -209,7 +242,7 @@ extension TensorStore {
   /// Converts rows of a matrix to the compute precision, in parallel.
   ///
   /// - Parameter destination: `[rows.count, rowElements]` in `precision`.
-  func convert(
+  package func convert(
     _ entry: TensorEntry, rows: Range<Int>, to precision: ComputePrecision,
     at destination: UnsafeMutableRawPointer,
     _ context: ComputeContext

@@ -95,18 +95,26 @@ package struct ForwardPass {
   ///
   /// Where they are larger than `limit` together, the system may write them to disk.
   ///
+  /// - Parameter recording: computes the blocks that it keeps.
   /// - Returns: the residual stream before `firstBlock`, after it, and so on to the last.
-  package func streams(fromBlock firstBlock: Int, inMemory limit: Int = Self.keptInMemory) throws
-    -> [ResidualStream]
-  {
+  package func streams(
+    fromBlock firstBlock: Int, inMemory limit: Int = Self.keptInMemory, recording: BlockRecording? = nil
+  ) throws -> [ResidualStream] {
     let spills = Self.keptBytes(tokens: forest.tokens.count, fromBlock: firstBlock, model) > limit
     func kept(_ stream: ResidualStream) throws -> ResidualStream {
       spills ? try stream.spilledCopy() : stream.copy()
     }
-    var streams = firstBlock <= 1 ? try stream.map { [try kept($0)] } ?? [] : []
+    guard let stream else { preconditionFailure("the base runs") }
+    let blocks = model.configuration.blocks
+    let firstRecorded = recording?.firstKeptBlock ?? blocks + 1
+    var streams = firstBlock <= 1 ? [try kept(stream)] : []
     try run(
-      throughBlock: model.configuration.blocks,
+      throughBlock: firstRecorded - 1,
       afterBlock: { if $0 + 1 >= firstBlock { streams.append(try kept($1)) } })
+    for block in firstRecorded..<blocks + 1 {
+      try recording?.run(block: block, on: stream)
+      streams.append(try kept(stream))
+    }
     return streams
   }
 

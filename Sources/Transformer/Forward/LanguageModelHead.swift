@@ -23,11 +23,19 @@ package struct LanguageModelHead {
   /// - Parameters:
   ///   - rows: rows of `stream`.
   ///   - targets: the token that follows each row.
+  ///   - kept: gets the logits, `[rows, vocabulary]` a slice of the vocabulary after another.
   package func logSoftmax(
-    _ stream: ResidualStream, rows: [Int], targets: [Int32], progress: ProgressHandler? = nil
+    _ stream: ResidualStream, rows: [Int], targets: [Int32],
+    keepingAt kept: UnsafeMutablePointer<Float>? = nil,
+    progress: ProgressHandler? = nil
   ) throws -> StreamedLogSoftmax {
     var result = StreamedLogSoftmax(targets: targets)
     try forEachSlice(stream, rows) { logits, rows, tokens in
+      if let kept {
+        copy(
+          context, logits, to: kept + SlicedHead.offset(rows, tokens, of: targets.count),
+          count: rows.count * tokens.count)
+      }
       result.consume(context, logits, rows: rows, firstToken: tokens.lowerBound, width: tokens.count)
       progress?(
         tokens.lowerBound * targets.count + rows.upperBound * tokens.count,

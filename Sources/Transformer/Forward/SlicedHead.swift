@@ -56,6 +56,11 @@ package final class SlicedHead {
   /// The slices of `count` rows, in order.
   package func rowSlices(_ count: Int) -> [Range<Int>] { Self.slices(count, Self.sliceRows) }
 
+  /// Where the logits of a slice are among all those of `count` rows, kept slice after slice.
+  static func offset(_ rows: Range<Int>, _ tokens: Range<Int>, of count: Int) -> Int {
+    tokens.lowerBound * count + rows.lowerBound * tokens.count
+  }
+
   /// Logits of the largest slice of `count` rows.
   package func largestSlice(_ count: Int) -> Int {
     min(count, Self.sliceRows) * min(entry.rowCount, Self.sliceTokens)

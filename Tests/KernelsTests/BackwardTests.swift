@@ -1,0 +1,94 @@
+import Kernels
+import Testing
+
+/// The products of a backward pass and the optimisers' steps against the same in double precision.
+@Suite("Backward products and steps")
+struct BackwardTests {
+  private static func numbers(_ count: Int, seed: UInt64) -> [Float] {
+    var generator = SplitMix64(seed: seed)
+    return (0..<count).map { _ in Float(2 * generator.nextUnit() - 1) }
+  }
+
+  private func expectClose(_ found: [Float], _ expected: [Double], _ tolerance: Double = 1e-5) {
+    #expect(found.count == expected.count)
+    for (x, y) in zip(found, expected) { #expect(abs(Double(x) - y) <= tolerance * max(1, abs(y))) }
+  }
+
+  @Test(
+    "gradients of matrices and of their inputs, added or written over whatever was there",
+    arguments: [(1, 1, 1), (3, 5, 2), (17, 33, 65), (110, 96, 40), (0, 4, 3)],
+    [WeightMatrix.Layout.outputMajor, .inputMajor])
+  func products(_ shape: (rows: Int, outputs: Int, inputs: Int), layout: WeightMatrix.Layout) {
+    let (rows, outputs, inputs) = shape
+    let stride = outputs + 3
+    _ = ComputeContext(threads: 2, precision: .f32)
+    let x = Self.numbers(rows * inputs, seed: 1)
+    let dy = Self.numbers(rows * stride, seed: 2)
+    let weights = Self.numbers(outputs * inputs, seed: 3)
+    func place(_ output: Int, _ input: Int) -> Int {
+      layout == .outputMajor ? output * inputs + input : input * outputs + output
+    }
+    for accumulate in [false, true] {
+      let before: Float = accumulate ? 0.5 : .nan
+      var expected = [Double](repeating: accumulate ? 0.5 : 0, count: outputs * inputs)
+      var back = [Double](repeating: accumulate ? 0.5 : 0, count: rows * inputs)
+      for row in 0..<rows {
+        for output in 0..<outputs {
+          let gradient = Double(dy[row * stride + output])
+          for input in 0..<inputs {
+            expected[place(output, input)] += gradient * Double(x[row * inputs + input])
+            back[row * inputs + input] += gradient * Double(weights[place(output, input)])
+          }
+        }
+      }
+      var gradient = [Float](repeating: before, count: outputs * inputs)
+      addMatrixGradient(
+        input: x, outputGradient: dy, rows: rows, outputs: outputs, inputs: inputs, stride: stride,
+        layout: layout, to: &gradient, accumulate: accumulate)
+      expectClose(gradient, expected)
+      var inputGradient = [Float](repeating: before, count: rows * inputs)
+      weights.withUnsafeBytes { bytes in
+        guard let base = bytes.baseAddress else { return }
+        multiplyBack(
+          dy, rows: rows, stride: stride,
+          by: WeightMatrix(base, .f32, outputs: outputs, inputs: inputs, layout: layout),
+          into: &inputGradient, accumulate: accumulate)
+      }
+      expectClose(inputGradient, back)
+    }
+  }
+
+  @Test("steps of both optimisers, lanes and the rest of a run", arguments: [1, 15, 16, 37, 70_003])
+  func steps(count: Int) {
+    let context = ComputeContext(threads: 2, precision: .f32)
+    let gradient = Self.numbers(count, seed: 1)
+    let start = Self.numbers(count, seed: 2)
+    var (p, v) = (start, [Float](repeating: 0.25, count: count))
+    rmsPropStep(
+      context, &p, second: &v, gradient: gradient, gradientScale: 0.5, count: count, rate: 0.01,
+      smoothing: 0.9, epsilon: 1e-3)
+    let squares = gradient.map { 0.9 * 0.25 + 0.1 * (0.5 * Double($0)) * (0.5 * Double($0)) }
+    expectClose(v, squares)
+    expectClose(
+      p,
+      (0..<count).map { index in
+        let change = 0.01 * 0.5 * Double(gradient[index]) / (squares[index].squareRoot() + 1e-3)
+        return Double(start[index]) - change
+      }, 1e-6)
+
+    (p, v) = (start, [Float](repeating: 0.25, count: count))
+    var m = [Float](repeating: 0.5, count: count)
+    adamWStep(
+      context, &p, first: &m, second: &v, gradient: gradient, gradientScale: 0.5, count: count, rate: 0.01,
+      decay: 0.1, betas: (0.8, 0.9), epsilon: 1e-3, corrections: (0.4, 0.3))
+    let means = gradient.map { 0.8 * 0.5 + 0.2 * 0.5 * Double($0) }
+    expectClose(m, means)
+    expectClose(v, squares)
+    expectClose(
+      p,
+      (0..<count).map { index in
+        let step = 0.01 * means[index] / 0.4 / ((squares[index] / 0.3).squareRoot() + 1e-3)
+        return Double(start[index]) * (1 - 0.01 * 0.1) - step
+      }, 1e-6)
+  }
+}
