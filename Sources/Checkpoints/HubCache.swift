@@ -70,7 +70,7 @@ package struct HubCache: Sendable {
     return snapshot
   }
 
-  /// The commit that the revision stands for: itself, or what its reference says.
+  /// The snapshot that the revision stands for, which is a commit by rule: itself, or what its reference says.
   private func commit(of model: HubModel, in folder: String) throws(CheckpointError) -> String {
     let reference = FileSystem.join(folder, "refs/" + model.revision)
     guard FileSystem.kind(of: reference) == .file else {
@@ -86,7 +86,7 @@ package struct HubCache: Sendable {
     // A commit has 40 hexadecimal digits, which huggingface_hub does not insist on in caches made by other means.
     guard let commit, HubModel.isName(commit[...]) else {
       throw CheckpointError(
-        path: reference, reason: "expected a commit's hexadecimal digits, found something else",
+        path: reference, reason: "expected the name of a snapshot, found something else",
         advice: model.fetchAdvice)
     }
     return commit

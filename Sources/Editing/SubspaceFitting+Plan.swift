@@ -31,11 +31,11 @@ extension SubspaceFitting {
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
       let tokens = packing.ownTokens.reduce(0, +)
-      let together = Self.blocksTogether(model, context)
+      let together = min(Self.blocksTogether(model, context), recipe.blocks.count)
       let blocks = tokens <= passTokens ? together : recipe.blocks.count
-      // And of those that are decomposed together, eigenvectors and products of them.
+      // And of those that are decomposed together, two bases of eigenvectors, products of them, and LAPACK's copies.
       plan.add(
-        .init("moments of \(blocks) blocks and steps", 3 * (blocks + together) * hidden * hidden * 8))
+        .init("moments of \(blocks) blocks and steps", (3 * blocks + 6 * together) * hidden * hidden * 8))
       let kept = ForwardPass.keptBytes(
         tokens: min(tokens, passTokens), fromBlock: recipe.blocks.lowerBound, model)
       if kept <= ForwardPass.keptInMemory { plan.add(.init("residual streams before every block", kept)) }

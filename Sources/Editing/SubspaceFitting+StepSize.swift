@@ -101,6 +101,9 @@ extension SubspaceFitting {
     let divergences = try scoring.divergences(of: subspaces.map { try $0.variant(strength: 1) })
     var sums = divergences.map { $0.reduce(0, +) } + [Double(scoring.rowCount)]
     context.ranks.sum(&sums)
+    guard sums.allSatisfy(\.isFinite) else {
+      throw try model.explainNonFinite(throughBlock: model.configuration.blocks)
+    }
     return sums.dropLast().map { $0 / sums[sums.count - 1] }
   }
 }

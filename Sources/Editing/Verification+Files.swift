@@ -20,11 +20,12 @@ extension Verification {
     }
     let isSealed = Receipt.isSealed(text)
     let fault = try fault(files ?? [], folder)
-    let others = try unnamed(files ?? [], folder)
+    let shown = 3
+    let others = unnamed(files ?? [], folder, most: shown + 1)
     let rest =
       others.isEmpty
       ? ""
-      : "; not in the receipt: \(others.prefix(3).joined(separator: ", "))\(others.count > 3 ? ", …" : "")"
+      : "; not in the receipt: \(others.prefix(shown).joined(separator: ", "))\(others.count > shown ? ", …" : "")"
     return [
       Check(
         claim: "the receipt is as it was written", holds: isSealed,
@@ -34,23 +35,27 @@ extension Verification {
     ]
   }
 
-  /// The files in the folder that the receipt does not name, hidden ones left out.
+  /// The first files in the folder that the receipt does not name, hidden ones left out; a folder that cannot be read stands
+  /// for what is in it.
   ///
   /// They were there when the model was edited in its place, or came later: nothing is claimed of them.
-  private static func unnamed(_ files: [Receipt.OutputFile], _ folder: String) throws -> [String] {
+  private static func unnamed(_ files: [Receipt.OutputFile], _ folder: String, most: Int) -> [String] {
     let known = Set(files.map(\.name) + [Receipt.fileName, Receipt.subspaceFileName])
     var found: [String] = []
-    func look(in prefix: String) throws {
-      for name in try FileSystem.list(FileSystem.join(folder, prefix)) where !name.hasPrefix(".") {
+    func look(in prefix: String) {
+      guard let names = try? FileSystem.list(FileSystem.join(folder, prefix)) else {
+        return found.append(prefix)
+      }
+      for name in names where !name.hasPrefix(".") && found.count < most {
         let path = FileSystem.join(folder, prefix + name)
         if FileSystem.kind(of: path) == .folder, !FileSystem.isLink(path) {
-          try look(in: prefix + name + "/")
+          look(in: prefix + name + "/")
         } else if !known.contains(prefix + name) {
           found.append(prefix + name)
         }
       }
     }
-    try look(in: "")
+    look(in: "")
     return found
   }
 

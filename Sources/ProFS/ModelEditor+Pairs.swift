@@ -15,11 +15,11 @@ extension ModelEditor {
     let tokenizer = try PassageTokenizer(model)
     let recipe = recipe ?? standardRecipe
     func tokens(_ side: PreferenceSide) throws -> [[Int32]] {
-      try pairs.map { pair in
+      try pairs.enumerated().map { index, pair in
         do {
           return try tokenizer.encode(pair.passage(of: side), limit: recipe.maximumTokens)
         } catch {
-          throw EditingError("pair of line \(pair.line)", "\(side.rawValue): \(error)")
+          throw EditingError("pair \(index + 1)", "\(side.rawValue): \(error)")
         }
       }
     }

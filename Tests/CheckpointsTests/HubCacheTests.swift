@@ -63,7 +63,7 @@ import Testing
       ("org/tiny-model@v2", "hf download org/tiny-model --revision v2"),
       ("org/tiny-model@half", "the files of this commit are not in the cache; fetch it: hf download"),
       ("org/tiny-model@" + String(repeating: "b", count: 40), "are not in the cache"),
-      ("org/tiny-model@broken", "expected a commit's hexadecimal digits"),
+      ("org/tiny-model@broken", "expected the name of a snapshot"),
     ])
   func missing(name: String, text: String) throws {
     let error = #expect(throws: CheckpointError.self) { try resolve(name) }

@@ -49,7 +49,7 @@ import Testing
     let said = (0..<6).map { PreferencePair(chosen: .text("yes \($0)"), rejected: .text("go \($0)")) }
     #expect(try mute.fit(said, recipe: recipe).provenance.pairs == 6)
     #expect { try mute.fit(spoken, recipe: recipe) } throws: {
-      $0 is EditingError && "\($0)".contains("line 1") && "\($0)".contains("chat")
+      $0 is EditingError && "\($0)".contains("pair 1") && "\($0)".contains("chat")
     }
     let template =
       "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"

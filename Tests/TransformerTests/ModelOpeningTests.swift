@@ -322,5 +322,8 @@ struct ModelOpeningTests {
     #expect(try Model(path: copy.path).configuration.tiedHead)
     try copy.configure(["tie_word_embeddings": false])
     #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    text["tie_word_embeddings"] = true
+    try copy.configure(["text_config": .object(text)])
+    #expect(try Model(path: copy.path).configuration.tiedHead)
   }
 }

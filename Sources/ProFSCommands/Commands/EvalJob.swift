@@ -137,6 +137,7 @@ struct EvalJob {
             "max_new_tokens": .int(continuations.maxNewTokens), "samples": .int(continuations.samples),
             "temperature": .double(continuations.effectiveTemperature),
             "top_p": continuations.topP.map { .double($0) } ?? .null,
+            "draws": continuations.effectiveTemperature > 0 ? .int(Decoder.draws) : .null,
             "scorers": .array(scorers.map(\.identity.json)),
           ]
         ))

@@ -75,7 +75,8 @@ struct MineCommand: ParsableCommand {
       settings: [
         "model": .string(try Fingerprint.model(model)), "prompts": .string(Fingerprint.texts(used)),
         "samples": .int(samples), "max_new_tokens": .int(maxNewTokens), "temperature": .double(temperature),
-        "top_p": topP.map { .double($0) } ?? .null, "scorer": judge.identity.json,
+        "top_p": topP.map { .double($0) } ?? .null, "draws": .int(Decoder.draws),
+        "scorer": judge.identity.json,
         "compute": .string(context.precision.rawValue), "seed": .number(String(compute.seed)),
       ])
     if log.count > 0, !quiet { Console.message("going on with the samples in \(progressFile)") }

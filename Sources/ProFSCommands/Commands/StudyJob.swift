@@ -134,6 +134,7 @@ struct StudyJob {
       "max_new_tokens": .int(continuations.maxNewTokens), "samples": .int(continuations.samples),
       "temperature": .double(continuations.effectiveTemperature),
       "top_p": continuations.topP.map { .double($0) } ?? .null,
+      "draws": continuations.effectiveTemperature > 0 ? .int(Decoder.draws) : .null,
       "scorers": .array(scorers.map(\.identity.json)), "compute": .string(context.precision.rawValue),
       "seed": .number(String(context.seed)),
     ]

@@ -60,9 +60,12 @@ enum Console {
     var left = Array(text.utf8)[...]
     while !left.isEmpty {
       let count = left.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-      if count > 0 { left = left.dropFirst(count) }
-      guard count < 0 else { continue }
-      switch errno {
+      if count > 0 {
+        left = left.dropFirst(count)
+        continue
+      }
+      // Nothing taken and no error would go on for ever.
+      switch count == 0 ? EIO : errno {
       case EINTR: continue
       case EAGAIN:
         // The other end of a pipe that does not block is slow.

@@ -62,14 +62,12 @@ final class KeptActivations {
   ///   - chunkBytes: what each chunk takes inside a block.
   ///   - blocks: the blocks that the way back leads through.
   init(_ store: ActivationStore, logits: Int, chunkBytes: [Int], blocks: Range<Int>) {
-    let logitBytes = (logits * MemoryLayout<Float>.size + 63) / 64 * 64
-    let kept = logitBytes <= store.limit
     let blockBytes = chunkBytes.reduce(0, +)
-    let room = store.limit - (kept ? logitBytes : 0)
-    let count = min(blocks.count, room / max(1, blockBytes))
-    logitsOffset = kept ? 0 : nil
+    let (logitBytes, count) = Self.room(
+      limit: store.limit, logits: logits, blockBytes: blockBytes, blocks: blocks.count)
+    logitsOffset = logitBytes.map { _ in 0 }
     firstBlock = blocks.upperBound - count
-    var next = kept ? logitBytes : 0
+    var next = logitBytes ?? 0
     chunks = (0..<count).map { _ in
       chunkBytes.map { bytes in
         defer { next += bytes }
@@ -82,10 +80,16 @@ final class KeptActivations {
 
   /// Bytes that ``init(_:logits:chunkBytes:blocks:)`` takes.
   static func byteCount(limit: Int, logits: Int, chunkBytes: [Int], blocks: Int) -> Int {
-    let logitBytes = (logits * MemoryLayout<Float>.size + 63) / 64 * 64
-    let kept = logitBytes <= limit ? logitBytes : 0
     let blockBytes = chunkBytes.reduce(0, +)
-    return kept + min(blocks, (limit - kept) / max(1, blockBytes)) * blockBytes
+    let (logitBytes, count) = room(limit: limit, logits: logits, blockBytes: blockBytes, blocks: blocks)
+    return (logitBytes ?? 0) + count * blockBytes
+  }
+
+  /// What there is room for: the logits, in bytes, and a number of blocks.
+  private static func room(limit: Int, logits: Int, blockBytes: Int, blocks: Int) -> (Int?, blocks: Int) {
+    let wanted = (logits * MemoryLayout<Float>.size + 63) / 64 * 64
+    let logitBytes = wanted <= limit ? wanted : nil
+    return (logitBytes, min(blocks, (limit - (logitBytes ?? 0)) / max(1, blockBytes)))
   }
 
   /// Memory for a chunk of a block; `nil` where the block is not kept, or what was kept of it is used up.

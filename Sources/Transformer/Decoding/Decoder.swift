@@ -26,6 +26,9 @@ package struct Decoder {
     }
   }
 
+  /// How a prompt's draws follow from the seed, as a number that changes with it: records of other draws are not gone on with.
+  package static let draws = 2
+
   /// Memory that the keys and values of one batch of prompts may take, in bytes.
   private static let cacheBudget = 512 << 20
   private static let largestBatch = 256

@@ -98,7 +98,7 @@ package final class BlockRecording {
   /// The tokens of a chunk.
   package func tokens(ofChunk chunk: Int) -> Range<Int> { plans[chunk].tokens }
 
-  /// The lowest block whose inside is kept; `nil` where none is.
+  /// The lowest block whose inside is kept, after the last where there is no room for any; `nil` where nothing is kept.
   var firstKeptBlock: Int? { kept?.firstBlock }
 
   /// Where the logits are kept; `nil` where they are not.

@@ -21,8 +21,8 @@ extension Model {
 
   /// The text model's configuration, with what the model around it says of the output head where that is what counts.
   ///
-  /// transformers ties the head by the larger model's word; the text model's own may stand there as its default only, and
-  /// then there is no head among the tensors.
+  /// transformers ties the head by the larger model's word or the text model's, of which the other may stand there as its
+  /// default only: where there is no head among the tensors, either ties it.
   private static func config(
     of root: JSONValue, in document: JSONDocument, _ tensors: TensorStore
   ) -> JSON {
@@ -31,7 +31,7 @@ extension Model {
       case .object(var members) = JSON(root)
     else { return JSON(root) }
     let hasHead = ["lm_head.weight", "language_model.lm_head.weight"].contains { tensors[$0] != nil }
-    if members[key] == nil || !hasHead { members[key] = JSON(tied) }
+    if members[key] == nil || (!hasHead && tied.bool == true) { members[key] = JSON(tied) }
     return .object(members)
   }
 
