@@ -6,7 +6,10 @@ extension ModelEditor {
   ///
   /// Texts are taken as they stand, conversations in the model's chat format.
   ///
-  /// - Parameter neutral: the text that the recipe leaves alone as far as it can; not used by the published recipes.
+  /// - Parameters:
+  ///   - pairs: of texts, of conversations, or of both.
+  ///   - recipe: how; ``standardRecipe`` where it is `nil`.
+  ///   - neutral: the text that the recipe leaves alone as far as it can; not used by the published recipes.
   /// - Throws: as ``fit(chosen:rejected:recipe:neutral:)``, and where there are conversations and the model has no chat template
   ///   that is recognised.
   public func fit(
