@@ -144,12 +144,3 @@ package func addBias(
     }
   }
 }
-
-/// Adds `addend`, `[count]`, to `sum` element by element.
-package func add(
-  _ context: ComputeContext, _ addend: UnsafePointer<Float>, to sum: UnsafeMutablePointer<Float>, count: Int
-) {
-  context.parallelRanges(count, grain: 1 << 14) { range in
-    for i in range { unsafe sum[i] += addend[i] }
-  }
-}

@@ -63,23 +63,6 @@ package func sumOfSquares(
   return sums.reduce(0, +)
 }
 
-/// Sets `count` floats to zero on every thread.
-package func clear(_ context: ComputeContext, _ x: UnsafeMutablePointer<Float>, count: Int) {
-  context.parallelRanges(count, grain: 1 << 16) { range in
-    unsafe (x + range.lowerBound).update(repeating: 0, count: range.count)
-  }
-}
-
-/// Copies `count` floats on every thread.
-package func copy(
-  _ context: ComputeContext, _ source: UnsafePointer<Float>, to destination: UnsafeMutablePointer<Float>,
-  count: Int
-) {
-  context.parallelRanges(count, grain: 1 << 16) { range in
-    unsafe (destination + range.lowerBound).update(from: source + range.lowerBound, count: range.count)
-  }
-}
-
 /// How many of sixteen floats there are: all of them, but at the end of a run.
 private struct LaneCount {
   let count: Int
