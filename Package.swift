@@ -4,13 +4,19 @@ import PackageDescription
 // CI makes warnings errors, in our own targets only.
 let warnings: [SwiftSetting] =
   Context.environment["PROFS_WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)]
+// Vector loops in registers of eight floats, which processors have since 2013; oneDNN and OpenBLAS choose for themselves.
+#if arch(x86_64) && os(Linux)
+  let processor: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=x86-64-v3"])]
+#else
+  let processor: [SwiftSetting] = []
+#endif
 let safe: [SwiftSetting] =
   [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
-  ] + warnings
+  ] + warnings + processor
 let strict: [SwiftSetting] = safe + [.strictMemorySafety()]
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")

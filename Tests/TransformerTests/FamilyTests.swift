@@ -56,6 +56,28 @@ import Transformer
   }
 
   @Test(
+    "Rows that alone are needed after the last block come out as among all others",
+    arguments: FamilyGoldens.all,
+    ComputePrecision.allCases)
+  func neededRowsAgree(_ goldens: FamilyGoldens, _ precision: ComputePrecision) throws {
+    let model = try Model(path: goldens.folder)
+    let context = ComputeContext(threads: 2, precision: precision)
+    let texts = try goldens.sequences().map(\.ids)
+    let forest = TokenForest(texts, chunkTokens: 24, sharing: model.configuration.isCausal)
+    try #require(forest.chunks.count > 1)
+    // Of the first chunk a row in the middle and the last, of the second none.
+    let (first, second) = (forest.tokenRange(ofChunk: 0), forest.tokenRange(ofChunk: 1))
+    let needed = [first.upperBound - 1, first.count / 2] + (second.upperBound..<forest.tokens.count)
+    func rows(_ outputRows: [Int]?) throws -> [Float] {
+      let pass = try ForwardPass(model, context, forest, outputRows: outputRows)
+      return try pass.finalStreams()[0].gathered(needed).withRows {
+        Array(UnsafeBufferPointer(start: $0, count: needed.count * model.configuration.hidden))
+      }
+    }
+    #expect(relativeError(try rows(needed), try rows(nil)) < (precision == .f32 ? 1e-6 : 1e-3))
+  }
+
+  @Test(
     "Greedy decoding of all prompts at once gives transformers' tokens", arguments: FamilyGoldens.decoders)
   func greedyAgrees(_ goldens: FamilyGoldens) throws {
     let model = try Model(path: goldens.folder)

@@ -120,12 +120,12 @@ package struct SequenceClassifier: Sendable {
     let last = model.configuration.blocks
     let forest = TokenForest(
       tokens, chunkTokens: ForwardPass.chunkTokens, sharing: model.configuration.isCausal)
+    let firstRows = tokens.indices.compactMap { forest.ranges(ofText: $0).first?.lowerBound }
     var result: [[Float]] = []
-    try ForwardPass(model, context, forest).run(
+    try ForwardPass(model, context, forest, outputRows: firstRows).run(
       throughBlock: last, progress: progress,
       afterBlock: { block, stream in
         guard block == last else { return }
-        let firstRows = tokens.indices.compactMap { forest.ranges(ofText: $0).first?.lowerBound }
         result = try head(try stream.gathered(firstRows))
       })
     guard result.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {

@@ -71,8 +71,11 @@ package struct Decoder {
     }
     var results: [[[Int32]]] = Array(repeating: [], count: variants.count + 1)
     let total = prompts.count * options.maximumNewTokens
-    for batch in batches(prompts, options, streams: results.count) {
-      let batchResults = try generate(prompts[batch], options, variants, onToken) { completed in
+    let batches = batches(prompts, options, streams: results.count)
+    let shelf = try BlockShelf(
+      model, context, rows: results.count * (batches.map(\.count).max() ?? 0))
+    for batch in batches {
+      let batchResults = try generate(prompts[batch], options, variants, shelf, onToken) { completed in
         progress?(batch.lowerBound * options.maximumNewTokens + completed, total)
       }
       for (stream, texts) in batchResults.enumerated() { results[stream] += texts }
@@ -105,8 +108,8 @@ package struct Decoder {
   }
 
   private func generate(
-    _ prompts: ArraySlice<[Int32]>, _ options: Options, _ variants: [ModelVariant], _ onToken: TokenHandler?,
-    progress: (Int) -> Void
+    _ prompts: ArraySlice<[Int32]>, _ options: Options, _ variants: [ModelVariant], _ shelf: BlockShelf,
+    _ onToken: TokenHandler?, progress: (Int) -> Void
   ) throws -> [[[Int32]]] {
     let texts = Array(prompts)
     let streams = 0...variants.count
@@ -118,7 +121,7 @@ package struct Decoder {
     }
     var active = streams.map { _ in Array(texts.indices) }
     let session = try DecodingSession(
-      model, context, variants: variants, texts, room: options.maximumNewTokens)
+      model, context, shelf, variants: variants, texts, room: options.maximumNewTokens)
     let choice = TokenChoice(LanguageModelHead(model, context), options.sampling)
     func choose(after residual: ResidualStream) throws -> [Int32] {
       var drawing = streams.flatMap { stream in active[stream].map { generators[stream][$0] } }

@@ -26,9 +26,12 @@ final class DecodingSession {
   /// Rows at least of a pass: fewer go faster when all threads share them.
   private static let leastRows = 16
 
-  /// - Parameter room: the most tokens that are added to each text.
+  /// - Parameters:
+  ///   - shelf: the weights of the model's blocks, for this session and others.
+  ///   - room: the most tokens that are added to each text.
   init(
-    _ model: Model, _ context: ComputeContext, variants: [ModelVariant] = [], _ texts: [[Int32]], room: Int
+    _ model: Model, _ context: ComputeContext, _ shelf: BlockShelf, variants: [ModelVariant] = [],
+    _ texts: [[Int32]], room: Int
   ) throws {
     self.model = model
     self.context = context
@@ -41,7 +44,7 @@ final class DecodingSession {
         blocks: configuration.blocks, width: configuration.keyValueWidth,
         capacities: texts.map { $0.count + room })
     }
-    shelf = try BlockShelf(model, context, rows: texts.count * caches.count)
+    self.shelf = shelf
     variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
     let rows = texts.count * caches.count
     let workers = rows > Self.leastRows ? context.threads : 1
@@ -63,14 +66,15 @@ final class DecodingSession {
   func prefill(_ choose: Choice) throws -> [Int32] {
     let forest = TokenForest(texts, chunkTokens: ForwardPass.chunkTokens)
     let parts = parts(of: forest)
-    let forward = try ForwardPass(model, context, forest, variants: variants)
-    var chosen: [Int32] = []
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
+    let forward = try ForwardPass(model, context, forest, variants: variants, outputRows: lastRows)
+    var chosen: [Int32] = []
     let last = model.configuration.blocks
     let headDimension = model.configuration.headDimension
     try forward.run(
       throughBlock: last,
-      progress: nil,
+      // What is not kept is loaded in the form that suits the prompts' number of rows.
+      progress: nil, shelf: shelf.keepsBlocks ? shelf : nil,
       keysAndValues: { [caches, variants] block, stream, tokens, rows in
         // Until a variant begins to differ, the base's keys and values are its own.
         let sharing =

@@ -23,15 +23,20 @@ struct BlockPass {
   ///
   /// - Parameters:
   ///   - positions: each row's position.
-  ///   - edits: what is different about the block in the variants that runs of rows belong to, covering all rows in
+  ///   - outputs: the rows, ascending, whose result is needed; all where `nil`. The others give keys and values, and
+  ///     hold anything afterwards.
+  ///   - edits: what is different about the block in the variants that runs of the needed rows belong to, covering them in
   ///     order; nothing where it is empty.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
   func callAsFunction(
-    _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>,
+    _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>, outputs: [Int]? = nil,
     edits: [RowEdits] = [],
     attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
   ) throws {
-    let rows = positions.count
+    let all = positions.count
+    let rows = outputs?.count ?? all
+    let rowBytes = configuration.hidden * MemoryLayout<Float>.size
+    precondition(outputs == nil || scratch.layout.record == nil, "what is recorded is of all rows")
     try scratch.lend { base in
       let record = scratch.layout.record
       let normed = base + scratch.layout.normed
@@ -39,8 +44,9 @@ struct BlockPass {
       let branch = (base + scratch.layout.branch).assumingMemoryBound(to: Float.self)
       switch configuration.arrangement {
       case .sequential:
-        try input(.attentionNorm, residual, rows, to: normed)
-        try attention(normed, positions, base, plan) { operand in
+        try input(.attentionNorm, residual, all, to: normed)
+        try attention(normed, positions, outputs, base, plan) { operand in
+          outputs.map { bring($0, of: residual, rowBytes: rowBytes) }
           try add(
             .attentionOutput, operand, rows, edits, to: residual, branch,
             keep: record.map { base + $0.attentionSum }, .postAttentionNorm, .attentionNorm)
@@ -53,18 +59,37 @@ struct BlockPass {
             .postMLPNorm, .mlpNorm)
         }
       case .parallel, .parallelWithSharedNorm:
-        try input(.attentionNorm, residual, rows, to: normed)
+        try input(.attentionNorm, residual, all, to: normed)
         // Held back until the MLP has seen the block's input too.
-        try attention(normed, positions, base, plan) { operand in
+        try attention(normed, positions, outputs, base, plan) { operand in
           try write(.attentionOutput, operand, rows, edits, into: branch)
         }
         let isShared = configuration.arrangement == .parallelWithSharedNorm
+        if let outputs {
+          bring(outputs, of: residual, rowBytes: rowBytes)
+          bring(outputs, of: normed, rowBytes: configuration.hidden * context.precision.elementBytes)
+        }
         if !isShared { try input(.mlpNorm, residual, rows, to: mlpNormed) }
         try mlp(isShared ? normed : mlpNormed, rows, base) { operand in
           try write(.mlpValue, operand, rows, edits, into: residual, accumulate: true)
         }
         Kernels.add(context, branch, to: residual, count: rows * configuration.hidden)
       }
+      if let outputs { putBack(outputs, of: residual, rowBytes: rowBytes) }
+    }
+  }
+
+  /// Moves the rows `chosen`, ascending, to the front.
+  private func bring(_ chosen: [Int], of rows: UnsafeMutableRawPointer, rowBytes: Int) {
+    for (place, row) in chosen.enumerated() where place != row {
+      (rows + place * rowBytes).copyMemory(from: rows + row * rowBytes, byteCount: rowBytes)
+    }
+  }
+
+  /// Moves rows that ``bring(_:of:rowBytes:)`` has brought to the front to where they were.
+  private func putBack(_ chosen: [Int], of rows: UnsafeMutableRawPointer, rowBytes: Int) {
+    for (place, row) in chosen.enumerated().reversed() where place != row {
+      (rows + row * rowBytes).copyMemory(from: rows + place * rowBytes, byteCount: rowBytes)
     }
   }
 
@@ -109,7 +134,8 @@ struct BlockPass {
   }
 
   private func attention(
-    _ normed: UnsafeRawPointer, _ positions: UnsafeBufferPointer<Int32>, _ base: UnsafeMutableRawPointer,
+    _ normed: UnsafeRawPointer, _ positions: UnsafeBufferPointer<Int32>, _ outputs: [Int]?,
+    _ base: UnsafeMutableRawPointer,
     _ plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan,
     _ finish: (_ operand: UnsafeRawPointer) throws -> Void
   ) throws {
@@ -136,11 +162,13 @@ struct BlockPass {
     let jobs = plan(qkv, attended)
     let attend = configuration.attention(block: weights.block)
     attend(context, jobs.jobs, keyRanges: jobs.keyRanges)
+    outputs.map { bring($0, of: attended, rowBytes: queryWidth * MemoryLayout<Float>.size) }
 
     guard context.precision != .f32 else { return try finish(attended) }
     let operand = base + layout.attendedOperand
     narrow(
-      context, attended, rows: rows, width: queryWidth, stride: queryWidth, to: operand, context.precision)
+      context, attended, rows: outputs?.count ?? rows, width: queryWidth, stride: queryWidth, to: operand,
+      context.precision)
     try finish(operand)
   }
 

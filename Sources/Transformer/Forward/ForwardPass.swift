@@ -15,6 +15,8 @@ package struct ForwardPass {
   let stream: ResidualStream?
   /// What each variant begins with where the base does not run: the base's stream before the variant's first block.
   private let beginnings: [ResidualStream]
+  /// The rows that are needed after the model's last block, ascending; all where `nil`.
+  private let outputRows: [Int]?
 
   /// Tokens of a chunk: enough rows for the matrix products to reach their speed, few enough for a chunk's
   /// activations to stay in a core's cache.
@@ -28,10 +30,14 @@ package struct ForwardPass {
 
   /// Looks up the embeddings of every token.
   ///
-  /// - Parameter variants: models to run beside the base; each costs its own arithmetic from its first edited block on.
+  /// - Parameters:
+  ///   - variants: models to run beside the base; each costs its own arithmetic from its first edited block on.
+  ///   - outputRows: the rows that are needed after the model's last block, which then computes little more than keys and
+  ///     values of the others; all where `nil`.
   /// - Throws: ``ModelError`` where a token is outside the vocabulary or a text is longer than the model's positions.
   package init(
-    _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant] = []
+    _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant] = [],
+    outputRows: [Int]? = nil
   ) throws {
     self.model = model
     self.context = context
@@ -41,6 +47,7 @@ package struct ForwardPass {
     let stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
     try stream.embed(forest.tokens, positions: forest.positions, model, context)
     (self.stream, beginnings) = (stream, [])
+    self.outputRows = outputRows.map { Set($0).sorted() }
   }
 
   /// Runs variants alone, from where the base has come to.
@@ -48,13 +55,15 @@ package struct ForwardPass {
   /// - Parameters:
   ///   - variants: of `model`.
   ///   - beginnings: the base's residual stream before each variant's first block.
+  ///   - outputRows: the rows that are needed after the model's last block; all where `nil`.
   init(
     _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant],
-    from beginnings: [ResidualStream]
+    from beginnings: [ResidualStream], outputRows: [Int]? = nil
   ) {
     precondition(beginnings.count == variants.count, "every variant begins somewhere")
     (self.model, self.context, self.forest) = (model, context, forest)
     (self.variants, self.beginnings, stream) = (variants, beginnings, nil)
+    self.outputRows = outputRows.map { Set($0).sorted() }
   }
 
   /// Throws where texts of `tokens` tokens are longer than the model's positions.
@@ -129,26 +138,28 @@ package struct ForwardPass {
   /// Runs blocks 1…`lastBlock`, with a look at keys and values.
   ///
   /// - Parameters:
+  ///   - shelf: where each block's weights are found; they are loaded one block after another where `nil`.
   ///   - keysAndValues: called for each block, chunk and stream before attention.
   ///   - afterBlock: called with the block's number and all streams, the base's first where it runs; a variant that has not
   ///     begun to differ shares the base's.
   func run(
     throughBlock lastBlock: Int, progress: ProgressHandler?, mlpOutputs: ResidualStream? = nil,
-    keysAndValues: KeyValueSink?,
+    shelf: BlockShelf? = nil, keysAndValues: KeyValueSink?,
     afterBlock: (_ block: Int, [ResidualStream]) throws -> Void
   ) throws {
     let configuration = model.configuration
     let firstBlock = stream == nil ? variants.map(\.firstBlock).min() ?? 1 : 1
     guard !forest.tokens.isEmpty, lastBlock >= firstBlock else { return }
     let workers = Self.workers(for: forest, context)
-    let weights = try BlockWeights(model, context, rows: forest.tokens.count)
+    let shelf = try shelf ?? BlockShelf(ofOneBlock: model, context, rows: forest.tokens.count)
     let variantWeights = try variants.map { try VariantWeights($0, context, rows: forest.tokens.count) }
     let rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
     let projecting = variants.contains(where: \.needsProjection)
-    let passes = (0..<workers).map { _ in
+    let firstWeights = try shelf.weights(firstBlock)
+    var passes = (0..<workers).map { _ in
       BlockPass(
         configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
-        weights: weights,
+        weights: firstWeights,
         scratch: BlockScratch(
           configuration, context.precision, rows: forest.largestChunk, projecting: projecting))
     }
@@ -159,7 +170,9 @@ package struct ForwardPass {
     let total = forest.tokens.count * work(throughBlock: lastBlock)
     let completed = Mutex(0)
     for block in firstBlock...lastBlock {
-      try weights.load(block)
+      let weights = try shelf.weights(block)
+      for index in passes.indices { passes[index].weights = weights }
+      let outputs = block == configuration.blocks ? outputs(of: plans) : nil
       for (index, variant) in variants.enumerated() {
         if block == variant.firstBlock { streams[base + index] = streams[base + index].copy() }
         try variantWeights[index].load(block)
@@ -168,16 +181,17 @@ package struct ForwardPass {
       let active = (0..<base) + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + base }
       let rows = streams.map(\.base)
       try forest.positions.withUnsafeBufferPointer { positions in
-        try forEach(active.count * plans.count, workers) { item, worker in
+        try forEach(active.count * plans.count, workers) { [passes] item, worker in
           let plan = plans[item % plans.count]
+          let needed = outputs?[item % plans.count]
           let index = active[item / plans.count]
           let firstElement = plan.tokens.lowerBound * configuration.hidden
           var edits = index < base ? BlockEdits.none : variantWeights[index - base].edits
           if index < base { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
           try passes[worker](
             rows[index] + firstElement,
-            positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
-            edits: [RowEdits(rows: 0..<plan.tokens.count, edits: edits)]
+            positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]), outputs: needed,
+            edits: [RowEdits(rows: 0..<(needed?.count ?? plan.tokens.count), edits: edits)]
           ) { qkv, output in
             keysAndValues?(block, index, plan.tokens, qkv)
             return plan.attention(qkv, output, outputStride: configuration.queryWidth)
@@ -190,6 +204,18 @@ package struct ForwardPass {
       }
       try withExtendedLifetime((streams, mlpOutputs)) { try afterBlock(block, streams) }
     }
+  }
+
+  /// The needed rows of each chunk, from its first row; `nil` where all are.
+  private func outputs(of plans: [ChunkPlan]) -> [[Int]]? {
+    guard let outputRows else { return nil }
+    var result = plans.map { _ in [Int]() }
+    var chunk = 0
+    for row in outputRows {
+      while !plans[chunk].tokens.contains(row) { chunk += 1 }
+      result[chunk].append(row - plans[chunk].tokens.lowerBound)
+    }
+    return result
   }
 
   /// Blocks that are computed for the base, where it runs, and the variants together.

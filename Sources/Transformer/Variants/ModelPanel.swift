@@ -103,7 +103,8 @@ package struct ModelPanel: Sendable {
     let streams = try groups.map { group in
       let share = blockShare / groups.count
       defer { finished += share }
-      return try ForwardPass(group.model, context, forest, variants: group.variants).finalStreams {
+      let pass = try ForwardPass(group.model, context, forest, variants: group.variants, outputRows: rows)
+      return try pass.finalStreams {
         progress?(finished + Int(Double(share) * Double($0) / Double(max(1, $1))), total)
       }
     }

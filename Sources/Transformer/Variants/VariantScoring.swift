@@ -23,7 +23,7 @@ package final class VariantScoring {
   ) throws {
     (self.model, self.context, self.forest) = (model, context, forest)
     (self.rows, self.targets) = (rows, targets)
-    let pass = try ForwardPass(model, context, forest)
+    let pass = try ForwardPass(model, context, forest, outputRows: rows)
     var kept: [Int: ResidualStream] = [:]
     if firstBlocks.contains(1) { kept[1] = pass.stream?.copy() }
     var last = ResidualStream(rows: 0, width: model.configuration.hidden)
@@ -51,7 +51,8 @@ package final class VariantScoring {
       }
       return beginning
     }
-    let streams = try ForwardPass(model, context, forest, variants: variants, from: starts).finalStreams()
+    let pass = ForwardPass(model, context, forest, variants: variants, from: starts, outputRows: rows)
+    let streams = try pass.finalStreams()
     let head = LanguageModelHead(model, context)
     let operands = try [base] + streams.map { try HeadRows(head, $0, rows) }
     return try LanguageModelHead.score([(head, operands)], targets: targets).dropFirst().map(\.divergences)

@@ -21,6 +21,15 @@ final class BlockShelf {
     shared = isKept ? nil : try make()
   }
 
+  /// A shelf for a pass that meets each block once: nothing is kept.
+  ///
+  /// - Parameter rows: how many tokens are multiplied with each block.
+  init(ofOneBlock model: Model, _ context: ComputeContext, rows: Int) throws {
+    kept = []
+    make = { try BlockWeights(model, context, rows: rows) }
+    shared = try make()
+  }
+
   /// Bytes of the weights of all blocks, packed once for all steps, however few rows a step has; 0 where they are not kept.
   static func keptBytes(_ model: Model, _ context: ComputeContext, roles: [WeightRole]? = nil) throws -> Int {
     let packed = try BlockWeightLayout(model, context.precision, rows: .max, roles: roles).byteCount
@@ -30,10 +39,13 @@ final class BlockShelf {
     return packed <= budget / blocks ? max(1, packed * blocks) : 0
   }
 
+  /// Whether a block that has been loaded stays.
+  var keepsBlocks: Bool { shared == nil }
+
   /// The weights of `block` (from 1), valid until the next call.
   func weights(_ block: Int) throws -> BlockWeights {
     if let shared {
-      try shared.load(block)
+      if shared.block != block { try shared.load(block) }
       return shared
     }
     if let weights = kept[block - 1] { return weights }
