@@ -30,7 +30,7 @@ public struct PairCheck: Sendable, Equatable {
     nearDuplicateLines = near.sorted().map { pairs[$0].line }
     identicalLines = identical.map { pairs[$0].line }
     nearIdenticalLines = nearIdentical.sorted().map { pairs[$0].line }
-    balances = SideTrait.allCases.map { SideBalance($0, pairs) }
+    balances = SideBalance.all(pairs)
   }
 
   /// Pairs whose chosen side scores higher than the rejected one by `margin` or more: perhaps the sides were swapped.
@@ -55,61 +55,6 @@ public struct PairCheck: Sendable, Equatable {
   /// Letters and digits in lower case, words one space apart.
   private static func normalized(_ text: String) -> String {
     text.lowercased().split { !$0.isLetter && !$0.isNumber }.joined(separator: " ")
-  }
-}
-
-/// Something by which two sides can be told apart that is not what the pairs are about.
-public enum SideTrait: String, Sendable, CaseIterable {
-  /// Number of characters.
-  case length
-  /// Share of letters that are capitals.
-  case capitals
-  /// Whether the text begins with a capital.
-  case initialCapital = "initial_capital"
-  /// Whether the text ends with punctuation.
-  case finalPunctuation = "final_punctuation"
-
-  /// The trait of a text as a number.
-  func value(of text: String) -> Double {
-    switch self {
-    case .length: return Double(text.count)
-    case .capitals:
-      let letters = text.filter(\.isLetter)
-      return letters.isEmpty ? 0 : Double(letters.count(where: \.isUppercase)) / Double(letters.count)
-    case .initialCapital: return text.first(where: \.isLetter)?.isUppercase == true ? 1 : 0
-    case .finalPunctuation: return text.last(where: { !$0.isWhitespace })?.isPunctuation == true ? 1 : 0
-    }
-  }
-}
-
-/// How both sides compare in one trait.
-public struct SideBalance: Sendable, Equatable {
-  /// The trait.
-  public let trait: SideTrait
-  /// Its mean over the chosen sides.
-  public let chosen: Double
-  /// Its mean over the rejected sides.
-  public let rejected: Double
-  /// |mean| / standard deviation of the pairs' differences; 0 where there are none, infinite where all are the same.
-  public let consistency: Double
-
-  /// Differences that are at least this consistent can become a direction of the subspace.
-  public static let limit = 0.3
-
-  /// Whether the trait tells the sides apart.
-  public var isImbalanced: Bool { consistency >= Self.limit }
-
-  /// Measures `trait` on both sides of the pairs.
-  init(_ trait: SideTrait, _ pairs: [PreferencePair]) {
-    func values(_ side: PreferenceSide) -> [Double] { pairs.map { trait.value(of: $0[side].lastText) } }
-    let (ones, others) = (values(.chosen), values(.rejected))
-    let differences = zip(ones, others).map { $1 - $0 }
-    func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(1, values.count)) }
-    let average = mean(differences)
-    let deviation = mean(differences.map { ($0 - average) * ($0 - average) }).squareRoot()
-    self.trait = trait
-    (chosen, rejected) = (mean(ones), mean(others))
-    consistency = average == 0 ? 0 : abs(average) / deviation
   }
 }
 

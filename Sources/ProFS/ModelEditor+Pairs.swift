@@ -4,7 +4,8 @@ public import PreferenceData
 extension ModelEditor {
   /// Finds what to change so that the chosen side of each pair is preferred to its rejected one.
   ///
-  /// Texts are taken as they stand, conversations in the model's chat format.
+  /// Texts are taken as they stand, conversations in the model's chat format; ``StyleLevelling`` writes both sides in one way
+  /// where they differ in style.
   ///
   /// - Parameters:
   ///   - pairs: of texts, of conversations, or of both.

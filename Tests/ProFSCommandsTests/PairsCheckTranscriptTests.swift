@@ -17,12 +17,14 @@ import Testing
     #expect(text.status == 0 && text.errors.isEmpty, "\(text.errors)")
     #expect(text.output.hasPrefix("15 pairs\n! 1 repeated pairs (line 13)"))
     #expect(text.output.contains("! a capital at the beginning tells the sides apart"))
+    #expect(text.output.contains("edits level it unless told --style as-written\n"))
     #expect(text.output.contains("(line 14): the scorer"))
     let json = try Transcript(["pairs", "check", "pairs.jsonl", "--json"], in: folder).json()
     #expect(json["duplicates"]?["exact"]?.elements.map(\.int) == [13])
     #expect(json["equal_sides"]?["exact"]?.elements.map(\.int) == [15])
     #expect(json["suspected_flips"]?.elements.map { $0["line"]?.int } == [14])
-    #expect(json["balance"]?.elements.compactMap { $0["imbalanced"]?.bool } == [true, true, true, true])
+    #expect(
+      json["balance"]?.elements.compactMap { $0["imbalanced"]?.bool } == [true, true, true, true, false])
     #expect(json["stability"] == nil && json["over_limit"] == nil)
   }
 
@@ -51,6 +53,35 @@ import Testing
     let text = try Transcript(arguments + ["-q"], in: folder)
     #expect(
       text.output.contains("are longer than 20 tokens and will be cut") && text.output.contains("share "))
+  }
+
+  @Test("what is levelled is levelled for an edit, and for the published recipes where it is asked for")
+  func levelled() throws {
+    let folder = try TemporaryFolder()
+    let pairs = (0..<6).map { ("It rains, number \($0).", "it pours , number \($0) .") }
+    func write(_ pairs: [(String, String)], _ name: String) throws {
+      try folder.write(
+        pairs.map { #"{"chosen": "\#($0.0)", "rejected": "\#($0.1)"}"# }.joined(separator: "\n"), name)
+    }
+    try write(pairs, "pairs.jsonl")
+    try write(pairs.map { ($0.0, $0.0.replacing("rains", with: "pours")) }, "levelled.jsonl")
+    func fit(_ file: String, _ out: String, _ options: [String]) throws -> (notes: String, file: [UInt8]) {
+      let run = try Transcript(
+        ["fit", Fixture.model("llama-tied"), "--pairs", file, "--out", out] + options, in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      return (run.errors, try folder.read(out))
+    }
+    let note = "written differently (a capital at the beginning, space before punctuation)"
+    for recipe in ["oblique", "paper"] {
+      let options = ["--recipe", recipe, "--rank", "1"]
+      let style = recipe == "paper" ? ["--style", "level"] : []
+      let levelled = try fit("pairs.jsonl", recipe + "1", options + style)
+      #expect(levelled.notes.contains(note))
+      #expect(levelled.file == (try fit("levelled.jsonl", recipe + "2", options)).file)
+      let written = try fit(
+        "pairs.jsonl", recipe + "3", options + (recipe == "paper" ? [] : ["--style", "as-written"]))
+      #expect(!written.notes.contains(note) && written.file != levelled.file)
+    }
   }
 
   @Test("a file that cannot be used is the only reason to fail")

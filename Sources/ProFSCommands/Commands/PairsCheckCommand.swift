@@ -116,13 +116,16 @@ struct PairsCheckCommand: ParsableCommand {
     lines(
       "pairs whose sides differ in case and punctuation only", check.nearIdenticalLines,
       "their difference is style alone")
+    let levelling = StyleLevelling(check.balances)
     for balance in check.balances {
       let figures =
         "chosen \(Self.figure(balance.chosen)), rejected \(Self.figure(balance.rejected)), "
         + "consistency \(Self.figure(balance.consistency))"
       Console.result(
         balance.isImbalanced
-          ? "! \(balance.trait.words) tells the sides apart: \(figures); it can become one of the directions"
+          ? "! \(balance.trait.words) tells the sides apart: \(figures); "
+            + (levelling.traits.contains(balance.trait)
+              ? "edits level it unless told --style as-written" : "it can become one of the directions")
           : "✓ \(balance.trait.words) is balanced: \(figures)")
     }
     lines(
@@ -193,16 +196,4 @@ struct PairsCheckCommand: ParsableCommand {
   }
 
   private static func figure(_ value: Double) -> String { String(format: "%.2f", value) }
-}
-
-extension SideTrait {
-  /// The trait as it stands at the beginning of a sentence.
-  fileprivate var words: String {
-    switch self {
-    case .length: "length in characters"
-    case .capitals: "the share of capitals"
-    case .initialCapital: "a capital at the beginning"
-    case .finalPunctuation: "punctuation at the end"
-    }
-  }
 }

@@ -35,6 +35,8 @@ struct StudyCommand: SplitCommand {
   var columns: String?
   @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var pairLimit: Int?
+  @Option(help: "level: both sides of the pairs in one way, where they are written differently.")
+  var style: PairStyle = .asWritten
   @OptionGroup var continuations: ContinuationOptions
   @Option(help: ArgumentHelp("Take the first n prompts only.", valueName: "n")) var limit: Int?
   @Option(help: ArgumentHelp("Text for perplexity: one text, or a .jsonl of texts.", valueName: "file"))

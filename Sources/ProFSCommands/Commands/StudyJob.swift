@@ -148,7 +148,8 @@ struct StudyJob {
   private static func pairs(_ command: StudyCommand, _ model: Model, path: String) throws -> StudyInputs.Pairs
   {
     let source = PairOptions(
-      pairs: path, columns: command.columns, chat: command.chat, limit: command.pairLimit)
+      pairs: path, columns: command.columns, chat: command.chat, limit: command.pairLimit,
+      style: command.style)
     let tokens = try source.tokenizedPairs(model, maxTokens: 128)
     if !(command.output.quiet || command.output.json) {
       for note in tokens.notes { Console.message("note: " + note) }

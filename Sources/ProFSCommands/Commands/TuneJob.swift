@@ -87,7 +87,7 @@ struct TuneJob {
   }
 
   private func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {
-    let pairs = try command.source.tokenizedPairs(model, maxTokens: command.maxTokens)
+    let pairs = try command.source.tokenizedPairs(model, maxTokens: command.maxTokens, style: .level)
     guard pairs.chosen.count >= 2 else {
       throw PreferenceDataError(file: command.source.pairs, reason: "tuning needs at least 2 pairs")
     }

@@ -108,6 +108,8 @@ struct FitOptions: ParsableArguments {
 
   /// Reads the pairs and turns both sides into tokens.
   func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {
-    try source.tokenizedPairs(model, maxTokens: maxTokens)
+    let method = recipe ?? model.standardMethod
+    return try source.tokenizedPairs(
+      model, maxTokens: maxTokens, style: method.usesNeutralText ? .level : .asWritten)
   }
 }

@@ -21,6 +21,12 @@ struct PairOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
   var limit: Int?
 
+  @Option(
+    help:
+      "Sides that differ in capitals at the beginning, spaces before punctuation or the mark at the end, over all pairs: level writes both in one way, so that the edit is not about style. By default level for edits, as-written for the recipes paper and detox-edit, training and gradients."
+  )
+  var style: PairStyle?
+
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
     try Self.validate(columns: columns)
@@ -36,8 +42,8 @@ struct PairOptions: ParsableArguments {
   }
 
   /// The options as they were parsed for another command.
-  init(pairs: String, columns: String?, chat: ChatOptions, limit: Int?) {
-    (self.pairs, self.columns, self.chat, self.limit) = (pairs, columns, chat, limit)
+  init(pairs: String, columns: String?, chat: ChatOptions, limit: Int?, style: PairStyle? = nil) {
+    (self.pairs, self.columns, self.chat, self.limit, self.style) = (pairs, columns, chat, limit, style)
   }
 
   /// Required by the parser.
@@ -63,16 +69,34 @@ struct PairOptions: ParsableArguments {
     var notes: [String] = []
   }
 
+  /// What is levelled of the pairs that are used: the file is read through once.
+  private func levelling() throws -> StyleLevelling {
+    var sums = SideSums()
+    var seen = 0
+    _ = try PreferenceFile.forEachPair(
+      in: pairs, columns: try columns.map { try PreferenceColumns(parsing: $0) }
+    ) {
+      if seen < limit ?? .max { sums.add($0) }
+      seen += 1
+    }
+    return StyleLevelling(sums.balances)
+  }
+
   /// Reads the pairs and turns both sides into tokens, cut after `maxTokens`.
   ///
   /// One pair's texts are held at a time, and of it 4 bytes for each token.
-  func tokenizedPairs(_ model: Model, maxTokens: Int) throws -> TokenizedPairs {
+  /// - Parameter standardStyle: how they are taken unless the user said.
+  func tokenizedPairs(_ model: Model, maxTokens: Int, style standardStyle: PairStyle = .asWritten) throws
+    -> TokenizedPairs
+  {
+    let levelling = (style ?? standardStyle) == .level ? try levelling() : nil
     let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
     var result = TokenizedPairs()
     var format: String?
     var failure: (any Error)?
-    func add(_ pair: PreferencePair) throws {
+    func add(_ written: PreferencePair) throws {
       guard result.chosen.count < limit ?? .max else { return }
+      let pair = levelling?(written) ?? written
       if format == nil, pair.text(of: .chosen) == nil || pair.text(of: .rejected) == nil {
         format = try tokenizer.chatTemplate().format.rawValue
       }
@@ -102,6 +126,11 @@ struct PairOptions: ParsableArguments {
             + "they add nothing but to the mean")
       }
     } catch { throw failure ?? error }
+    if let traits = levelling?.traits, !traits.isEmpty {
+      result.notes.append(
+        "the sides are written differently (\(traits.map(\.words).joined(separator: ", "))), and both are levelled; "
+          + "--style as-written takes them as they are")
+    }
     if let format {
       result.notes.append("the pairs are conversations, written in the chat format \(format)")
     }

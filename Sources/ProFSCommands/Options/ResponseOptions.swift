@@ -38,7 +38,9 @@ struct ResponseOptions: ParsableArguments {
     let path = path ?? source.pairs
     let file = try source.file(at: path)
     let tokenizer = try PassageTokenizer(model, chatFormat: source.chat.chatFormat)
-    return try source.used(of: file).map { pair in
+    let levelling = source.style == .level ? StyleLevelling(source.used(of: file)) : nil
+    return try source.used(of: file).map { written in
+      let pair = levelling?(written) ?? written
       func side(_ side: PreferenceSide) throws -> ScoredSequence {
         do {
           let sequence = try scored(pair, side, tokenizer)
