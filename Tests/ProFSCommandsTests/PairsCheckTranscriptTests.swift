@@ -44,7 +44,9 @@ import Testing
     #expect(json["token_limit"]?.int == 20 && json["over_limit"]?["rejected"]?.int ?? 0 > 0)
     let rows = json["stability"]?.elements ?? []
     #expect(rows.map { $0["pairs"]?.int } == [10, 25, 32])
-    for row in rows { #expect((0...1).contains(row["overlap"]?.double ?? -1)) }
+    let noise = json["label_noise"]?.elements ?? []
+    #expect(noise.map { $0["share"]?.double } == [0.1, 0.25, 0.5])
+    for row in rows + noise { #expect((0...1).contains(row["overlap"]?.double ?? -1)) }
     #expect(
       try Transcript(arguments + ["--json"], in: folder).json()["stability"]?.elements.map {
         $0["overlap"]?.double
@@ -52,7 +54,8 @@ import Testing
         == rows.map { $0["overlap"]?.double })
     let text = try Transcript(arguments + ["-q"], in: folder)
     #expect(
-      text.output.contains("are longer than 20 tokens and will be cut") && text.output.contains("share "))
+      text.output.contains("are longer than 20 tokens and will be cut") && text.output.contains("share ")
+        && text.output.contains("with the sides of 10 % of the pairs exchanged, "))
   }
 
   @Test("what is levelled is levelled for an edit, and for the published recipes where it is asked for")

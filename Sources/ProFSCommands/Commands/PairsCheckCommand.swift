@@ -15,8 +15,9 @@ struct PairsCheckCommand: ParsableCommand {
     abstract: "Look for what in preference pairs may mislead a fit.",
     discussion: """
       Duplicates, sides that are the same, sides that differ in length or capitals, and pairs that may be the wrong way \
-      round. With --model also texts beyond the token limit, and how far two halves of the pairs agree on the subspace, \
-      which tells whether there are enough. Exit code 1 only where the file cannot be used.
+      round. With --model also texts beyond the token limit, how far two halves of the pairs agree on the subspace, \
+      which tells whether there are enough, and how much of it wrong labels would leave. Exit code 1 only where the file \
+      cannot be used.
       """)
 
   @Argument(help: "The pairs: .jsonl, .json, .csv or .tsv, each also .gz.") var file: String
@@ -72,6 +73,7 @@ struct PairsCheckCommand: ParsableCommand {
   private struct ModelFindings {
     var overLimit: [(side: PreferenceSide, texts: Int)]
     var stability: [SubspaceFitting.Stability]
+    var labelNoise: [SubspaceFitting.LabelNoise]
 
     /// The fewest pairs whose subspace another sample of as many would find again.
     var enoughPairs: Int? { stability.first { $0.overlap >= 0.8 }?.pairs }
@@ -97,7 +99,7 @@ struct PairsCheckCommand: ParsableCommand {
       overLimit: [
         (.chosen, longer.chosen.count { $0.count > maxTokens }),
         (.rejected, longer.rejected.count { $0.count > maxTokens }),
-      ], stability: stability)
+      ], stability: stability.samples, labelNoise: stability.labels)
   }
 
   private func printReport(
@@ -146,6 +148,11 @@ struct PairsCheckCommand: ParsableCommand {
     Console.result(
       model.enoughPairs.map { "✓ \($0) pairs are enough: another \($0) would find 80 % of the same subspace" }
         ?? "! more pairs would still move the subspace: no two samples share 80 % of theirs")
+    for row in model.labelNoise {
+      Console.result(
+        "\(row.overlap >= 0.8 ? "✓" : "!") with the sides of \(Int(100 * row.share)) % of the pairs exchanged, "
+          + "\(Self.figure(100 * row.overlap)) % of the subspace is left")
+    }
   }
 
   private func json(
@@ -190,6 +197,10 @@ struct PairsCheckCommand: ParsableCommand {
             })
         ),
         ("enough_pairs", model.enoughPairs.map { .int($0) } ?? .null),
+        (
+          "label_noise",
+          .array(model.labelNoise.map { ["share": .double($0.share), "overlap": .double($0.overlap)] })
+        ),
       ]
     }
     return .object(members)
