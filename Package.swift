@@ -4,11 +4,15 @@ import PackageDescription
 // CI makes warnings errors, in our own targets only.
 let warnings: [SwiftSetting] =
   Context.environment["PROFS_WARNINGS_AS_ERRORS"] == nil ? [] : [.treatAllWarnings(as: .error)]
-// Vector loops in registers of eight floats, which processors have since 2013; oneDNN and OpenBLAS choose for themselves.
+// Vector loops in registers of eight floats (AVX2), unless PROFS_PROCESSOR names another level, such as x86-64 for processors
+// without; oneDNN and OpenBLAS choose when they run.
 #if arch(x86_64) && os(Linux)
-  let processor: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=x86-64-v3"])]
+  let level = Context.environment["PROFS_PROCESSOR"] ?? "x86-64-v3"
+  let processor: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(level)"])]
+  let processorCheck: [CSetting] = level == "x86-64-v3" ? [.define("PROFS_NEEDS_V3")] : []
 #else
   let processor: [SwiftSetting] = []
+  let processorCheck: [CSetting] = []
 #endif
 let safe: [SwiftSetting] =
   [
@@ -41,6 +45,7 @@ let package = Package(
   targets: [
     // Layer 0: system libraries, data, and a signal handler, which must be in C.
     .target(name: "CBusErrors"),
+    .target(name: "CProcessor", cSettings: processorCheck),
     .systemLibrary(
       name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
     .target(name: "COneDNN", linkerSettings: [.linkedLibrary("dnnl", .when(platforms: [.linux]))]),
@@ -117,7 +122,7 @@ let package = Package(
       name: "ProFS",
       dependencies: ["SubspaceEditing", "Editing", "Evaluation", "PreferenceData"],
       swiftSettings: safe),
-    .executableTarget(name: "profs", dependencies: ["ProFSCommands"], swiftSettings: safe),
+    .executableTarget(name: "profs", dependencies: ["CProcessor", "ProFSCommands"], swiftSettings: safe),
 
     // For developers: makes the weights of the built-in scorer.
     .executableTarget(

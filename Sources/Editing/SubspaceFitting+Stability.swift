@@ -28,8 +28,11 @@ extension SubspaceFitting {
   /// Drawings of the pairs that have wrong labels, in each block.
   private static let noiseTrials = 3
 
+  /// Pairs that labels are tried of at least: of fewer, a tenth is one or none.
+  private static let leastNoisePairs = 20
+
   /// The agreement of samples of more and more pairs, up to half of all, where there are enough of them for the rank; and with
-  /// pairs whose labels are wrong.
+  /// pairs whose labels are wrong, where there are 20 or more that span so many directions.
   ///
   /// - Parameter seed: equal seeds draw equal samples.
   package func stability(
@@ -38,7 +41,7 @@ extension SubspaceFitting {
     let sizes = [10, 25, 50, 100, 250, 500, 1000, 2500].filter { 2 * $0 < pairs } + [pairs / 2]
     var sums = sizes.map { _ in (overlap: 0.0, chance: 0.0, blocks: 0) }
     let count = recipe.protectedDirections
-    var noise = Self.noiseShares.map { _ in 0.0 }
+    var noise: [Double]? = pairs >= Self.leastNoisePairs ? Self.noiseShares.map { _ in 0 } : nil
     try forEachBlock(protecting: count, from: .rows, progress: progress) { _, preferences in
       let preference = try preferences.matrix(protecting: count)
       let rank = try preference.rank(recipe.rank)
@@ -49,17 +52,21 @@ extension SubspaceFitting {
         sums[index].chance += found.chanceOverlap
         sums[index].blocks += 1
       }
-      let whole = try BlockSubspace(fitting: preference, rank: rank, by: recipe.ranking).directions
-      var generator = SplitMix64(seed: seed)
-      for (index, share) in Self.noiseShares.enumerated() {
-        let overlaps = try (0..<Self.noiseTrials).map { _ in
-          try PrincipalAngles(
-            between: whole,
-            and: directions(
-              preferences, flipping: Int((share * Double(pairs)).rounded()), rank, &generator)
-          ).overlap
+      do {
+        guard var sums = noise else { return }
+        let whole = try BlockSubspace(fitting: preference, rank: rank, by: recipe.ranking).directions
+        var generator = SplitMix64(seed: seed)
+        for (index, share) in Self.noiseShares.enumerated() {
+          for _ in 0..<Self.noiseTrials {
+            let count = Int((share * Double(pairs)).rounded())
+            let other = try directions(preferences, flipping: count, rank, &generator)
+            sums[index] += try PrincipalAngles(between: whole, and: other).overlap
+          }
         }
-        noise[index] += overlaps.reduce(0, +) / Double(Self.noiseTrials * recipe.blocks.count)
+        noise = sums
+      } catch is SubspaceError {
+        // Pairs with equal sides span less than they count.
+        noise = nil
       }
     }
     let samples = zip(sizes, sums).compactMap { size, sum -> Stability? in
@@ -67,7 +74,10 @@ extension SubspaceFitting {
       let blocks = Double(sum.blocks)
       return Stability(pairs: size, overlap: sum.overlap / blocks, chance: sum.chance / blocks)
     }
-    return (samples, zip(Self.noiseShares, noise).map(LabelNoise.init))
+    let labels = zip(Self.noiseShares, noise ?? []).map {
+      LabelNoise(share: $0, overlap: $1 / Double(Self.noiseTrials * recipe.blocks.count))
+    }
+    return (samples, labels)
   }
 
   /// The directions of a block where `count` pairs, drawn from `generator`, have their sides exchanged.

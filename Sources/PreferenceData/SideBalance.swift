@@ -8,11 +8,11 @@ public enum SideTrait: String, Sendable, CaseIterable {
   case initialCapital = "initial_capital"
   /// Whether the text ends with punctuation.
   case finalPunctuation = "final_punctuation"
-  /// Whether white space stands before a mark of punctuation.
+  /// Whether a space stands before a mark of punctuation.
   case spacedPunctuation = "spaced_punctuation"
 
-  /// Marks that stand right behind a word in ordinary writing.
-  static let closingMarks: Set<Character> = [".", ",", "!", "?", ";", ":", "…", "%", ")", "]", "}"]
+  /// Marks that stand right behind a word in ordinary writing, and that can end a text.
+  static let marks: Set<Character> = [".", ",", "!", "?", ";", ":", "…"]
 
   /// The trait of a text as a number.
   func value(of text: String) -> Double {
@@ -22,10 +22,9 @@ public enum SideTrait: String, Sendable, CaseIterable {
       let letters = text.filter(\.isLetter)
       return letters.isEmpty ? 0 : Double(letters.count(where: \.isUppercase)) / Double(letters.count)
     case .initialCapital: return text.first(where: \.isLetter)?.isUppercase == true ? 1 : 0
-    case .finalPunctuation: return text.last(where: { !$0.isWhitespace })?.isPunctuation == true ? 1 : 0
-    case .spacedPunctuation:
-      return zip(text, text.dropFirst()).contains { $0.isWhitespace && Self.closingMarks.contains($1) }
-        ? 1 : 0
+    case .finalPunctuation:
+      return text.last { !$0.isWhitespace }.map(Self.marks.contains) == true ? 1 : 0
+    case .spacedPunctuation: return StyleLevelling.closingUp(text).utf8.count < text.utf8.count ? 1 : 0
     }
   }
 }
@@ -61,7 +60,8 @@ public struct SideBalance: Sendable, Equatable {
     let deviation = max(0, sum.squares / count - average * average).squareRoot()
     self.trait = trait
     (chosen, rejected) = (sum.chosen / count, sum.rejected / count)
-    consistency = average == 0 ? 0 : abs(average) / deviation
+    // From sums, equal differences have a deviation of rounding errors.
+    consistency = average == 0 ? 0 : deviation < 1e-7 * abs(average) ? .infinity : abs(average) / deviation
   }
 }
 
@@ -74,17 +74,21 @@ package struct SideSums: Sendable {
     var squares = 0.0
   }
 
-  private var pairs = 0
+  /// Number of pairs.
+  package private(set) var pairs = 0
   private var sums = SideTrait.allCases.map { _ in Sum() }
 
   /// Those of no pairs.
   package init() {}
 
   /// Adds a pair; of a conversation, its last message.
+  ///
+  /// Sides that go on in their prompt's sentence count as beginning with no capital.
   package mutating func add(_ pair: PreferencePair) {
     pairs += 1
     let (chosen, rejected) = (pair.chosen.lastText, pair.rejected.lastText)
     for (index, trait) in SideTrait.allCases.enumerated() {
+      if trait == .initialCapital, !pair.beginsSentences { continue }
       let (one, other) = (trait.value(of: chosen), trait.value(of: rejected))
       sums[index].chosen += one
       sums[index].rejected += other

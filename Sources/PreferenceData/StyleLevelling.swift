@@ -1,23 +1,28 @@
 /// Writes both sides of pairs in one way, where the way they are written tells them apart.
 ///
 /// Pairs whose rejected sides are in lower case, with spaces before their punctuation, teach that style first of all. Levelled,
-/// sentences begin with a capital, marks stand right behind their words, and a mark that ends one side only is dropped;
-/// whatever does not tell the sides apart is left as it is.
+/// sentences begin with a capital, marks stand right behind their words, and marks that end one side only are dropped;
+/// whatever does not tell the sides apart, or may do so by chance, is left as it is.
 public struct StyleLevelling: Sendable, Hashable {
   /// What tells the sides apart and is levelled.
   public let traits: [SideTrait]
 
-  /// What can be levelled without changing what is said.
-  static let levelled: Set<SideTrait> = [.initialCapital, .finalPunctuation, .spacedPunctuation]
+  /// What can be levelled.
+  private static let levellable: Set<SideTrait> = [.initialCapital, .finalPunctuation, .spacedPunctuation]
 
   /// Levels that of ``SideTrait`` in which the sides of all `pairs` together differ.
-  public init(_ pairs: some Sequence<PreferencePair>) {
-    self.init(SideBalance.all(pairs))
+  public init(balancing pairs: some Sequence<PreferencePair>) {
+    var sums = SideSums()
+    for pair in pairs { sums.add(pair) }
+    self.init(sums.balances, pairs: sums.pairs)
   }
 
-  /// Levels what is imbalanced among `balances`.
-  package init(_ balances: [SideBalance]) {
-    traits = balances.filter { $0.isImbalanced && Self.levelled.contains($0.trait) }.map(\.trait)
+  /// Levels what is imbalanced, by three standard errors or more, among `balances` of so many pairs.
+  package init(_ balances: [SideBalance], pairs: Int) {
+    traits = balances.filter {
+      Self.levellable.contains($0.trait) && $0.isImbalanced
+        && $0.consistency * Double(pairs).squareRoot() >= 3
+    }.map(\.trait)
   }
 
   /// The pair with both sides levelled; of a conversation, its last message.
@@ -27,10 +32,8 @@ public struct StyleLevelling: Sendable, Hashable {
     if traits.contains(.spacedPunctuation) {
       (chosen, rejected) = (Self.closingUp(chosen), Self.closingUp(rejected))
     }
-    if traits.contains(.initialCapital) {
-      (chosen, rejected) = (
-        Self.capitalized(chosen, continuing: pair.prompt), Self.capitalized(rejected, continuing: pair.prompt)
-      )
+    if traits.contains(.initialCapital), pair.beginsSentences {
+      (chosen, rejected) = (Self.capitalized(chosen), Self.capitalized(rejected))
     }
     if traits.contains(.finalPunctuation) {
       let ends = [chosen, rejected].map { SideTrait.finalPunctuation.value(of: $0) > 0 }
@@ -41,25 +44,35 @@ public struct StyleLevelling: Sendable, Hashable {
       rejected: pair.rejected.replacingLastText(rejected), line: pair.line)
   }
 
-  /// Without white space before closing marks, but at the beginning.
-  private static func closingUp(_ text: String) -> String {
+  /// Without spaces before marks that white space or the end follows, but at the beginning of a line.
+  static func closingUp(_ text: String) -> String {
     var result = ""
-    var space = ""
+    var spaces = ""
+    var marks = ""
     for character in text {
-      if character.isWhitespace {
-        space.append(character)
+      if SideTrait.marks.contains(character) {
+        marks.append(character)
         continue
       }
-      if result.isEmpty || !SideTrait.closingMarks.contains(character) { result += space }
-      space = ""
-      result.append(character)
+      if !marks.isEmpty {
+        // ".5" and ":)" are no ends.
+        let ends = character.isWhitespace && result.last?.isNewline == false
+        result += (ends ? "" : spaces) + marks
+        (spaces, marks) = ("", "")
+      }
+      if character == " " || character == "\t" {
+        spaces.append(character)
+      } else {
+        result += spaces + String(character)
+        spaces = ""
+      }
     }
-    return result + space
+    return result + (!marks.isEmpty && result.last?.isNewline == false ? "" : spaces) + marks
   }
 
-  /// With a capital at the beginning of every sentence; the first is one where the text does not go on in a prompt's.
-  private static func capitalized(_ text: String, continuing prompt: Passage?) -> String {
-    var isBeginning = prompt == nil || text.first?.isWhitespace == false
+  /// With a capital at the beginning of every sentence.
+  private static func capitalized(_ text: String) -> String {
+    var isBeginning = true
     var endsSentence = false
     return String(
       text.flatMap { character -> String in
@@ -67,19 +80,39 @@ public struct StyleLevelling: Sendable, Hashable {
           if character.isWhitespace {
             isBeginning = isBeginning || endsSentence
           } else {
-            endsSentence = [".", "!", "?", "…"].contains(character)
+            endsSentence = Passage.sentenceEnds.contains(character)
             if character.isLetter || character.isNumber { isBeginning = false }
           }
         }
-        return isBeginning && character.isLetter ? character.uppercased() : String(character)
+        return isBeginning && character.isLetter ? titlecased(character) : String(character)
       })
+  }
+
+  private static func titlecased(_ character: Character) -> String {
+    guard let first = character.unicodeScalars.first else { return "" }
+    return first.properties.titlecaseMapping
+      + String(String.UnicodeScalarView(character.unicodeScalars.dropFirst()))
   }
 
   /// Without the marks at the end, and what space is between them.
   private static func withoutEnd(_ text: String) -> String {
-    let end = text.lastIndex { !$0.isWhitespace && !SideTrait.closingMarks.contains($0) }
+    let end = text.lastIndex { !$0.isWhitespace && !SideTrait.marks.contains($0) }
     return end.map { String(text[...$0]) } ?? text
   }
+}
+
+extension PreferencePair {
+  /// Whether the sides begin a sentence: they stand alone, answer in a conversation, or go on behind a sentence's end.
+  var beginsSentences: Bool {
+    guard case .text(let prompt)? = prompt else { return true }
+    guard let last = prompt.last(where: { $0 != " " && $0 != "\t" }) else { return true }
+    return last.isNewline || Passage.sentenceEnds.contains(last)
+  }
+}
+
+extension Passage {
+  /// Marks that end a sentence.
+  fileprivate static let sentenceEnds: Set<Character> = [".", "!", "?", "…"]
 }
 
 extension Passage {

@@ -17,7 +17,7 @@ import Testing
     #expect(text.status == 0 && text.errors.isEmpty, "\(text.errors)")
     #expect(text.output.hasPrefix("15 pairs\n! 1 repeated pairs (line 13)"))
     #expect(text.output.contains("! a capital at the beginning tells the sides apart"))
-    #expect(text.output.contains("edits level it unless told --style as-written\n"))
+    #expect(text.output.contains("edits but the published ones level it, see --style\n"))
     #expect(text.output.contains("(line 14): the scorer"))
     let json = try Transcript(["pairs", "check", "pairs.jsonl", "--json"], in: folder).json()
     #expect(json["duplicates"]?["exact"]?.elements.map(\.int) == [13])
@@ -25,6 +25,7 @@ import Testing
     #expect(json["suspected_flips"]?.elements.map { $0["line"]?.int } == [14])
     #expect(
       json["balance"]?.elements.compactMap { $0["imbalanced"]?.bool } == [true, true, true, true, false])
+    #expect(json["balance"]?.elements.map { $0["levelled"]?.bool } == [false, false, true, true, false])
     #expect(json["stability"] == nil && json["over_limit"] == nil)
   }
 

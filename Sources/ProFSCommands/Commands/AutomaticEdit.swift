@@ -63,6 +63,8 @@ struct AutomaticEdit {
       ["--pairs", command.fit.source.pairs, "--max-tokens", "\(command.fit.maxTokens)"]
         + chosen.candidate.recipeOptions)
     edit.fit.source = command.fit.source
+    // As in the search, whatever the recipe.
+    edit.fit.source.writing.style = command.fit.source.writing.style ?? .level
     edit.strength = chosen.candidate.strength
     let written = try edit.edit(with: subspace)
     // The others read what the first has written.

@@ -92,7 +92,8 @@ struct GradientsCommand: ParsableCommand {
     }
   }
 
-  /// Subspaces of the first pairs, as many as each of `counts` says, whole texts cut as `profs fit` cuts them.
+  /// Subspaces of the first pairs, as many as each of `counts` says, whole texts cut as `profs fit` cuts them, as written
+  /// unless told otherwise.
   private func compared(
     _ method: EditRecipe.Method, _ model: Model, _ context: ComputeContext, _ counts: [Int], quiet: Bool
   ) throws -> SubspaceConvergence {

@@ -23,6 +23,7 @@ struct InspectCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
   @OptionGroup var chat: ChatOptions
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
+  @OptionGroup var writing: StyleOptions
   @Option(help: "How the edit is found; by default natural.") var recipe: EditRecipe.Method?
   @Option(help: ArgumentHelp("Directions of the edit in each block.", valueName: "k")) var rank: RankChoice?
   @Option(help: ArgumentHelp("Blocks to edit, counted from 1.", valueName: "a-b")) var layers: LayerRange?
@@ -47,7 +48,8 @@ struct InspectCommand: ParsableCommand {
   private func fitting(_ model: Model) throws -> SubspaceFitting {
     let context = compute.context(defaultPrecision: .forFitting)
     var options = FitOptions()
-    options.source = PairOptions(pairs: pairs ?? "", columns: columns, chat: chat, limit: limit)
+    options.source = PairOptions(
+      pairs: pairs ?? "", columns: columns, chat: chat, limit: limit, style: writing.style)
     (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
     (options.protect, options.neutral, options.rankBy) = (nil, nil, nil)
     var sides = PairOptions.TokenizedPairs()

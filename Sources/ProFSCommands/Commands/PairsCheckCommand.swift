@@ -14,7 +14,7 @@ struct PairsCheckCommand: ParsableCommand {
     commandName: "check",
     abstract: "Look for what in preference pairs may mislead a fit.",
     discussion: """
-      Duplicates, sides that are the same, sides that differ in length or capitals, and pairs that may be the wrong way \
+      Duplicates, sides that are the same, sides that differ in length or style, and pairs that may be the wrong way \
       round. With --model also texts beyond the token limit, how far two halves of the pairs agree on the subspace, \
       which tells whether there are enough, and how much of it wrong labels would leave. Exit code 1 only where the file \
       cannot be used.
@@ -23,6 +23,7 @@ struct PairsCheckCommand: ParsableCommand {
   @Argument(help: "The pairs: .jsonl, .json, .csv or .tsv, each also .gz.") var file: String
   @Option(help: ArgumentHelp("Which columns hold the pairs.", valueName: "names")) var columns: String?
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n")) var limit: Int?
+  @OptionGroup var writing: StyleOptions
   @Option(help: "What scores the sides: builtin, hf:FOLDER, hf:FOLDER#LABEL or exec:COMMAND.")
   var scorer = "builtin"
   @Option(help: "Folder in Hugging Face layout, or .gguf file, that the pairs are for.") var model: String?
@@ -82,7 +83,8 @@ struct PairsCheckCommand: ParsableCommand {
   private func stability(_ path: String, _ context: ComputeContext) throws -> ModelFindings {
     let opened = try Model(path: path)
     var options = FitOptions()
-    options.source = PairOptions(pairs: file, columns: columns, chat: chat, limit: limit)
+    options.source = PairOptions(
+      pairs: file, columns: columns, chat: chat, limit: limit, style: writing.style)
     (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
     (options.protect, options.neutral, options.rankBy) = (nil, neutral, nil)
     // One token more than is used tells which texts would be cut.
@@ -118,7 +120,7 @@ struct PairsCheckCommand: ParsableCommand {
     lines(
       "pairs whose sides differ in case and punctuation only", check.nearIdenticalLines,
       "their difference is style alone")
-    let levelling = StyleLevelling(check.balances)
+    let levelling = StyleLevelling(check.balances, pairs: check.pairs)
     for balance in check.balances {
       let figures =
         "chosen \(Self.figure(balance.chosen)), rejected \(Self.figure(balance.rejected)), "
@@ -127,7 +129,7 @@ struct PairsCheckCommand: ParsableCommand {
         balance.isImbalanced
           ? "! \(balance.trait.words) tells the sides apart: \(figures); "
             + (levelling.traits.contains(balance.trait)
-              ? "edits level it unless told --style as-written" : "it can become one of the directions")
+              ? "edits but the published ones level it, see --style" : "it can become one of the directions")
           : "✓ \(balance.trait.words) is balanced: \(figures)")
     }
     lines(
@@ -160,6 +162,7 @@ struct PairsCheckCommand: ParsableCommand {
     _ model: ModelFindings?
   ) -> JSON {
     func lines(_ lines: [Int]) -> JSON { .array(lines.map { .int($0) }) }
+    let levelled = StyleLevelling(check.balances, pairs: check.pairs).traits
     var members: [(key: String, value: JSON)] = [
       ("pairs", .int(check.pairs)),
       ("duplicates", ["exact": lines(check.duplicateLines), "normalized": lines(check.nearDuplicateLines)]),
@@ -172,7 +175,7 @@ struct PairsCheckCommand: ParsableCommand {
               "trait": .string($0.trait.rawValue), "chosen": .double($0.chosen),
               "rejected": .double($0.rejected),
               "consistency": $0.consistency.isFinite ? .double($0.consistency) : .null,
-              "imbalanced": .bool($0.isImbalanced),
+              "imbalanced": .bool($0.isImbalanced), "levelled": .bool(levelled.contains($0.trait)),
             ]
           })
       ),

@@ -62,7 +62,8 @@ struct TuneCommand: SplitCommand {
     }
     if !quiet {
       Console.message(
-        "edit with: profs edit \(model) --pairs \(source.pairs) \(result.chosen.candidate.options) --out EDITED"
+        "edit with: profs edit \(model) --pairs \(source.pairs) \(result.chosen.candidate.options) "
+          + "--style \((source.writing.style ?? .level).rawValue) --out EDITED"
       )
     }
   }

@@ -108,8 +108,7 @@ struct FitOptions: ParsableArguments {
 
   /// Reads the pairs and turns both sides into tokens.
   func tokenizedPairs(_ model: Model) throws -> PairOptions.TokenizedPairs {
-    let method = recipe ?? model.standardMethod
-    return try source.tokenizedPairs(
-      model, maxTokens: maxTokens, style: method.usesNeutralText ? .level : .asWritten)
+    try source.tokenizedPairs(
+      model, maxTokens: maxTokens, style: .standard(for: recipe ?? model.standardMethod))
   }
 }

@@ -21,11 +21,7 @@ struct PairOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Use the first n pairs only.", valueName: "n"))
   var limit: Int?
 
-  @Option(
-    help:
-      "Sides that differ in capitals at the beginning, spaces before punctuation or the mark at the end, over all pairs: level writes both in one way, so that the edit is not about style. By default level for edits, as-written for the recipes paper and detox-edit, training and gradients."
-  )
-  var style: PairStyle?
+  @OptionGroup var writing: StyleOptions
 
   func validate() throws {
     if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
@@ -43,7 +39,8 @@ struct PairOptions: ParsableArguments {
 
   /// The options as they were parsed for another command.
   init(pairs: String, columns: String?, chat: ChatOptions, limit: Int?, style: PairStyle? = nil) {
-    (self.pairs, self.columns, self.chat, self.limit, self.style) = (pairs, columns, chat, limit, style)
+    (self.pairs, self.columns, self.chat, self.limit) = (pairs, columns, chat, limit)
+    writing = StyleOptions(style: style)
   }
 
   /// Required by the parser.
@@ -69,8 +66,11 @@ struct PairOptions: ParsableArguments {
     var notes: [String] = []
   }
 
-  /// What is levelled of the pairs that are used: the file is read through once.
-  private func levelling() throws -> StyleLevelling {
+  /// What is levelled of the pairs that are used, after one reading of the file; `nil` where they are taken as they are.
+  ///
+  /// - Parameter standard: how they are taken unless the user said.
+  func levelling(standard: PairStyle) throws -> StyleLevelling? {
+    guard (writing.style ?? standard) == .level else { return nil }
     var sums = SideSums()
     var seen = 0
     _ = try PreferenceFile.forEachPair(
@@ -79,7 +79,7 @@ struct PairOptions: ParsableArguments {
       if seen < limit ?? .max { sums.add($0) }
       seen += 1
     }
-    return StyleLevelling(sums.balances)
+    return StyleLevelling(sums.balances, pairs: sums.pairs)
   }
 
   /// Reads the pairs and turns both sides into tokens, cut after `maxTokens`.
@@ -89,7 +89,8 @@ struct PairOptions: ParsableArguments {
   func tokenizedPairs(_ model: Model, maxTokens: Int, style standardStyle: PairStyle = .asWritten) throws
     -> TokenizedPairs
   {
-    let levelling = (style ?? standardStyle) == .level ? try levelling() : nil
+    let levelling = try levelling(standard: standardStyle)
+    var madeEqual = 0
     let tokenizer = try PassageTokenizer(model, chatFormat: chat.chatFormat)
     var result = TokenizedPairs()
     var format: String?
@@ -97,6 +98,11 @@ struct PairOptions: ParsableArguments {
     func add(_ written: PreferencePair) throws {
       guard result.chosen.count < limit ?? .max else { return }
       let pair = levelling?(written) ?? written
+      if pair.chosen.lastText.utf8.elementsEqual(pair.rejected.lastText.utf8),
+        !written.chosen.lastText.utf8.elementsEqual(written.rejected.lastText.utf8)
+      {
+        madeEqual += 1
+      }
       if format == nil, pair.text(of: .chosen) == nil || pair.text(of: .rejected) == nil {
         format = try tokenizer.chatTemplate().format.rawValue
       }
@@ -127,9 +133,15 @@ struct PairOptions: ParsableArguments {
       }
     } catch { throw failure ?? error }
     if let traits = levelling?.traits, !traits.isEmpty {
+      guard madeEqual < result.chosen.count else {
+        throw PreferenceDataError(
+          file: pairs,
+          reason: "the sides of every pair differ in style alone; --style as-written takes them as they are")
+      }
       result.notes.append(
-        "the sides are written differently (\(traits.map(\.words).joined(separator: ", "))), and both are levelled; "
-          + "--style as-written takes them as they are")
+        "the sides are written differently (\(traits.map(\.words).joined(separator: ", "))), and both are levelled"
+          + (madeEqual > 0 ? ", which makes those of \(madeEqual) pairs the same" : "")
+          + "; --style as-written takes them as they are")
     }
     if let format {
       result.notes.append("the pairs are conversations, written in the chat format \(format)")

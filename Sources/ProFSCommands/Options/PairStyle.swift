@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import PreferenceData
+internal import SubspaceEditing
+internal import Editing
 
 /// How the sides of pairs are taken that are written differently.
 enum PairStyle: String, ExpressibleByArgument, CaseIterable {
@@ -7,6 +9,26 @@ enum PairStyle: String, ExpressibleByArgument, CaseIterable {
   case level
   /// As they are.
   case asWritten = "as-written"
+
+  /// What an edit takes where the user has not said: the published recipes take texts as they are.
+  static func standard(for method: EditRecipe.Method) -> PairStyle {
+    method.usesNeutralText ? .level : .asWritten
+  }
+}
+
+/// The option of that name.
+struct StyleOptions: ParsableArguments {
+  @Option(
+    help:
+      "Sides that differ in capitals at the beginning, spaces before punctuation or the mark at the end, over all pairs: level writes both in one way, so that the edit is not about style. By default level for edits and their search, as-written for the recipes paper and detox-edit, training and gradients."
+  )
+  var style: PairStyle?
+
+  /// Options that were decided elsewhere.
+  init(style: PairStyle?) { self.style = style }
+
+  /// Required by the parser.
+  init() {}
 }
 
 extension SideTrait {

@@ -38,7 +38,8 @@ struct ResponseOptions: ParsableArguments {
     let path = path ?? source.pairs
     let file = try source.file(at: path)
     let tokenizer = try PassageTokenizer(model, chatFormat: source.chat.chatFormat)
-    let levelling = source.style == .level ? StyleLevelling(source.used(of: file)) : nil
+    // Pairs kept for validation are written as those that are trained on.
+    let levelling = try source.levelling(standard: .asWritten)
     return try source.used(of: file).map { written in
       let pair = levelling?(written) ?? written
       func side(_ side: PreferenceSide) throws -> ScoredSequence {

@@ -71,6 +71,7 @@ package struct Decoder {
     }
     var results: [[[Int32]]] = Array(repeating: [], count: variants.count + 1)
     let total = prompts.count * options.maximumNewTokens
+    guard options.maximumNewTokens > 0 else { return results.map { _ in prompts.map { _ in [] } } }
     let batches = batches(prompts, options, streams: results.count)
     let shelf = try BlockShelf(
       model, context, rows: results.count * (batches.map(\.count).max() ?? 0))
@@ -114,7 +115,6 @@ package struct Decoder {
     let texts = Array(prompts)
     let streams = 0...variants.count
     var results = streams.map { _ in texts.map { _ in [Int32]() } }
-    guard options.maximumNewTokens > 0 else { return results }
     // Every stream draws the same numbers for the same prompt, so that what differs is the model's doing.
     var generators = streams.map { _ in
       prompts.indices.map { SplitMix64(seed: context.seed, stream: options.promptsBefore + $0) }

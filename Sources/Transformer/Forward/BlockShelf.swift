@@ -1,11 +1,13 @@
 internal import Foundation
 internal import Kernels
 
-/// The weights of all blocks, for steps that go through them again and again: all kept where they fit in memory, else
-/// loaded anew for every step.
+/// The weights of all blocks, for passes and steps that go through them: all kept where they are used again and fit in memory,
+/// else loaded one after another.
 final class BlockShelf {
   private var kept: [BlockWeights?]
   private let shared: BlockWeights?
+  /// The block that is in `shared`, from 1; 0 for none.
+  private var loaded = 0
   private let make: () throws -> BlockWeights
 
   /// Share of the machine's memory that kept weights may take.
@@ -45,7 +47,11 @@ final class BlockShelf {
   /// The weights of `block` (from 1), valid until the next call.
   func weights(_ block: Int) throws -> BlockWeights {
     if let shared {
-      if shared.block != block { try shared.load(block) }
+      if loaded != block {
+        loaded = 0
+        try shared.load(block)
+        loaded = block
+      }
       return shared
     }
     if let weights = kept[block - 1] { return weights }

@@ -32,8 +32,8 @@ package struct ForwardPass {
   ///
   /// - Parameters:
   ///   - variants: models to run beside the base; each costs its own arithmetic from its first edited block on.
-  ///   - outputRows: the rows that are needed after the model's last block, which then computes little more than keys and
-  ///     values of the others; all where `nil`.
+  ///   - outputRows: the rows that are needed after the model's last block, which then computes attention alone for the
+  ///     others; all where `nil`.
   /// - Throws: ``ModelError`` where a token is outside the vocabulary or a text is longer than the model's positions.
   package init(
     _ model: Model, _ context: ComputeContext, _ forest: TokenForest, variants: [ModelVariant] = [],
@@ -113,7 +113,7 @@ package struct ForwardPass {
     func kept(_ stream: ResidualStream) throws -> ResidualStream {
       spills ? try stream.spilledCopy() : stream.copy()
     }
-    guard let stream else { preconditionFailure("the base runs") }
+    guard let stream, outputRows == nil else { preconditionFailure("all rows of the base are kept") }
     let blocks = model.configuration.blocks
     let firstRecorded = recording?.firstKeptBlock ?? blocks + 1
     var streams = firstBlock <= 1 ? [try kept(stream)] : []
@@ -149,6 +149,7 @@ package struct ForwardPass {
   ) throws {
     let configuration = model.configuration
     let firstBlock = stream == nil ? variants.map(\.firstBlock).min() ?? 1 : 1
+    precondition(outputRows == nil || mlpOutputs == nil, "what is written is noted of all rows")
     guard !forest.tokens.isEmpty, lastBlock >= firstBlock else { return }
     let workers = Self.workers(for: forest, context)
     let shelf = try shelf ?? BlockShelf(ofOneBlock: model, context, rows: forest.tokens.count)
