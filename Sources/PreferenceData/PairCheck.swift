@@ -13,6 +13,8 @@ public struct PairCheck: Sendable, Equatable {
   public let nearIdenticalLines: [Int]
   /// How the sides compare in each of ``SideTrait``.
   public let balances: [SideBalance]
+  /// What of that an edit levels.
+  public let levelling: StyleLevelling
 
   /// Checks pairs in their order; of a conversation, the last message is looked at.
   public init(_ pairs: [PreferencePair]) {
@@ -30,7 +32,9 @@ public struct PairCheck: Sendable, Equatable {
     nearDuplicateLines = near.sorted().map { pairs[$0].line }
     identicalLines = identical.map { pairs[$0].line }
     nearIdenticalLines = nearIdentical.sorted().map { pairs[$0].line }
-    balances = SideBalance.all(pairs)
+    let sums = SideSums(pairs)
+    balances = sums.balances
+    levelling = StyleLevelling(sums)
   }
 
   /// Pairs whose chosen side scores higher than the rejected one by `margin` or more: perhaps the sides were swapped.

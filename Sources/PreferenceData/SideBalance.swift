@@ -6,13 +6,15 @@ public enum SideTrait: String, Sendable, CaseIterable {
   case capitals
   /// Whether the text begins with a capital.
   case initialCapital = "initial_capital"
-  /// Whether the text ends with punctuation.
+  /// Whether the text ends with a mark such as a full stop or a comma.
   case finalPunctuation = "final_punctuation"
   /// Whether a space stands before a mark of punctuation.
   case spacedPunctuation = "spaced_punctuation"
 
   /// Marks that stand right behind a word in ordinary writing, and that can end a text.
   static let marks: Set<Character> = [".", ",", "!", "?", ";", ":", "…"]
+  /// Those of them that end a sentence.
+  static let sentenceEnds: Set<Character> = [".", "!", "?", "…"]
 
   /// The trait of a text as a number.
   func value(of text: String) -> Double {
@@ -46,13 +48,6 @@ public struct SideBalance: Sendable, Equatable {
   /// Whether the trait tells the sides apart.
   public var isImbalanced: Bool { consistency >= Self.limit }
 
-  /// Measures every trait on both sides of the pairs.
-  static func all(_ pairs: some Sequence<PreferencePair>) -> [SideBalance] {
-    var sums = SideSums()
-    for pair in pairs { sums.add(pair) }
-    return sums.balances
-  }
-
   /// From what pairs that were seen one by one add up to.
   fileprivate init(_ trait: SideTrait, pairs: Int, _ sum: SideSums.Sum) {
     let count = Double(max(1, pairs))
@@ -80,6 +75,11 @@ package struct SideSums: Sendable {
 
   /// Those of no pairs.
   package init() {}
+
+  /// Those of all `pairs`.
+  init(_ pairs: some Sequence<PreferencePair>) {
+    for pair in pairs { add(pair) }
+  }
 
   /// Adds a pair; of a conversation, its last message.
   ///

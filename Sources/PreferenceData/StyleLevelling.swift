@@ -12,16 +12,14 @@ public struct StyleLevelling: Sendable, Hashable {
 
   /// Levels that of ``SideTrait`` in which the sides of all `pairs` together differ.
   public init(balancing pairs: some Sequence<PreferencePair>) {
-    var sums = SideSums()
-    for pair in pairs { sums.add(pair) }
-    self.init(sums.balances, pairs: sums.pairs)
+    self.init(SideSums(pairs))
   }
 
-  /// Levels what is imbalanced, by three standard errors or more, among `balances` of so many pairs.
-  package init(_ balances: [SideBalance], pairs: Int) {
-    traits = balances.filter {
+  /// Levels what is imbalanced by three standard errors or more.
+  package init(_ sums: SideSums) {
+    traits = sums.balances.filter {
       Self.levellable.contains($0.trait) && $0.isImbalanced
-        && $0.consistency * Double(pairs).squareRoot() >= 3
+        && $0.consistency * Double(sums.pairs).squareRoot() >= 3
     }.map(\.trait)
   }
 
@@ -80,7 +78,7 @@ public struct StyleLevelling: Sendable, Hashable {
           if character.isWhitespace {
             isBeginning = isBeginning || endsSentence
           } else {
-            endsSentence = Passage.sentenceEnds.contains(character)
+            endsSentence = SideTrait.sentenceEnds.contains(character)
             if character.isLetter || character.isNumber { isBeginning = false }
           }
         }
@@ -106,13 +104,8 @@ extension PreferencePair {
   var beginsSentences: Bool {
     guard case .text(let prompt)? = prompt else { return true }
     guard let last = prompt.last(where: { $0 != " " && $0 != "\t" }) else { return true }
-    return last.isNewline || Passage.sentenceEnds.contains(last)
+    return last.isNewline || SideTrait.sentenceEnds.contains(last)
   }
-}
-
-extension Passage {
-  /// Marks that end a sentence.
-  fileprivate static let sentenceEnds: Set<Character> = [".", "!", "?", "…"]
 }
 
 extension Passage {

@@ -49,6 +49,7 @@ import Testing
     let again = try Transcript(Self.arguments, in: folder)
     #expect(again.status == 0 && again.errors.contains("going on with tune.json, 2 parts done"))
     #expect(again.output.contains("chosen, on all validation prompts"))
+    #expect(again.errors.contains(" --style level --out EDITED"))
     #expect(try folder.read("tune.json") == whole)
   }
 

@@ -120,7 +120,6 @@ struct PairsCheckCommand: ParsableCommand {
     lines(
       "pairs whose sides differ in case and punctuation only", check.nearIdenticalLines,
       "their difference is style alone")
-    let levelling = StyleLevelling(check.balances, pairs: check.pairs)
     for balance in check.balances {
       let figures =
         "chosen \(Self.figure(balance.chosen)), rejected \(Self.figure(balance.rejected)), "
@@ -128,7 +127,7 @@ struct PairsCheckCommand: ParsableCommand {
       Console.result(
         balance.isImbalanced
           ? "! \(balance.trait.words) tells the sides apart: \(figures); "
-            + (levelling.traits.contains(balance.trait)
+            + (check.levelling.traits.contains(balance.trait)
               ? "edits but the published ones level it, see --style" : "it can become one of the directions")
           : "✓ \(balance.trait.words) is balanced: \(figures)")
     }
@@ -162,7 +161,6 @@ struct PairsCheckCommand: ParsableCommand {
     _ model: ModelFindings?
   ) -> JSON {
     func lines(_ lines: [Int]) -> JSON { .array(lines.map { .int($0) }) }
-    let levelled = StyleLevelling(check.balances, pairs: check.pairs).traits
     var members: [(key: String, value: JSON)] = [
       ("pairs", .int(check.pairs)),
       ("duplicates", ["exact": lines(check.duplicateLines), "normalized": lines(check.nearDuplicateLines)]),
@@ -175,7 +173,8 @@ struct PairsCheckCommand: ParsableCommand {
               "trait": .string($0.trait.rawValue), "chosen": .double($0.chosen),
               "rejected": .double($0.rejected),
               "consistency": $0.consistency.isFinite ? .double($0.consistency) : .null,
-              "imbalanced": .bool($0.isImbalanced), "levelled": .bool(levelled.contains($0.trait)),
+              "imbalanced": .bool($0.isImbalanced),
+              "levelled": .bool(check.levelling.traits.contains($0.trait)),
             ]
           })
       ),

@@ -79,7 +79,7 @@ struct PairOptions: ParsableArguments {
       if seen < limit ?? .max { sums.add($0) }
       seen += 1
     }
-    return StyleLevelling(sums.balances, pairs: sums.pairs)
+    return StyleLevelling(sums)
   }
 
   /// Reads the pairs and turns both sides into tokens, cut after `maxTokens`.

@@ -1,7 +1,6 @@
 internal import ArgumentParser
-internal import PreferenceData
-internal import SubspaceEditing
 internal import Editing
+internal import PreferenceData
 
 /// How the sides of pairs are taken that are written differently.
 enum PairStyle: String, ExpressibleByArgument, CaseIterable {

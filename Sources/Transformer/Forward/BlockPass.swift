@@ -46,7 +46,7 @@ struct BlockPass {
       case .sequential:
         try input(.attentionNorm, residual, all, to: normed)
         try attention(normed, positions, outputs, base, plan) { operand in
-          outputs.map { bring($0, of: residual, rowBytes: rowBytes) }
+          if let outputs { bring(outputs, of: residual, rowBytes: rowBytes) }
           try add(
             .attentionOutput, operand, rows, edits, to: residual, branch,
             keep: record.map { base + $0.attentionSum }, .postAttentionNorm, .attentionNorm)
@@ -162,7 +162,7 @@ struct BlockPass {
     let jobs = plan(qkv, attended)
     let attend = configuration.attention(block: weights.block)
     attend(context, jobs.jobs, keyRanges: jobs.keyRanges)
-    outputs.map { bring($0, of: attended, rowBytes: queryWidth * MemoryLayout<Float>.size) }
+    if let outputs { bring(outputs, of: attended, rowBytes: queryWidth * MemoryLayout<Float>.size) }
 
     guard context.precision != .f32 else { return try finish(attended) }
     let operand = base + layout.attendedOperand
