@@ -57,10 +57,7 @@ final class DigestPool: @unchecked Sendable {
     while let (index, job) = take() {
       let result = Result {
         var digest = Digest()
-        for start in stride(from: job.range.lowerBound, to: job.range.upperBound, by: 1 << 24) {
-          if condition.withLock({ isClosed }) { break }
-          try job.file.withBytes(start..<min(start + 1 << 24, job.range.upperBound)) { digest.update($0) }
-        }
+        try digest.update(job.file, job.range, unless: { condition.withLock { isClosed } })
         return digest.hex
       }
       condition.withLock {

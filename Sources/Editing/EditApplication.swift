@@ -48,9 +48,6 @@ package struct EditApplication {
       context: self.context)
   }
 
-  /// Bytes that will be written.
-  package var byteCount: Int { layout.files.reduce(0) { $0 + $1.tensors.reduce(0) { $0 + $1.byteCount } } }
-
   /// Writes the folder `path`: complete, with receipt, subspace and model card, or not at all; where the output is a file,
   /// the file `path`, and these in the folder that ``OutputFormat/receiptFolder(of:)`` names.
   ///
@@ -184,9 +181,7 @@ extension Digest {
   static func ofFile(_ path: String) throws -> String {
     let file = try MappedFile(path: path)
     var digest = Digest()
-    for start in stride(from: 0, to: file.byteCount, by: 1 << 24) {
-      try file.withBytes(start..<min(start + 1 << 24, file.byteCount)) { digest.update($0) }
-    }
+    try digest.update(file, 0..<file.byteCount)
     return digest.hex
   }
 }

@@ -72,3 +72,12 @@ public struct EditRecipe: Sendable, Hashable {
     return recipe
   }
 }
+
+extension ClosedRange<Int> {
+  /// The smallest range that holds all of `ranges`, of which there must be one.
+  package static func enclosing(_ ranges: [ClosedRange<Int>]) -> ClosedRange<Int> {
+    ranges.dropFirst().reduce(ranges[0]) {
+      Swift.min($0.lowerBound, $1.lowerBound)...Swift.max($0.upperBound, $1.upperBound)
+    }
+  }
+}

@@ -74,9 +74,7 @@ extension EditSubspace.Provenance {
   fileprivate init(combining parts: [EditSubspace.Part], _ blocks: [EditSubspace.Block]) {
     self = parts[0].provenance
     recipe.rank = .fixed(blocks.map(\.subspace.rank).max() ?? 1)
-    let bounds = parts.map(\.provenance.recipe.blocks)
-    recipe.blocks =
-      (bounds.map(\.lowerBound).min() ?? 1)...(bounds.map(\.upperBound).max() ?? 1)
+    recipe.blocks = .enclosing(parts.map(\.provenance.recipe.blocks))
     pairs = parts.reduce(0) { $0 + $1.provenance.pairs }
     pairsDigest = Digest.ofBytes(parts.flatMap { Array($0.provenance.pairsDigest.utf8) })
     compute = Set(parts.map(\.provenance.compute)).sorted().joined(separator: "+")

@@ -4,9 +4,11 @@ package import Transformer
 extension EditSubspace {
   /// - Throws: ``EditingError`` where the subspace was fitted on a model of another family or size than `model`.
   package func requireFits(_ model: Model) throws {
-    guard provenance.modelDigest == (try model.identityDigest()) else {
+    guard provenance.modelDigest == (try model.identityDigest()), hidden == model.configuration.hidden else {
       throw EditingError(
-        model.path, "the subspace was fitted on a model of another family or size; fit one on this model")
+        model.path,
+        "the subspace was fitted on a model of another family or size; name that one, or fit one on this model"
+      )
     }
   }
 

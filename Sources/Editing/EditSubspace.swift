@@ -24,9 +24,9 @@ public struct EditSubspace: Sendable {
     public var pairs: Int
     /// SHA-256 of the pairs as they were used: token ids of both sides.
     public var pairsDigest: String
-    /// SHA-256 of the token ids of the neutral text that was protected; `nil` where the recipe protects none.
+    /// SHA-256 of the token ids of the neutral text that was left alone; `nil` where the recipe uses none.
     public var neutralDigest: String?
-    /// The family, sizes and embedding of the model, as one digest: which models the directions are for.
+    /// Family and sizes of the model, as one digest: which models the directions are for, fine-tunes of one base alike.
     public var modelDigest: String
     /// `f32` or `bf16`.
     public var compute: String
@@ -70,21 +70,22 @@ public struct EditSubspace: Sendable {
 
   /// The same directions in fewer blocks, and no more than `rank` of them in each.
   ///
-  /// - Throws: ``EditingError`` where no block is left or a rank is not available.
+  /// - Throws: ``EditingError`` where no block is left, or none of them has so many.
   public func restricted(to range: ClosedRange<Int>?, rank: Int?) throws -> EditSubspace {
-    let kept = try blocks.filter { range?.contains($0.block) ?? true }.map { block in
-      guard let rank else { return block }
-      guard rank <= block.subspace.rank else {
-        throw EditingError(
-          "--rank \(rank)",
-          "the subspace of block \(block.block) has \(block.subspace.rank) directions; fit a larger one")
-      }
-      return Block(block: block.block, subspace: try block.subspace.truncated(toRank: rank))
-    }
-    guard !kept.isEmpty else {
+    let kept = blocks.filter { range?.contains($0.block) ?? true }
+    guard let largest = kept.map(\.subspace.rank).max() else {
       let have = blocks.map { String($0.block) }.joined(separator: ", ")
       throw EditingError("--layers", "none of these blocks is in the subspace, which has \(have)")
     }
-    return EditSubspace(blocks: kept, provenance: provenance)
+    guard let rank else { return EditSubspace(blocks: kept, provenance: provenance) }
+    guard rank <= largest else {
+      throw EditingError(
+        "--rank \(rank)", "the subspace has \(largest) directions in a block; fit a larger one")
+    }
+    return EditSubspace(
+      blocks: try kept.map {
+        Block(block: $0.block, subspace: try $0.subspace.truncated(toRank: min(rank, $0.subspace.rank)))
+      },
+      provenance: provenance)
   }
 }

@@ -53,10 +53,11 @@ struct ModelCard {
     let verb = receipt.output.isAdapter ? "are" : "were"
     guard receipt.provenance.recipe.method.isProjection else {
       return
-        "\(matrices) \(verb) changed by one step of natural gradient, of \(rankPhrase) directions, from rejected "
-        + "texts towards chosen ones"
+        "\(matrices) \(verb) changed by one step of natural gradient, of rank \(receipt.provenance.recipe.rank), from "
+        + "rejected texts towards chosen ones"
     }
-    return "From \(matrices) \(rankPhrase) directions in which rejected texts differ most from chosen ones "
+    return
+      "From \(matrices) \(rankPhrase) directions in which rejected texts differ \(rankingPhrase) from chosen ones "
       + "\(verb) projected out\(protectionNote)"
   }
 
@@ -78,11 +79,18 @@ struct ModelCard {
     }
   }
 
+  private var rankingPhrase: String {
+    switch receipt.provenance.recipe.ranking {
+    case .singularValue: "most"
+    case .consistency: "most consistently"
+    case .mean: "on average, and then those in which they differ most,"
+    }
+  }
+
   private var protectionNote: String {
     let recipe = receipt.provenance.recipe
     switch recipe.method {
-    case .paper, .detoxEdit: return ""
-    case .natural: return ""
+    case .paper, .detoxEdit, .natural: return ""
     case .oblique:
       return " by the oblique projection that changes least what is written on ordinary text"
     case .protected:
@@ -96,8 +104,8 @@ struct ModelCard {
     case .gguf:
       guard let error = receipt.quantizationError else { return "" }
       return """
-        The edited matrices are quantised as \(receipt.edited.map(\.type).min() ?? ""), which adds an error of \
-        \((error * 1e4).rounded() / 100) % of their norm to what is exact otherwise.
+        The edited matrices are quantised as \(editedType), which adds an error of \
+        \((error * 1e4).rounded() / 100) % of their norm.
 
 
         """
@@ -120,11 +128,15 @@ struct ModelCard {
 
   private var verbatimNote: String {
     if receipt.output.isAdapter { return "stays as it is" }
-    switch model.source {
-    case .gguf where receipt.output == .gguf: return "and all metadata are as they were, byte for byte"
-    case .folder: return "is as it was, byte for byte"
-    case .torch: return "is as it was, element for element, in safetensors"
-    case .gguf: return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"
+    switch (receipt.output, model.source) {
+    case (.gguf, .gguf): return "and all metadata are as they were, byte for byte"
+    case (.gguf, _):
+      return "is the base's, matrices as \(editedType), norms, biases and positions as f32"
+    case (_, .folder): return "is as it was, byte for byte"
+    case (_, .torch): return "is as it was, element for element, in safetensors"
+    case (_, .gguf): return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"
     }
   }
+
+  private var editedType: String { receipt.edited.map(\.type).min() ?? "" }
 }

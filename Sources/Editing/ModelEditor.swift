@@ -86,15 +86,17 @@ public struct ModelEditor: Sendable {
   ///
   /// - Parameters:
   ///   - strength: share that is removed; 1 for all of it.
-  ///   - format: what is written: a checkpoint, or an adapter to it.
-  ///   - folder: appears complete, with receipt and model card, or not at all; must not exist.
+  ///   - format: what is written: a folder, or one file.
+  ///   - path: appears complete, with receipt and model card, or not at all; must not exist. The name of a file ends in
+  ///     `.gguf`, and what tells of it goes to the folder `path.profs`; that of a folder does not.
   @discardableResult
   public func apply(
     _ subspace: EditSubspace, strength: Double = 1, format: OutputFormat = .checkpoint,
-    writingTo folder: String
+    writingTo path: String
   ) throws -> Receipt {
-    try EditApplication(model, subspace, strength: strength, seed: context.seed, format: format)
-      .write(to: folder)
+    try format.check(path: path)
+    return try EditApplication(model, subspace, strength: strength, seed: context.seed, format: format)
+      .write(to: path)
   }
 
   /// Proves an edit from its files, and against the base model where one is given.

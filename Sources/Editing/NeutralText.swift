@@ -1,7 +1,7 @@
 internal import CNeutralText
 package import Tokenization
 
-/// Ordinary text, by which the recipe ``EditRecipe/Method/protected`` learns what an edit must leave alone.
+/// Ordinary text, by which the recipes `protected`, `oblique` and `natural` learn what an edit must leave alone.
 public struct NeutralText: Sendable, Hashable {
   /// The passages; each is a text of its own to the model.
   public let passages: [String]

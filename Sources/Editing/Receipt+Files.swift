@@ -57,9 +57,7 @@ extension Receipt.OutputFile {
     let file = try MappedFile(path: path)
     var digest = Digest()
     let count = extent == .header ? try SafetensorsHeader(of: file, index: 0).dataStart : file.byteCount
-    for start in stride(from: 0, to: count, by: 1 << 24) {
-      try file.withBytes(start..<min(start + 1 << 24, count)) { digest.update($0) }
-    }
+    try digest.update(file, 0..<count)
     self.init(name: name, byteCount: file.byteCount, digest: digest.hex, extent: extent, source: source)
   }
 

@@ -62,13 +62,7 @@ package struct SubspaceExplanation: Sendable {
     comparedWith other: EditSubspace? = nil, texts: Texts? = nil, progress: ProgressHandler? = nil
   ) throws {
     try model.requireDecoder()
-    guard subspace.provenance.modelDigest == (try model.identityDigest()),
-      subspace.hidden == model.configuration.hidden
-    else {
-      throw EditingError(
-        model.path,
-        "the subspace was fitted on a model of another family or size; name the model it was fitted on")
-    }
+    try subspace.requireFits(model)
     if let other {
       guard other.hidden == subspace.hidden else {
         throw EditingError(

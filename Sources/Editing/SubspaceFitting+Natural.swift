@@ -27,9 +27,7 @@ extension SubspaceFitting {
     guard (0..<pairs).contains(where: { texts.sides[$0] != texts.sides[pairs + $0] }) else {
       throw EditingError("pairs", "both sides of every pair are the same; there is nothing to prefer")
     }
-    let bounds = recipes.map(\.blocks)
-    let first = bounds.map(\.lowerBound).min() ?? 1
-    let range = first...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
+    let range = ClosedRange.enclosing(recipes.map(\.blocks))
     var steps: [[Int: NaturalStep]] = recipes.map { _ in [:] }
     let items = OwnTexts(texts, context)
     // Each round of the size computes base and edits once, of which the pass computes and differentiates more.

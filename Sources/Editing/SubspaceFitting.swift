@@ -3,8 +3,8 @@ internal import Storage
 internal import SubspaceEditing
 package import Transformer
 
-/// Finds the subspace of a model: layer-major passes over the pairs, and over the neutral text where the recipe protects
-/// any; one decomposition a block.
+/// Finds the subspace of a model: layer-major passes over the pairs, and over neutral text where the recipe uses
+/// it; one decomposition a block.
 ///
 /// Where pairs outnumber dimensions, their texts go through the blocks in portions and a block keeps only sums over them, so
 /// that memory does not grow with their number but for token ids. Fewer pairs go through in one portion.
@@ -34,8 +34,8 @@ package struct SubspaceFitting {
   /// - Parameters:
   ///   - chosen: token ids of each pair's preferred text, prompt included; cut to the recipe's length.
   ///   - rejected: token ids of each pair's other text.
-  ///   - neutral: token ids of the passages of neutral text, cut to the same length; used by the recipes that protect
-  ///     its directions.
+  ///   - neutral: token ids of the passages of neutral text, cut to the same length; used by the recipes that leave
+  ///     it alone.
   ///   - padding: the token that ``EditRecipe/Method/detoxEdit`` pads with.
   ///   - portionTokens: the most tokens of a portion; by default as ``portionTokens(_:_:_:)`` says.
   /// - Throws: ``EditingError`` where the recipe does not fit the model, the number of pairs or the neutral text.
@@ -51,8 +51,8 @@ package struct SubspaceFitting {
     switch recipe.rank {
     case .fixed(let rank):
       guard (1...limit).contains(rank) else {
-        throw EditingError(
-          "--rank \(rank)", "the rank must be from 1 to \(limit), the smaller of pairs and hidden width")
+        let bound = limit == hidden ? "the hidden width" : "the number of pairs"
+        throw EditingError("--rank \(rank)", "the rank must be from 1 to \(limit), \(bound)")
       }
     case .automatic:
       guard recipe.method.isProjection else {
@@ -131,10 +131,13 @@ package struct SubspaceFitting {
     if recipe.method == .natural { return try naturalSteps(recipes, progress: progress) }
     var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
-    try forEachPreference(protecting: counts, from: gramSide, progress: progress) {
-      block, preferences, whitening in
+    try forEachBlock(protecting: counts.last ?? 0, from: gramSide, progress: progress) { block, preferences in
+      let matrices = Dictionary(
+        uniqueKeysWithValues: try counts.map { ($0, try preferences.matrix(protecting: $0)) })
       for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
-        guard let preference = preferences[recipe.protectedDirections] else { continue }
+        guard let preference = matrices[recipe.protectedDirections] else { continue }
+        // Those of the recipe `oblique` are in whitened coordinates.
+        let whitening = preferences.whitening
         let subspace = try BlockSubspace(
           fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
         blocks[index].append(
@@ -143,22 +146,6 @@ package struct SubspaceFitting {
     }
     return try zip(recipes, blocks).map { recipe, blocks in
       EditSubspace(blocks: blocks, provenance: try provenance(recipe, pairs: pairs))
-    }
-  }
-
-  /// Runs the pass and calls `body` with the preference matrices of each block to be edited, in order: one for each
-  /// number of protected directions in `counts`.
-  ///
-  /// For ``EditRecipe/Method/oblique`` they are in whitened coordinates.
-  ///
-  /// - Parameter side: ``gramSide``, or `.rows` for matrices that have a row for each pair in any case.
-  func forEachPreference(
-    protecting counts: [Int], from side: GramSide, progress: ProgressHandler? = nil,
-    _ body: (_ block: Int, [Int: PreferenceMatrix], Whitening?) throws -> Void
-  ) throws {
-    try forEachBlock(protecting: counts.max() ?? 0, from: side, progress: progress) { block, preferences in
-      let matrices = try counts.map { ($0, try preferences.matrix(protecting: $0)) }
-      try body(block, Dictionary(uniqueKeysWithValues: matrices), preferences.whitening)
     }
   }
 

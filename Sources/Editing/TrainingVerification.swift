@@ -10,8 +10,6 @@ package struct TrainingVerification: Sendable {
   package let checks: [Verification.Check]
   /// Names of the tensors that were trained.
   package let trained: [String]
-  /// Whether every claim holds.
-  package var holds: Bool { checks.allSatisfy(\.holds) }
 
   /// Whether the receipt in `folder` is of a training.
   package static func applies(to folder: String) throws -> Bool {

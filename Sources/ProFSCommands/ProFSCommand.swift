@@ -27,8 +27,9 @@ public struct ProFSCommand: ParsableCommand {
         profs generate MODEL --against EDITED --prompts p.txt  see what it does
         profs eval MODEL EDITED --prompts p.txt --text t.txt   measure what it does
 
-      MODEL is a folder in Hugging Face layout or a .gguf file. Blocks are counted from 1. Every command takes --json
-      for one JSON document on standard output; progress and messages go to standard error.
+      MODEL is a folder in Hugging Face layout, a .gguf file, or the id of a model in the local Hub cache. Blocks are
+      counted from 1. Every command takes --json for one JSON document on standard output; progress and messages go to
+      standard error.
       Exit codes: 0 done, 1 the input is at fault or nothing was changed, 64 usage, 70 internal error.
       """,
     version: profsVersion,

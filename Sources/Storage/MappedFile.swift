@@ -109,31 +109,4 @@ package final class MappedFile: Sendable {
   package func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
     try unsafe withBytes(0..<byteCount, body)
   }
-
-  /// Asks the system to start reading `range` in the background.
-  ///
-  /// A hint: a range outside the file is ignored.
-  package func adviseWillNeed(_ range: Range<Int>) { advise(range, MADV_WILLNEED) }
-
-  /// Tells the system that `range` will not be used soon.
-  ///
-  /// Its pages no longer count as this process's memory. A hint; the bytes stay readable.
-  package func adviseDontNeed(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
-
-  private func advise(_ range: Range<Int>, _ advice: Int32) {
-    // Of memory the system would throw the content away.
-    guard let base = unsafe base, !isWritable else { return }
-    let clamped = range.clamped(to: 0..<byteCount)
-    guard !clamped.isEmpty else { return }
-    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-    // Dropping a page that is only partly in `range` would throw away a neighbour's bytes: round inwards.
-    // Fetching one is harmless: round outwards. The last page of the file belongs to whoever asks for its
-    // end.
-    let outward = advice == MADV_WILLNEED
-    let start = outward ? clamped.lowerBound / page * page : (clamped.lowerBound + page - 1) / page * page
-    let end =
-      outward || clamped.upperBound == byteCount ? clamped.upperBound : clamped.upperBound / page * page
-    guard start < end else { return }
-    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base + start), end - start, advice)
-  }
 }

@@ -71,6 +71,13 @@ import Transformer
     #expect(try one.blocks == EditSubspace(path: paths[0]).blocks && one.provenance.parts.isEmpty)
     let fewer = try EditSubspace.combined(paths, to: 3...3, rank: 1)
     #expect(fewer.blocks.map(\.block) == [3] && fewer.blocks.map(\.subspace.rank) == [2])
+    // Of blocks with fewer directions all are kept; more than any block has are refused.
+    let uneven = EditSubspace(
+      blocks: try fewer.blocks + [
+        EditSubspace.Block(block: 2, subspace: fewer.blocks[0].subspace.truncated(toRank: 1))
+      ], provenance: fewer.provenance)
+    #expect(try uneven.restricted(to: nil, rank: 2).blocks.map(\.subspace.rank) == [1, 2])
+    #expect { try uneven.restricted(to: nil, rank: 3) } throws: { "\($0)".contains("has 2 directions") }
     // Each the first of its own.
     let first = try EditSubspace(path: paths[0]).restricted(to: 3...3, rank: 1)
     #expect(

@@ -27,6 +27,12 @@ import Testing
     let read = try EditSubspace(path: folder.path("s.safetensors")).restricted(to: 3...3, rank: 1)
     let half = try editor.apply(read, strength: 0.5, writingTo: folder.path("half"))
     #expect(half.strength == 0.5 && half.edited.map(\.edit?.block) == [3])
+    // Neither could be verified.
+    for (format, name) in [(OutputFormat.checkpoint, "a.gguf"), (.gguf, "a")] {
+      #expect { try editor.apply(read, format: format, writingTo: folder.path(name)) } throws: {
+        "\($0)".contains(".gguf") && $0 is EditingError
+      }
+    }
     let angles = try PrincipalAngles(
       between: try #require(read[3]).directions, and: try #require(subspace[3]).directions)
     #expect(angles.largestSine < 1e-6)

@@ -137,9 +137,6 @@ struct BootstrapTests {
   func toxicity() {
     let toxicity = ContinuationToxicity(scores: [[0.1, 0.5], [0.2, 0.3], [0.9, 0.7], [0, 0]])
     #expect(toxicity.toxic == [1, 0, 1, 0] && toxicity.maxima == [0.5, 0.3, 0.9, 0])
-    #expect(abs(toxicity.mean(Bootstrap()).value - 2.7 / 8) < 1e-15)
-    #expect(abs(toxicity.expectedMaximum(Bootstrap()).value - 1.7 / 4) < 1e-15)
-    let probability = toxicity.probability(Bootstrap())
-    #expect(probability.value == 0.5 && probability.lower < 0.1 && probability.upper > 0.9)
+    #expect(zip(toxicity.means, [0.3, 0.25, 0.8, 0]).allSatisfy { abs($0 - $1) < 1e-15 })
   }
 }

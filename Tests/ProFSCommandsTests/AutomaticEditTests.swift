@@ -65,6 +65,12 @@ import Testing
     let plain = Self.arguments.filter { $0 != "--auto" }
     let stray = try Transcript(plain, in: folder)
     #expect(stray.status == 64 && stray.errors.contains("belong to --auto"), "\(stray.errors)")
+    // A budget that nothing would hold to.
+    for option in [["--max-perplexity-increase", "1%"], ["--text-limit", "100"]] {
+      let budget = try Transcript(
+        ["edit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--out", "out"] + option, in: folder)
+      #expect(budget.status == 64 && budget.errors.contains("belong to --auto"), "\(budget.errors)")
+    }
     let lacking = try Transcript(Array(Self.arguments.prefix(5)) + ["--out", "out"], in: folder)
     #expect(lacking.status == 64 && lacking.errors.contains("--prompts and --text"), "\(lacking.errors)")
     let single = try Transcript(Self.arguments, in: try Self.folder(prompts: 1))

@@ -69,5 +69,17 @@ import Testing
     ] {
       #expect(try Transcript(apply + options, in: folder).status == 64, "\(options)")
     }
+    // From a folder every matrix is stored anew, and the card does not claim that it kept its bytes.
+    let made = try Transcript(
+      [
+        "edit", Fixture.model("llama-untied"), "--pairs", Fixture.pairs, "--out", "made.gguf", "--gguf-type",
+        "f16", "-q",
+      ], in: folder)
+    #expect(made.status == 0, "\(made.errors)")
+    func card(_ name: String) throws -> String {
+      String(decoding: try folder.read(name + ".profs/README.md"), as: UTF8.self)
+    }
+    #expect(try card("made.gguf").contains("matrices as F16, norms, biases and positions as f32"))
+    #expect(try !card("made.gguf").contains("byte for byte") && card("own.gguf").contains("byte for byte"))
   }
 }

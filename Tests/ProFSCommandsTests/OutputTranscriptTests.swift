@@ -54,6 +54,11 @@ import Testing
       #expect(plan["write_bytes"]?.int == planned.values.reduce(0, +))
       try FileManager.default.removeItem(at: folder.url("out"))
     }
+    // What tells of a file stands beside it.
+    let file = try Transcript(
+      ["apply", Self.model, "--subspace", "s", "--out", "f.gguf", "--dry-run"], in: folder)
+    #expect(file.output.contains("  f.gguf\n") && file.output.contains("f.gguf.profs/profs.json\n"))
+    #expect(!file.output.contains("f.gguf/"), "\(file.output)")
     // In place only what changes.
     try folder.copyModel("llama-untied", as: "model")
     let plan = try Transcript(

@@ -156,6 +156,22 @@ import Testing
     #expect(try Transcript(base + ["--limit", "0"], in: folder).status == 64)
   }
 
+  @Test("Limits below what a command can use are usage errors, and a packed text is not measured as it lies")
+  func limits() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("Hello", "t.txt.gz")
+    let model = Fixture.model("llama-tied")
+    let perplexity = ["perplexity", model, "--text", "t.txt.gz"]
+    for arguments in [
+      perplexity + ["--limit=-1"], ["inspect", model, "--max-tokens=-1"], ["inspect", model, "--limit", "0"],
+      ["inspect", model, "--pairs", Fixture.pairs, "--columns", "chosen"],
+    ] {
+      #expect(try Transcript(arguments, in: folder).status == 64, "\(arguments)")
+    }
+    let packed = try Transcript(perplexity, in: folder)
+    #expect(packed.status == 1 && packed.errors.contains("unpack"), "\(packed.errors)")
+  }
+
   static let sentenceEncoder = Fixture.root + "/.models/all-MiniLM-L6-v2"
 
   @Test(

@@ -7,7 +7,7 @@ import Testing
   private static let arguments = [
     "tune", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--prompts", "prompts.txt", "--text",
     "text.txt",
-    "--max-new-tokens", "3", "--max-perplexity-increase", "900%", "--out", "tune.json",
+    "--max-new-tokens", "3", "--max-perplexity-increase", "900%", "--limit", "20", "--out", "tune.json",
   ]
 
   private static func folder() throws -> TemporaryFolder {
@@ -31,12 +31,6 @@ import Testing
     #expect(chosen["round"]?.int == 3)
     let last = candidates.filter { $0["round"]?.int == 3 }.compactMap { $0["toxicity"]?.double }
     #expect(chosen["toxicity"]?.double ?? 1 >= last.min() ?? 0)
-    let options = try #require(chosen["options"]?.string).split(separator: " ").map(String.init)
-    let edit = try Transcript(
-      ["edit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--out", "out", "-q"] + options,
-      in: folder)
-    #expect(edit.status == 0, "\(edit.errors)")
-
     var document = JSON(try JSONDocument(parsing: whole, source: "tune.json").root)
     guard case .object(var members) = document, case .object(let units)? = members["units"] else {
       Issue.record("no units")
@@ -49,7 +43,14 @@ import Testing
     let again = try Transcript(Self.arguments, in: folder)
     #expect(again.status == 0 && again.errors.contains("going on with tune.json, 2 parts done"))
     #expect(again.output.contains("chosen, on all validation prompts"))
-    #expect(again.errors.contains(" --style level --out EDITED"))
+    // What it says to type makes the edit from the same pairs.
+    let words = try #require(again.errors.split(separator: "\n").last { $0.hasPrefix("edit with: profs ") })
+      .split(separator: " ").dropFirst(3).map(String.init)
+    #expect(words.suffix(2) == ["--out", "EDITED"] && words.contains("--style"))
+    #expect(words.joined(separator: " ").contains(try #require(chosen["options"]?.string)))
+    let edit = try Transcript(words + ["--json"], in: folder)
+    #expect(edit.status == 0, "\(edit.errors)")
+    #expect(try edit.json()["pairs"]?.int == 20)
     #expect(try folder.read("tune.json") == whole)
   }
 

@@ -48,17 +48,6 @@ import Testing
     }
   }
 
-  @Test("Advice about any range leaves the bytes as they are")
-  func advice() throws {
-    let bytes = (0..<20_000).map { UInt8(truncatingIfNeeded: $0) }
-    let file = try MappedFile(path: folder.write(bytes, "data"))
-    for range in [0..<20_000, 100..<9000, 5000..<5001, 19_999..<20_000, -50..<30_000, 3..<3] {
-      file.adviseWillNeed(range)
-      file.adviseDontNeed(range)
-    }
-    #expect(try file.withBytes { Array($0) } == bytes)
-  }
-
   @Test("The mapping outlives the file's name")
   func unlinked() throws {
     let path = try folder.write([1, 2, 3], "gone")

@@ -22,6 +22,16 @@ public enum OutputFormat: String, Sendable, Hashable, CaseIterable {
 }
 
 extension OutputFormat {
+  /// Throws where an output at `path` would not be known again as one of this format: files end in `.gguf`, folders do not.
+  package func check(path: String) throws {
+    guard isFile != path.hasSuffix(".gguf") else { return }
+    throw EditingError(
+      path,
+      "the format \(rawValue) is "
+        + (isFile
+          ? "one file: give a name that ends in .gguf" : "a folder: give a name that does not end in .gguf"))
+  }
+
   /// Throws where `model` cannot be edited in this format.
   package func check(_ model: Model) throws {
     guard !isAdapter || model.configuration.isCausal else {

@@ -16,13 +16,7 @@ extension OutputLayout {
     if case .gguf(let file) = model.source {
       return try repeated(file, edits, type: type, fileName: fileName, context)
     }
-    return try made(model, edits, type: type ?? folderType(model), fileName: fileName, context)
-  }
-
-  /// The type of a folder's edited matrices, bf16 where they have none that weights are written as.
-  private static func folderType(_ model: Model) -> ElementType {
-    let type = model.entry(.mlpValue, block: 1)?.type ?? .bf16
-    return type == .f32 || type == .f16 ? type : .bf16
+    return try made(model, edits, type: type ?? convertedType(model), fileName: fileName, context)
   }
 
   /// A folder's weights and settings as a file.

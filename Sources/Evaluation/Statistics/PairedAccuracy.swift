@@ -61,20 +61,6 @@ package struct PairedAccuracy: Sendable, Equatable {
     return distance / variance.squareRoot()
   }
 
-  /// Odds that a discordant item is one that only the edited model gets right, with the exact conditional interval.
-  ///
-  /// 1 means no difference; NaN where no item is discordant, infinite where all are the edited model's.
-  package func matchedOdds(confidence: Double = 0.95) -> Estimate {
-    let discordant = onlyBase + onlyEdited
-    guard discordant > 0 else { return Estimate(value: .nan, lower: .nan, upper: .nan, count: 0) }
-    let interval = BinomialDistribution.interval(
-      successes: onlyEdited, trials: discordant, confidence: confidence)
-    return Estimate(
-      value: Double(onlyEdited) / Double(discordant), lower: interval.lower, upper: interval.upper,
-      count: discordant
-    ).mapped { $0 / (1 - $0) }
-  }
-
   /// Whether the exact test tells the two accuracies apart, and which is lower.
   ///
   /// Stricter than the interval of ``difference(confidence:)``, which is not exact: where that just leaves out zero,

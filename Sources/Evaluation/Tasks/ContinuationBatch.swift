@@ -34,19 +34,7 @@ package struct ContinuationBatch: Sendable {
   ///
   /// - Parameter models: how many models' residual streams are held at a time.
   package static func ranges(of groups: [[ContinuationRequest]], models: Int = 1) -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var first = 0
-    var size = 0
-    for (index, group) in groups.enumerated() {
-      let added = tokens(of: group)
-      if index > first, size + added > tokensPerPass / models {
-        ranges.append(first..<index)
-        (first, size) = (index, 0)
-      }
-      size += added
-    }
-    if first < groups.count { ranges.append(first..<groups.count) }
-    return ranges
+    groups.indices.batches(ofAtMost: tokensPerPass / models) { tokens(of: groups[$0]) }
   }
 
   /// Tokens to be computed for a group, what each input shares with the one before counted once.

@@ -8,7 +8,7 @@ internal import Transformer
 
 /// `profs edit --auto`: tune on half of the prompts, edit, and evaluate what was written on the other half.
 ///
-/// Each part is a command of its own with the options of this one, and is said, so that it can be repeated by hand.
+/// Each part is a command of its own with the options of this one.
 struct AutomaticEdit {
   private let command: EditCommand
   private let quiet: Bool

@@ -43,7 +43,8 @@ struct EditCommand: SplitCommand {
     }
     if automatic.auto, fit.choosesRecipe || strength != 1 {
       throw ValidationError(
-        "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself.")
+        "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself, and takes no --neutral."
+      )
     }
     if automatic.auto, ![.checkpoint, .gguf].contains(destination.chosenFormat(of: model)) {
       throw ValidationError(

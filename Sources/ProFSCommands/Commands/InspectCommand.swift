@@ -31,6 +31,13 @@ struct InspectCommand: ParsableCommand {
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+    if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
+    if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
+    try PairOptions.validate(columns: columns)
+  }
+
   func run() throws {
     let opened = try Model(path: model)
     let meter = MemoryMeter()
@@ -47,11 +54,10 @@ struct InspectCommand: ParsableCommand {
   /// The fit that is planned for: of the pairs given, or of texts that stand for pairs.
   private func fitting(_ model: Model) throws -> SubspaceFitting {
     let context = compute.context(defaultPrecision: .forFitting)
-    var options = FitOptions()
-    options.source = PairOptions(
-      pairs: pairs ?? "", columns: columns, chat: chat, limit: limit, style: writing.style)
-    (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
-    (options.protect, options.neutral, options.rankBy) = (nil, nil, nil)
+    let options = FitOptions(
+      source: PairOptions(
+        pairs: pairs ?? "", columns: columns, chat: chat, limit: limit, style: writing.style),
+      recipe: recipe, rank: rank, layers: layers, maxTokens: maxTokens)
     var sides = PairOptions.TokenizedPairs()
     if pairs != nil {
       sides = try options.tokenizedPairs(model)

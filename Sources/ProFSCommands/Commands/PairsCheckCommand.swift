@@ -82,13 +82,10 @@ struct PairsCheckCommand: ParsableCommand {
 
   private func stability(_ path: String, _ context: ComputeContext) throws -> ModelFindings {
     let opened = try Model(path: path)
-    var options = FitOptions()
-    options.source = PairOptions(
-      pairs: file, columns: columns, chat: chat, limit: limit, style: writing.style)
-    (options.layers, options.maxTokens, options.recipe, options.rank) = (layers, maxTokens, recipe, rank)
-    (options.protect, options.neutral, options.rankBy) = (nil, neutral, nil)
     // One token more than is used tells which texts would be cut.
-    options.maxTokens = maxTokens + 1
+    var options = FitOptions(
+      source: PairOptions(pairs: file, columns: columns, chat: chat, limit: limit, style: writing.style),
+      recipe: recipe, rank: rank, layers: layers, maxTokens: maxTokens + 1, neutral: neutral)
     let longer = try options.tokenizedPairs(opened)
     options.maxTokens = maxTokens
     let fitting = try options.fitting(opened, context, longer)

@@ -28,6 +28,10 @@ struct PerplexityCommand: SplitCommand {
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
+  func validate() throws {
+    if let limit, limit < 2 { throw ValidationError("--limit must be at least 2.") }
+  }
+
   func run() throws {
     let opened = try Model(path: model)
     let windows = try windows.windows(text, opened, try opened.tokenizer(), limit: limit)

@@ -9,7 +9,7 @@ struct ReportCommand: ParsableCommand {
     abstract: "Make a page of records: figures, tokens, texts, proof.",
     discussion: """
       One self-contained HTML file, for a desk or a phone, light or dark: it loads nothing from anywhere. Records are \
-      recognised by what is in them: those of profs eval --out and tune --out, the receipt profs.json of an edit, and what \
+      recognised by what is in them: those of profs eval, tune and study with --out, the receipt profs.json of an edit, and what \
       edit, apply, fit, dpo, gradients, explain, perplexity, tasks, generate and verify print with --json.
 
         profs eval BASE EDITED --prompts p.txt --text t.txt --out eval.json

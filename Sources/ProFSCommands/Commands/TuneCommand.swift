@@ -62,15 +62,15 @@ struct TuneCommand: SplitCommand {
     }
     if !quiet {
       Console.message(
-        "edit with: profs edit \(model) --pairs \(source.pairs) \(result.chosen.candidate.options) "
-          + "--style \((source.writing.style ?? .level).rawValue) --out EDITED"
-      )
+        (["edit with: profs edit", model] + source.words(standardStyle: .level)
+          + ["--max-tokens \(maxTokens)", result.chosen.candidate.options, "--out EDITED"])
+          .joined(separator: " "))
     }
   }
 }
 
 /// A share of a whole as a person writes it: `3%` or `0.03`.
-struct Share: ExpressibleByArgument, Sendable {
+struct Share: ExpressibleByArgument, Equatable, Sendable {
   /// 0.03 for 3 %.
   var value: Double
 

@@ -115,9 +115,7 @@ struct TuneJob {
           && $0.ranking == recipe.ranking
       }
       recipe.rank = .fixed(alike.map(\.rank.largest).max() ?? 1)
-      let blocks = alike.map(\.blocks)
-      recipe.blocks =
-        (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? model.configuration.blocks)
+      recipe.blocks = .enclosing(alike.map(\.blocks))
       if !whole.contains(recipe) { whole.append(recipe) }
       return recipe
     }
@@ -127,9 +125,7 @@ struct TuneJob {
       guard var largest = recipes.max(by: { $0.protectedDirections < $1.protectedDirections }) else {
         continue
       }
-      let bounds = recipes.map(\.blocks)
-      largest.blocks =
-        (bounds.map(\.lowerBound).min() ?? 1)...(bounds.map(\.upperBound).max() ?? model.configuration.blocks)
+      largest.blocks = .enclosing(recipes.map(\.blocks))
       let neutral = try NeutralText.builtin.tokens(for: method, tokenizer, limit: command.maxTokens)
       let fitting = try SubspaceFitting(
         model, context, largest, chosen: pairs.chosen, rejected: pairs.rejected, neutral: neutral)

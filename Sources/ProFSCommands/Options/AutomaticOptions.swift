@@ -2,6 +2,9 @@ internal import ArgumentParser
 
 /// What `profs edit --auto` chooses by.
 struct AutomaticOptions: ParsableArguments {
+  private static let standardTextLimit = 8192
+  private static let standardNewTokens = 10
+
   @Flag(help: "Choose recipe, protection, rank, blocks and strength by trying more than a hundred edits.")
   var auto = false
 
@@ -14,11 +17,13 @@ struct AutomaticOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Text for perplexity: one text, or a .jsonl of texts.", valueName: "file"))
   var text: String?
 
-  @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit = 8192
+  @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit =
+    Self.standardTextLimit
 
   @OptionGroup var search: SearchOptions
 
-  @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens = 10
+  @Option(help: ArgumentHelp("Tokens of a continuation.", valueName: "n")) var maxNewTokens =
+    Self.standardNewTokens
 
   @Option(
     name: .customLong("scorer"),
@@ -33,8 +38,16 @@ struct AutomaticOptions: ParsableArguments {
     if auto, prompts == nil || text == nil {
       throw ValidationError("--auto needs --prompts and --text to judge edits by.")
     }
-    if !auto, prompts != nil || text != nil || !scorers.isEmpty || !search.recipes.isEmpty {
-      throw ValidationError("--prompts, --text, --scorer and --try belong to --auto.")
+    if !auto, isGiven {
+      throw ValidationError(
+        "--prompts, --text, --text-limit, --max-new-tokens, --scorer, --try, --max-perplexity-increase and "
+          + "--max-continuation-increase belong to --auto.")
     }
+  }
+
+  /// Whether any of them was given, as far as a value tells it from its default.
+  private var isGiven: Bool {
+    prompts != nil || text != nil || !scorers.isEmpty || textLimit != Self.standardTextLimit
+      || maxNewTokens != Self.standardNewTokens || !search.isStandard
   }
 }

@@ -46,13 +46,7 @@ struct EditOutputOptions: ParsableArguments {
       throw ValidationError("--in-place keeps the form that the model has: leave --format out.")
     }
     let format = chosenFormat(of: out)
-    guard format.isFile == out.hasSuffix(".gguf") else {
-      throw ValidationError(
-        format.isFile
-          ? "--format \(format.rawValue) writes one file: give --out a name that ends in .gguf."
-          : "--format \(format.rawValue) writes a folder: give --out a name that does not end in .gguf."
-      )
-    }
+    do { try format.check(path: out) } catch { throw ValidationError("--out \(error)") }
     guard ggufType == nil || format == .gguf else {
       throw ValidationError(
         "--gguf-type is for a model in a GGUF file: give --out a name that ends in .gguf.")

@@ -50,6 +50,18 @@ struct FitOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Texts are cut after this many tokens.", valueName: "n"))
   var maxTokens = 128
 
+  /// The options as they were parsed for another command.
+  init(
+    source: PairOptions, recipe: EditRecipe.Method?, rank: RankChoice?, layers: LayerRange?, maxTokens: Int,
+    neutral: String? = nil
+  ) {
+    (self.source, self.recipe, self.rank, self.layers) = (source, recipe, rank, layers)
+    (self.maxTokens, self.neutral, protect, rankBy) = (maxTokens, neutral, nil, nil)
+  }
+
+  /// Required by the parser.
+  init() {}
+
   func validate() throws {
     if case .fixed(let rank) = rank, rank < 1 { throw ValidationError("--rank must be at least 1.") }
     if maxTokens < 1 { throw ValidationError("--max-tokens must be at least 1.") }
@@ -82,7 +94,7 @@ struct FitOptions: ParsableArguments {
     return recipe
   }
 
-  /// The fit of `pairs`, and of the neutral text where the recipe protects any, ready to run.
+  /// The fit of `pairs`, and of the neutral text where the recipe uses it, ready to run.
   func fitting(_ model: Model, _ context: ComputeContext, _ pairs: PairOptions.TokenizedPairs) throws
     -> SubspaceFitting
   {

@@ -13,10 +13,4 @@ struct LayerRange: ExpressibleByArgument, Sendable {
     else { return nil }
     blocks = first...last
   }
-
-  /// A range whose first block is 1 or later.
-  init(_ blocks: ClosedRange<Int>) { self.blocks = blocks }
-
-  /// Both ends, as the help shows a default.
-  var defaultValueDescription: String { "\(blocks.lowerBound)-\(blocks.upperBound)" }
 }

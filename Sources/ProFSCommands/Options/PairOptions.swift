@@ -46,9 +46,19 @@ struct PairOptions: ParsableArguments {
   /// Required by the parser.
   init() {}
 
+  /// Which columns hold the pairs, where the user said it.
+  func parsedColumns() throws -> PreferenceColumns? { try columns.map { try PreferenceColumns(parsing: $0) } }
+
   /// The pairs of the file at `path`, or at ``pairs``; lines are numbered as in the file.
   func file(at path: String? = nil) throws -> PreferenceFile {
-    try PreferenceFile(path: path ?? pairs, columns: try columns.map { try PreferenceColumns(parsing: $0) })
+    try PreferenceFile(path: path ?? pairs, columns: try parsedColumns())
+  }
+
+  /// The options as they are typed, for a command that reads the same pairs in the same way.
+  func words(standardStyle: PairStyle) -> [String] {
+    ["--pairs \(pairs)"] + (columns.map { ["--columns \($0)"] } ?? [])
+      + (chat.chatFormat.map { ["--chat-format \($0.rawValue)"] } ?? [])
+      + (limit.map { ["--limit \($0)"] } ?? []) + ["--style \((writing.style ?? standardStyle).rawValue)"]
   }
 
   /// Those of `file` that are used.
@@ -74,7 +84,7 @@ struct PairOptions: ParsableArguments {
     var sums = SideSums()
     var seen = 0
     _ = try PreferenceFile.forEachPair(
-      in: pairs, columns: try columns.map { try PreferenceColumns(parsing: $0) }
+      in: pairs, columns: try parsedColumns()
     ) {
       if seen < limit ?? .max { sums.add($0) }
       seen += 1
@@ -118,7 +128,7 @@ struct PairOptions: ParsableArguments {
       result.rejected.append(try tokens(.rejected))
     }
     do {
-      let columns = try columns.map { try PreferenceColumns(parsing: $0) }
+      let columns = try parsedColumns()
       let identical = try PreferenceFile.forEachPair(in: pairs, columns: columns) {
         pair throws(PreferenceDataError) in
         do { try add(pair) } catch {

@@ -40,7 +40,8 @@ struct ResponseOptions: ParsableArguments {
     let tokenizer = try PassageTokenizer(model, chatFormat: source.chat.chatFormat)
     // Pairs kept for validation are written as those that are trained on.
     let levelling = try source.levelling(standard: .asWritten)
-    return try source.used(of: file).map { written in
+    // --limit is for the pairs that are trained on.
+    return try (path == source.pairs ? source.used(of: file) : file.pairs[...]).map { written in
       let pair = levelling?(written) ?? written
       func side(_ side: PreferenceSide) throws -> ScoredSequence {
         do {

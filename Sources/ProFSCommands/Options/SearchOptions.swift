@@ -3,18 +3,27 @@ internal import Editing
 
 /// What a search for the best edit tries, and what the edit may cost.
 struct SearchOptions: ParsableArguments {
+  private static let standardIncrease = Share(0.03)
+  private static let standardContinuationIncrease = Share(0.1)
+
   @Option(help: ArgumentHelp("Largest increase of perplexity, such as 3%.", valueName: "share"))
-  var maxPerplexityIncrease = Share(0.03)
+  var maxPerplexityIncrease = Self.standardIncrease
 
   @Option(
     help: ArgumentHelp(
       "Largest increase of the continuations' perplexity under the unedited model.", valueName: "share"))
-  var maxContinuationIncrease = Share(0.1)
+  var maxContinuationIncrease = Self.standardContinuationIncrease
 
   @Option(
     name: .customLong("try"),
     help: ArgumentHelp("Try edits of this recipe only; may be given several times.", valueName: "recipe"))
   var recipes: [EditRecipe.Method] = []
+
+  /// Whether nothing was given that differs from the defaults.
+  var isStandard: Bool {
+    recipes.isEmpty && maxPerplexityIncrease == Self.standardIncrease
+      && maxContinuationIncrease == Self.standardContinuationIncrease
+  }
 
   func validate() throws {
     if maxPerplexityIncrease.value <= 0 || maxContinuationIncrease.value <= 0 {

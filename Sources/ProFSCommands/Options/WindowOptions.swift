@@ -60,6 +60,9 @@ struct WindowOptions: ParsableArguments {
     let name = path.lowercased()
     let isList = [".jsonl", ".json"].contains { name.hasSuffix($0) || name.hasSuffix($0 + ".gz") }
     if isList { return try TextList(path: path).texts.map { try tokenizer.encode($0) } }
+    guard !name.hasSuffix(".gz") else {
+      throw EvaluationError(path, "only lists of texts are read packed; unpack it, or give a .jsonl.gz")
+    }
     return [try tokenizer.encode(try FileSystem.readFile(path, limit: 1 << 30))]
   }
 }

@@ -38,7 +38,8 @@ struct PlanReport {
     Console.result("reads \(formattedBytes(plan.readBytes)) in \(plan.reads.count) files")
     for file in plan.reads { row(file, file.name) }
     Console.result("writes \(formattedBytes(plan.writtenBytes)) in \(plan.writes.count) files")
-    for file in plan.writes { row(file, FileSystem.join(out, file.name)) }
+    let folder = out.hasSuffix(".gguf") ? OutputFormat.gguf.receiptFolder(of: out) : out
+    for file in plan.writes { row(file, file.name.isEmpty ? out : FileSystem.join(folder, file.name)) }
     Console.result(
       "disk: " + (free.map { "\(formattedBytes($0)) free" } ?? "free space unknown")
         + (fits ? "" : ", which is not enough")
@@ -57,7 +58,6 @@ struct PlanReport {
 
   private func row(_ file: EditPlan.File, _ path: String) {
     let size = (file.isEstimate ? "~" : "") + formattedBytes(file.bytes)
-    let path = path.hasSuffix("/") ? String(path.dropLast()) : path
     Console.result("  " + size.leftPadded(8) + "  " + path)
   }
 

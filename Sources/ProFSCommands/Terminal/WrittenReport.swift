@@ -1,7 +1,7 @@
 internal import Editing
 internal import Storage
 
-/// What is said of an edit that another run had begun.
+/// What is said of an edit in place.
 enum WrittenReport {
   /// Names what an edit in place leaves of the model as it was, where there is anything.
   static func noteUntouched(_ application: EditApplication, quiet: Bool) {

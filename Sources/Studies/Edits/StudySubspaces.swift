@@ -49,9 +49,7 @@ struct StudySubspaces {
   private func sharedPass(_ fits: [SubspaceFitting.SampledFit]) throws -> SubspaceFitting {
     // It serves the widest of them.
     var recipe = fits[0].recipe
-    let blocks = fits.map(\.recipe.blocks)
-    recipe.blocks =
-      (blocks.map(\.lowerBound).min() ?? 1)...(blocks.map(\.upperBound).max() ?? recipe.blocks.upperBound)
+    recipe.blocks = .enclosing(fits.map(\.recipe.blocks))
     recipe.protectedDirections = fits.map(\.recipe.protectedDirections).max() ?? 0
     recipe.rank = .fixed(1)
     return try SubspaceFitting(

@@ -112,7 +112,7 @@ package struct GradientAnalysis {
         block: block, norm: squares.squareRoot() * scale, share: nil, randomShare: nil, angles: nil)
     }
     let own = try share(subspace.writes == nil ? subspace : .orthonormal(subspace.taken))
-    var generator = SplitMix64(seed: context.seed &+ UInt64(block))
+    var generator = SplitMix64(seed: context.seed, stream: block)
     let squares = try (0..<Self.draws).map { _ in
       let found = try share(try .random(rank: subspace.rank, hidden: subspace.hidden, &generator)).share
       return found * found

@@ -10,8 +10,6 @@ package enum OptimizerKind: Sendable, Hashable {
   /// RMSprop with smoothing α and ε.
   case rmsProp(smoothing: Double, epsilon: Double)
 
-  /// AdamW as torch has it by default, without decay.
-  package static let standardAdamW = OptimizerKind.adamW(betas: [0.9, 0.999], epsilon: 1e-8, decay: 0)
   /// RMSprop as torch has it by default.
   package static let standardRMSProp = OptimizerKind.rmsProp(smoothing: 0.99, epsilon: 1e-8)
 
