@@ -43,8 +43,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
-    // Layer 0: system libraries, data, and a signal handler, which must be in C.
+    // Layer 0: system libraries, data, and what must be in C: a signal handler, and loops for several kinds of registers.
     .target(name: "CBusErrors"),
+    .target(name: "CVectorLoops"),
     .target(name: "CProcessor", cSettings: processorCheck),
     .systemLibrary(
       name: "CBLAS", providers: [.apt(["libopenblas-openmp-dev"])]),
@@ -62,7 +63,8 @@ let package = Package(
     .target(
       name: "Kernels",
       dependencies: [
-        "CBLAS", "COneDNN", .target(name: "COpenMPI", condition: .when(traits: ["MPI"])), "Storage",
+        "CBLAS", "COneDNN", "CVectorLoops", .target(name: "COpenMPI", condition: .when(traits: ["MPI"])),
+        "Storage",
       ],
       swiftSettings: strict),
 

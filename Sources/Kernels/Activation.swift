@@ -22,8 +22,7 @@ extension Activation {
     _ context: ComputeContext, _ gateAndUp: UnsafePointer<Float>, rows: Int, width: Int,
     to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
   ) {
-    unsafe forEachRow(context, rows, width, destination, precision) { r, row in
-      let gate = unsafe gateAndUp + r * 2 * width
+    unsafe forEachRow(context, gateAndUp, 2 * width, rows, width, destination, precision) { gate, row in
       unsafe apply(gate, times: gate + width, width, to: row)
     }
   }
@@ -37,22 +36,25 @@ extension Activation {
     _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, width: Int,
     to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
   ) {
-    unsafe forEachRow(context, rows, width, destination, precision) { r, row in
-      unsafe apply(source + r * width, times: nil, width, to: row)
+    unsafe forEachRow(context, source, width, rows, width, destination, precision) { x, row in
+      unsafe apply(x, times: nil, width, to: row)
     }
   }
 
-  /// Computes each row in scratch memory and stores it in `precision`.
+  /// Computes each row from its input, `stride` elements after that before it, and stores it in `precision`.
   @inline(__always)
   private func forEachRow(
-    _ context: ComputeContext, _ rows: Int, _ width: Int, _ destination: UnsafeMutableRawPointer,
-    _ precision: ComputePrecision, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
+    _ context: ComputeContext, _ source: UnsafePointer<Float>, _ stride: Int, _ rows: Int, _ width: Int,
+    _ destination: UnsafeMutableRawPointer, _ precision: ComputePrecision,
+    _ body: (UnsafePointer<Float>, UnsafeMutablePointer<Float>) -> Void
   ) {
     context.parallelRanges(rows, grain: 8) { range in
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
-        guard let row = scratch.baseAddress else { return }
+        guard let scratch = scratch.baseAddress else { return }
         for r in range {
-          unsafe body(r, row)
+          let x = unsafe source + r * stride
+          let row = unsafe place(ofRow: r, width, in: destination, precision, notOver: x) ?? scratch
+          unsafe body(x, row)
           unsafe store(row, width, to: destination, at: r * width, precision)
         }
       }

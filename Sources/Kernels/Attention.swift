@@ -1,3 +1,5 @@
+internal import CVectorLoops
+
 /// A run of keys and values that some queries see: rows `stride` elements apart, in a row a head every `headStep`.
 @safe package struct KeyRange {
   let keys: UnsafePointer<Float>
@@ -69,17 +71,26 @@ package struct Attention: Sendable {
   /// How many keys back a causal query sees, its own included; `nil` for all.
   package let window: Int?
 
-  /// Query rows of one tile.
-  ///
-  /// With its keys' tile of scores this stays within a core's second-level cache up to a
-  /// few thousand keys, and only the part of the score matrix on and below the diagonal is ever built.
-  static let tileRows = 64
+  /// Floats of a vector register that the loops use.
+  let vectorWidth: Int
+
+  /// The most floats that a vector register of this processor holds.
+  package static var widestVector: Int { Int(profs_vector_width()) }
+
+  /// Keys whose values are added at a time: with the tile's weights of them they stay in a core's first-level cache.
+  private static let valueRows = 128
+
+  /// Queries from which those of a tile are worked on side by side.
+  private static let fewQueries = 4
 
   /// Attention of `heads` query heads, which share `keyValueHeads` heads of keys and values in equal groups.
+  ///
+  /// - Parameter vectorWidth: floats of a vector register that the loops use, 4, 8 or 16 and at most ``widestVector``.
   package init(
     heads: Int, keyValueHeads: Int, headDimension: Int, scale: Float, scoreCap: Float? = nil,
-    window: Int? = nil
+    window: Int? = nil, vectorWidth: Int = Self.widestVector
   ) {
+    precondition([4, 8, 16].contains(vectorWidth) && vectorWidth <= Self.widestVector, "no such registers")
     precondition(
       keyValueHeads > 0 && heads % keyValueHeads == 0, "query heads must be a multiple of key heads")
     self.heads = heads
@@ -88,6 +99,7 @@ package struct Attention: Sendable {
     self.scale = scale
     self.scoreCap = scoreCap
     self.window = window
+    self.vectorWidth = vectorWidth
   }
 
   /// Runs every job, in parallel over jobs and heads.
@@ -101,69 +113,123 @@ package struct Attention: Sendable {
   }
 
   private func attend(_ job: AttentionJob, head: Int, _ keyRanges: [KeyRange]) {
-    let (total, before, window) = sight(of: job, keyRanges)
-    let keyHead = head / (heads / keyValueHeads)
-    let queries = unsafe job.queries + head * (job.headStep ?? headDimension)
-    let output = unsafe job.output + head * headDimension
-    let tile = min(Self.tileRows, job.count)
-
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: tile * (total + 1)) { scratch in
-      guard let sums = scratch.baseAddress else { return }
-      let scores = unsafe sums + tile
+    let sight = sight(of: job, keyRanges)
+    let tile =
+      job.count < Self.fewQueries ? 1 : min(2, (job.count + vectorWidth - 1) / vectorWidth) * vectorWidth
+    let room = tile * (headDimension + sight.total + 1)
+    unsafe withUnsafeTemporaryAllocation(byteCount: 4 * room, alignment: 64) { scratch in
+      guard let scratch = unsafe scratch.bindMemory(to: Float.self).baseAddress else { return }
       for start in stride(from: 0, to: job.count, by: tile) {
-        let rows = min(tile, job.count - start)
-        let visible = max(0, before + start + 1 - window)..<min(total, before + start + rows)
-        forEachVisible(job, keyRanges, visible) { range, keys, column in
-          let offset = keys.lowerBound * range.stride + keyHead * (range.headStep ?? headDimension)
-          unsafe smallGemm(
-            rows: rows, columns: keys.count, inner: headDimension, scale: scale,
-            queries + start * job.queryStride, job.queryStride, range.keys + offset, range.stride,
-            transposeB: true, keep: 0, scores + column, visible.count)
-        }
-        for row in 0..<rows {
-          let last = min(total, before + start + row + 1) - visible.lowerBound
-          let first = max(0, before + start + row + 1 - window - visible.lowerBound)
-          unsafe sums[row] = softmaxNumerators(scores + row * visible.count, visible.count, first..<last)
-        }
-        let result = unsafe output + start * job.outputStride
-        forEachVisible(job, keyRanges, visible) { range, keys, column in
-          let offset = keys.lowerBound * range.stride + keyHead * (range.headStep ?? headDimension)
-          unsafe smallGemm(
-            rows: rows, columns: headDimension, inner: keys.count, scale: 1, scores + column, visible.count,
-            range.values + offset, range.stride, transposeB: false, keep: column == 0 ? 0 : 1, result,
-            job.outputStride)
-        }
-        for row in 0..<rows {
-          let inverse = unsafe 1 / sums[row]
-          let y = unsafe result + row * job.outputStride
-          for i in 0..<headDimension { unsafe y[i] *= inverse }
+        let rows = start..<min(job.count, start + tile)
+        if tile == 1 {
+          unsafe attendRow(job, start, head: head, keyRanges, sight, scratch)
+        } else {
+          unsafe attendTile(job, rows, head: head, keyRanges, sight, scratch)
         }
       }
     }
   }
 
-  /// How many keys a job has; the first query's own place among them, query i seeing keys up to `before + i`, or all of
-  /// them; and how many back.
-  @inline(__always)
-  func sight(of job: AttentionJob, _ keyRanges: [KeyRange]) -> (total: Int, before: Int, window: Int) {
-    var total = 0
-    for index in job.ranges { total += keyRanges[index].count }
-    return (
-      total, job.isCausal ? total - job.count : total,
-      job.isCausal ? window ?? total : total + job.count
-    )
+  /// Some queries of a job, side by side in the lanes of one or two registers.
+  ///
+  /// Scores stand a row for each key, `[keys, lanes]`, so that keys and values are used where they lie, the softmax needs no
+  /// sum across lanes, and only keys that one of the queries sees are multiplied.
+  private func attendTile(
+    _ job: AttentionJob, _ rows: Range<Int>, head: Int, _ keyRanges: [KeyRange], _ sight: Sight,
+    _ scratch: UnsafeMutablePointer<Float>
+  ) {
+    let lanes = rows.count <= vectorWidth ? vectorWidth : 2 * vectorWidth
+    let (columns, inverses) = unsafe (scratch, scratch + lanes * headDimension)
+    let scores = unsafe inverses + lanes
+    let visible = sight.visible(to: rows)
+    unsafe profs_scaled_columns(
+      Int64(vectorWidth), queries(of: job, rows.lowerBound, head), Int64(job.queryStride), Int64(rows.count),
+      Int64(headDimension), scale, Int64(lanes), columns)
+    forEachVisible(job, keyRanges, visible) { range, keys, column in
+      unsafe profs_products(
+        Int64(vectorWidth), Int64(keys.count), Int64(lanes), Int64(headDimension),
+        range.keys + offset(range, keys, head), Int64(range.stride), 1, columns, Int64(lanes),
+        scores + column * lanes, Int64(lanes), 0)
+    }
+    let high = sight.before + rows.lowerBound + 1 - visible.lowerBound
+    unsafe profs_softmax_columns(
+      Int64(vectorWidth), scores, Int64(visible.count), Int64(lanes), Int64(high - sight.window), Int64(high),
+      scoreCap ?? 0, inverses)
+    let result = unsafe job.output + rows.lowerBound * job.outputStride + head * headDimension
+    forEachVisible(job, keyRanges, visible) { range, keys, column in
+      let values = unsafe range.values + offset(range, keys, head)
+      for first in stride(from: 0, to: keys.count, by: Self.valueRows) {
+        unsafe profs_products(
+          Int64(vectorWidth), Int64(rows.count), Int64(headDimension),
+          Int64(min(Self.valueRows, keys.count - first)), scores + (column + first) * lanes, 1, Int64(lanes),
+          values + first * range.stride, Int64(range.stride), result, Int64(job.outputStride),
+          column + first == 0 ? 0 : 1)
+      }
+    }
+    for row in 0..<rows.count {
+      let y = unsafe result + row * job.outputStride
+      for i in 0..<headDimension { unsafe y[i] *= inverses[row] }
+    }
   }
 
-  /// Turns a row of scores into e^(s − max) for the keys `seen` and zero for the others; answers the sum.
+  /// One query of a job, its scores side by side.
+  private func attendRow(
+    _ job: AttentionJob, _ row: Int, head: Int, _ keyRanges: [KeyRange], _ sight: Sight,
+    _ scores: UnsafeMutablePointer<Float>
+  ) {
+    let visible = sight.visible(to: row..<row + 1)
+    forEachVisible(job, keyRanges, visible) { range, keys, column in
+      unsafe profs_scaled_dots(
+        Int64(vectorWidth), range.keys + offset(range, keys, head), Int64(range.stride), Int64(keys.count),
+        Int64(headDimension), queries(of: job, row, head), scale, scores + column)
+    }
+    if let scoreCap { unsafe softCap(scores, visible.count, at: scoreCap) }
+    let sum = unsafe exponentiate(scores, visible.count, shift: laneMaximum(scores, visible.count))
+    let result = unsafe job.output + row * job.outputStride + head * headDimension
+    forEachVisible(job, keyRanges, visible) { range, keys, column in
+      unsafe profs_products(
+        Int64(vectorWidth), 1, Int64(headDimension), Int64(keys.count), scores + column, 0, 1,
+        range.values + offset(range, keys, head), Int64(range.stride), result, Int64(job.outputStride),
+        column == 0 ? 0 : 1)
+    }
+    for i in 0..<headDimension { unsafe result[i] /= sum }
+  }
+
+  /// A query's elements of one head.
+  private func queries(of job: AttentionJob, _ row: Int, _ head: Int) -> UnsafePointer<Float> {
+    unsafe job.queries + row * job.queryStride + head * (job.headStep ?? headDimension)
+  }
+
+  /// Elements from the first key of `range` to the first of `keys`, in the head that query head `head` reads.
   @inline(__always)
-  private func softmaxNumerators(_ row: UnsafeMutablePointer<Float>, _ count: Int, _ seen: Range<Int>)
-    -> Float
-  {
-    let x = unsafe row + seen.lowerBound
-    if let scoreCap { unsafe softCap(x, seen.count, at: scoreCap) }
-    for hidden in 0..<seen.lowerBound { unsafe row[hidden] = 0 }
-    for hidden in seen.upperBound..<count { unsafe row[hidden] = 0 }
-    return unsafe exponentiate(x, seen.count, shift: laneMaximum(x, seen.count))
+  func offset(_ range: KeyRange, _ keys: Range<Int>, _ head: Int) -> Int {
+    keys.lowerBound * range.stride + head / (heads / keyValueHeads) * (range.headStep ?? headDimension)
+  }
+
+  /// Which keys a job's queries see.
+  struct Sight {
+    /// How many keys the job has.
+    let total: Int
+    /// The first query's own place among them: query i sees keys up to `before + i`, or all of them.
+    let before: Int
+    /// How many keys back a query sees, its own included.
+    let window: Int
+
+    /// The keys that at least one of the queries `rows` sees.
+    @inline(__always)
+    func visible(to rows: Range<Int>) -> Range<Int> {
+      max(0, before + rows.lowerBound + 1 - window)..<min(total, before + rows.upperBound)
+    }
+  }
+
+  /// What the queries of a job see.
+  @inline(__always)
+  func sight(of job: AttentionJob, _ keyRanges: [KeyRange]) -> Sight {
+    var total = 0
+    for index in job.ranges { total += keyRanges[index].count }
+    return Sight(
+      total: total, before: job.isCausal ? total - job.count : total,
+      window: job.isCausal ? window ?? total : total + job.count)
   }
 
   /// Calls `body` for each key range that has keys among the job's keys `visible`: the range, which of its keys, and the

@@ -1,3 +1,5 @@
+internal import CVectorLoops
+
 /// Lanes of the vector loops.
 ///
 /// Sixteen floats fill an AVX-512 register and split evenly into narrower ones.
@@ -7,30 +9,9 @@ extension SIMD16<Float> {
   /// eˣ in each lane, relative error below 2·10⁻⁷; inputs are clamped to [−87.3, 88.3], so the result is finite
   /// and positive.
   ///
-  /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; eʳ by a polynomial of degree 6 (the coefficients of Cephes' `expf`), 2ⁿ by
-  /// writing the exponent bits.
+  /// In C, whose choice between two vectors becomes one instruction.
   @inline(__always)
-  package static func fastExponential(_ x: Self) -> Self {
-    // Masked replacement compiles to vector instructions; `clamped` and `pointwiseMax` go lane by lane.
-    var clamped = x
-    clamped.replace(with: -87.3, where: x .< -87.3)
-    clamped.replace(with: 88.3, where: x .> 88.3)
-    // Adding 1.5 · 2²³ rounds to an integer and leaves it in the low mantissa bits.
-    let magic = Self(repeating: 12_582_912)
-    let shifted = clamped * 1.442_695_04 + magic
-    let n = shifted - magic
-    let r = clamped - n * 0.693_359_375 + n * 2.121_944_4e-4
-    var p = Self(repeating: 1.987_569_15e-4)
-    p = p * r + 1.398_199_95e-3
-    p = p * r + 8.333_451_9e-3
-    p = p * r + 4.166_579_6e-2
-    p = p * r + 1.666_666_55e-1
-    p = p * r + 5.000_000_1e-1
-    let value = p * r * r + r + 1
-    let exponent = unsafe unsafeBitCast(shifted, to: SIMD16<UInt32>.self) &<< 23
-    let bits = unsafe unsafeBitCast(value, to: SIMD16<UInt32>.self) &+ exponent
-    return unsafe unsafeBitCast(bits, to: Self.self)
-  }
+  package static func fastExponential(_ x: Self) -> Self { profs_exponential(x) }
 }
 
 extension SIMD16<Float> {
@@ -88,6 +69,24 @@ func laneMaximum(_ x: UnsafePointer<Float>, _ count: Int) -> Float {
     i += 1
   }
   return largest
+}
+
+/// Sum of e^(x − shift) over `count` floats.
+@inline(__always)
+func exponentialSum(_ x: UnsafePointer<Float>, _ count: Int, shift: Float) -> Float {
+  var lanes = Lanes.zero
+  let offset = Lanes(repeating: shift)
+  var i = 0
+  while i + 16 <= count {
+    unsafe lanes += Lanes.fastExponential(UnsafeRawPointer(x + i).loadUnaligned(as: Lanes.self) - offset)
+    i += 16
+  }
+  var sum = lanes.sum()
+  while i < count {
+    sum += unsafe Lanes.fastExponential(Lanes(repeating: x[i] - shift))[0]
+    i += 1
+  }
+  return sum
 }
 
 /// Replaces x by e^(scale · (x − shift)) over `count` floats and answers their sum.

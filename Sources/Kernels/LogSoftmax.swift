@@ -22,11 +22,11 @@ package struct StreamedLogSoftmax {
     bestTokens = Array(repeating: -1, count: targets.count)
   }
 
-  /// Takes in the logits of tokens `firstToken ..< firstToken + width` for rows `rows`; overwrites them.
+  /// Takes in the logits of tokens `firstToken ..< firstToken + width` for rows `rows`.
   ///
   /// - Parameter logits: `[rows.count, width]` f32, contiguous.
   package mutating func consume(
-    _ context: ComputeContext, _ logits: UnsafeMutablePointer<Float>, rows: Range<Int>, firstToken: Int,
+    _ context: ComputeContext, _ logits: UnsafePointer<Float>, rows: Range<Int>, firstToken: Int,
     width: Int
   ) {
     precondition(rows.lowerBound >= 0 && rows.upperBound <= targets.count, "rows lie outside the targets")
@@ -49,7 +49,7 @@ package struct StreamedLogSoftmax {
                   unsafe sums[row] *= exp(Double(maxima[row] - largest))
                   unsafe maxima[row] = largest
                 }
-                unsafe sums[row] += Double(exponentiate(x, width, shift: maxima[row]))
+                unsafe sums[row] += Double(exponentialSum(x, width, shift: maxima[row]))
               }
             }
           }

@@ -12,9 +12,10 @@ package func rmsNorm(
 ) {
   context.parallelRanges(rows, grain: 16) { range in
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
-      guard let row = scratch.baseAddress else { return }
+      guard let scratch = scratch.baseAddress else { return }
       for r in range {
         let x = unsafe source + r * width
+        let row = unsafe place(ofRow: r, width, in: destination, precision, notOver: x) ?? scratch
         let scale = unsafe 1 / (sumOfSquares(x, width) / Float(width) + epsilon).squareRoot()
         unsafe scaleByWeight(x, weight, scale, width, to: row)
         unsafe store(row, width, to: destination, at: r * width, precision)
@@ -41,9 +42,10 @@ package func layerNorm(
 ) {
   context.parallelRanges(rows, grain: 16) { range in
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: width) { scratch in
-      guard let row = scratch.baseAddress else { return }
+      guard let scratch = scratch.baseAddress else { return }
       for r in range {
         let x = unsafe source + r * width
+        let row = unsafe place(ofRow: r, width, in: destination, precision, notOver: x) ?? scratch
         let mean = unsafe laneSum(x, width) / Float(width)
         for i in 0..<width { unsafe row[i] = x[i] - mean }
         let scale = unsafe 1 / (sumOfSquares(row, width) / Float(width) + epsilon).squareRoot()
@@ -103,7 +105,19 @@ private func scaleByWeight(
   for i in 0..<count { unsafe row[i] = x[i] * scale * weight[i] }
 }
 
-/// Writes `count` floats at element `offset` of `destination` in `precision`.
+/// Where `row` of `[rows, width]` floats at `destination` can be computed at once; `nil` where it is to be narrowed, or where
+/// its input stands, which vector loops read in parts.
+@inline(__always)
+func place(
+  ofRow row: Int, _ width: Int, in destination: UnsafeMutableRawPointer, _ precision: ComputePrecision,
+  notOver input: UnsafePointer<Float>
+) -> UnsafeMutablePointer<Float>? {
+  guard precision == .f32 else { return nil }
+  let place = unsafe destination.assumingMemoryBound(to: Float.self) + row * width
+  return unsafe UnsafePointer(place) == input ? nil : place
+}
+
+/// Writes `count` floats at element `offset` of `destination` in `precision`, unless they stand there already.
 @inline(__always)
 func store(
   _ source: UnsafePointer<Float>, _ count: Int, to destination: UnsafeMutableRawPointer, at offset: Int,
@@ -111,8 +125,8 @@ func store(
 ) {
   switch precision {
   case .f32:
-    unsafe destination.assumingMemoryBound(to: Float.self).advanced(by: offset).update(
-      from: source, count: count)
+    let place = unsafe destination.assumingMemoryBound(to: Float.self) + offset
+    if unsafe UnsafePointer(place) != source { unsafe place.update(from: source, count: count) }
   case .bf16:
     unsafe HalfPrecision.narrowToBF16(
       source, count: count, to: destination.assumingMemoryBound(to: UInt16.self) + offset)

@@ -43,13 +43,18 @@ final class TokenEncoder: Sendable {
   }
 
   /// The ids of `text`, with nothing put around it.
-  func encode(_ text: String) throws(PatternError) -> [Int32] {
+  ///
+  /// - Parameter limit: how many ids are wanted; after as many the rest of the text is not looked at.
+  func encode(_ text: String, atMost limit: Int = .max) throws(PatternError) -> [Int32] {
     var state = pool.take()
+    state.limit = limit
     defer { pool.giveBack(state) }
     var ids: [Int32] = []
     var text = text
     do {
       try text.withUTF8 { try encode($0, &state, appendingTo: &ids) }
+    } catch is EnoughTokens {
+      ids.removeLast(ids.count - limit)
     } catch {
       throw error as? PatternError ?? PatternError(reason: "\(error)")
     }
@@ -60,7 +65,7 @@ final class TokenEncoder: Sendable {
     _ text: UnsafeBufferPointer<UInt8>, _ state: inout EncodingState, appendingTo ids: inout [Int32]
   ) throws {
     try plainMatcher.split(text) { part in
-      guard case .text(let range) = part else { return Self.append(part, &ids) }
+      guard case .text(let range) = part else { return try Self.append(part, state, &ids) }
       let text = UnsafeBufferPointer(rebasing: text[range])
       let isStart = range.lowerBound == 0
       guard !normalizers.isEmpty else {
@@ -77,7 +82,7 @@ final class TokenEncoder: Sendable {
     appendingTo ids: inout [Int32]
   ) throws {
     try normalizedMatcher.split(text) { part in
-      guard case .text(let range) = part else { return Self.append(part, &ids) }
+      guard case .text(let range) = part else { return try Self.append(part, state, &ids) }
       try preTokenize(
         UnsafeBufferPointer(rebasing: text[range]), isStart: isStart && range.lowerBound == 0, step: 0,
         &state,
@@ -100,8 +105,11 @@ final class TokenEncoder: Sendable {
     }
   }
 
-  private static func append(_ part: AddedTokenMatcher.Part, _ ids: inout [Int32]) {
+  private static func append(
+    _ part: AddedTokenMatcher.Part, _ state: EncodingState, _ ids: inout [Int32]
+  ) throws {
     if case .token(let id) = part { ids.append(id) }
+    try state.requireRoom(after: ids.count)
   }
 
   private func preTokenize(
@@ -110,9 +118,9 @@ final class TokenEncoder: Sendable {
   ) throws {
     guard step < preTokenizers.count else {
       if case .bytePairs(let model) = model, let cutsAfter = model.cutsAfter {
-        return encodeWords(text, cutsAfter, &state, appendingTo: &ids)
+        return try encodeWords(text, cutsAfter, &state, appendingTo: &ids)
       }
-      return encodePiece(text, &state, appendingTo: &ids)
+      return try encodePiece(text, &state, appendingTo: &ids)
     }
     try preTokenizers[step].split(text, isStart: isStart, state.patterns) { piece, isStart in
       try preTokenize(piece, isStart: isStart, step: step + 1, &state, appendingTo: &ids)
@@ -123,30 +131,32 @@ final class TokenEncoder: Sendable {
   private func encodeWords(
     _ piece: UnsafeBufferPointer<UInt8>, _ cutsAfter: [Bool], _ state: inout EncodingState,
     appendingTo ids: inout [Int32]
-  ) {
+  ) throws {
     var start = 0
     var position = 1
     while position + 2 < piece.count {
       if piece[position] == TokenSpelling.space[0], piece[position + 1] == TokenSpelling.space[1],
         piece[position + 2] == TokenSpelling.space[2], cutsAfter[Int(piece[position - 1])]
       {
-        encodePiece(UnsafeBufferPointer(rebasing: piece[start..<position]), &state, appendingTo: &ids)
+        try encodePiece(UnsafeBufferPointer(rebasing: piece[start..<position]), &state, appendingTo: &ids)
         start = position
         position += 2
       }
       position += 1
     }
     if start < piece.count {
-      encodePiece(UnsafeBufferPointer(rebasing: piece[start...]), &state, appendingTo: &ids)
+      try encodePiece(UnsafeBufferPointer(rebasing: piece[start...]), &state, appendingTo: &ids)
     }
   }
 
   private func encodePiece(
     _ piece: UnsafeBufferPointer<UInt8>, _ state: inout EncodingState, appendingTo ids: inout [Int32]
-  ) {
+  ) throws {
     let isCacheable = piece.count <= WordCache.keyLimit
     let hash = isCacheable ? WordCache.hash(piece) : 0
-    if isCacheable, state.cache.find(piece, hash: hash, appendingTo: &ids) { return }
+    if isCacheable, state.cache.find(piece, hash: hash, appendingTo: &ids) {
+      return try state.requireRoom(after: ids.count)
+    }
     let start = ids.count
     switch model {
     case .bytePairs(let model): model.encode(piece, vocabulary, &state.merging, appendingTo: &ids)
@@ -154,6 +164,7 @@ final class TokenEncoder: Sendable {
     case .wordPiece(let model): model.encode(piece, appendingTo: &ids)
     }
     if isCacheable { state.cache.insert(piece, hash: hash, ids[start...]) }
+    try state.requireRoom(after: ids.count)
   }
 }
 
@@ -175,7 +186,17 @@ struct EncodingState: Sendable {
   var cache = WordCache()
   /// The model's working memory.
   var merging = MergeScratch()
+  /// How many ids are wanted.
+  var limit = Int.max
+
+  /// Ends the call where `count` ids are as many as are wanted.
+  func requireRoom(after count: Int) throws {
+    if count >= limit { throw EnoughTokens() }
+  }
 }
+
+/// Thrown to leave a text that has given as many ids as are wanted.
+private struct EnoughTokens: Error {}
 
 /// Encoding states not in use.
 ///

@@ -52,12 +52,8 @@ package struct Tokenizer: Sendable {
   /// - Throws: `TokenizationError` if a pattern of the pre-tokenizer gives up on this text.
   /// - Complexity: O(n log n) in the text for the patterns that models use.
   package func encode(_ text: String, addSpecialTokens: Bool = true) throws(TokenizationError) -> [Int32] {
-    do {
-      let ids = try encoder.encode(text)
-      return addSpecialTokens ? template.before + ids + template.after : ids
-    } catch {
-      throw TokenizationError(source: source, keyPath: "pre_tokenizer", reason: error.reason)
-    }
+    let ids = try ids(text, atMost: .max)
+    return addSpecialTokens ? template.before + ids + template.after : ids
   }
 
   /// The ids of `text` with the tokens that the settings put around it, of which the text's last are left out where
@@ -65,9 +61,25 @@ package struct Tokenizer: Sendable {
   ///
   /// - Throws: `TokenizationError` as ``encode(_:addSpecialTokens:)-(String,_)`` does.
   package func encode(_ text: String, limit: Int) throws(TokenizationError) -> [Int32] {
-    let ids = try encode(text, addSpecialTokens: false)
-    let room = limit - template.before.count - template.after.count
-    return Array((template.before + ids.prefix(max(0, room)) + template.after).prefix(limit))
+    let room = max(0, limit - template.before.count - template.after.count)
+    return Array((template.before + (try ids(text, atMost: room)) + template.after).prefix(limit))
+  }
+
+  /// The first `count` ids of the UTF-8 in `bytes` with the tokens that the settings put around it; what comes after them is
+  /// not looked at.
+  ///
+  /// - Throws: `TokenizationError` as ``encode(_:addSpecialTokens:)-(String,_)`` does.
+  package func encode(_ bytes: [UInt8], first count: Int) throws(TokenizationError) -> [Int32] {
+    let ids = try ids(String(decoding: bytes, as: UTF8.self), atMost: count)
+    return Array((template.before + ids + template.after).prefix(count))
+  }
+
+  private func ids(_ text: String, atMost limit: Int) throws(TokenizationError) -> [Int32] {
+    do {
+      return try encoder.encode(text, atMost: limit)
+    } catch {
+      throw TokenizationError(source: source, keyPath: "pre_tokenizer", reason: error.reason)
+    }
   }
 
   /// The ids of the UTF-8 in `bytes`, U+FFFD standing in for what is ill-formed.

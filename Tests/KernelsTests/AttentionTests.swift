@@ -18,6 +18,10 @@ struct AttentionTests {
     var gap = 0
     /// Size of the queries: large ones make one key take nearly all the weight.
     var scale: Float = 1
+    /// How many keys back a query sees; all where `nil`.
+    var window: Int?
+    /// Bound that scores are pressed under.
+    var scoreCap: Float?
     var testDescription: String { name }
   }
 
@@ -52,13 +56,35 @@ struct AttentionTests {
       name: "scores in the hundreds", heads: 2, keyValueHeads: 1, headDimension: 16, prefixes: [3],
       queries: 40,
       scale: 400),
+    Case(
+      name: "a window shorter than a tile", heads: 2, keyValueHeads: 1, headDimension: 20, prefixes: [9, 40],
+      queries: 75, gap: 1, window: 5),
+    Case(
+      name: "a window of several tiles", heads: 2, keyValueHeads: 1, headDimension: 16, prefixes: [300],
+      queries: 50, window: 130),
+    Case(
+      name: "a window over a single query", heads: 2, keyValueHeads: 2, headDimension: 12, prefixes: [6, 50],
+      queries: 1, window: 7),
+    Case(
+      name: "scores under a bound", heads: 3, keyValueHeads: 1, headDimension: 36, prefixes: [20],
+      queries: 37,
+      scale: 60, scoreCap: 3),
+    Case(
+      name: "two queries under a bound and in a window", heads: 2, keyValueHeads: 1, headDimension: 36,
+      prefixes: [21], queries: 2, scale: 60, window: 9, scoreCap: 3),
   ]
 
-  @Test("every query gets the softmax-weighted values of the keys it sees", arguments: cases)
-  func agreesWithDefinition(_ test: Case) {
-    let one = attend([test], threads: 1)
+  /// Widths of the registers that this processor has.
+  static let widths = [4, 8, 16].filter { $0 <= Attention.widestVector }
+
+  @Test(
+    "every query gets the softmax-weighted values of the keys it sees, in registers of any width",
+    arguments: cases, widths)
+  func agreesWithDefinition(_ test: Case, width: Int) {
+    let one = attend([test], threads: 1, width: width)
     #expect(largestError(one.found, one.expected) < 2e-6)
-    #expect(attend([test], threads: 2).found == one.found, "the number of threads changes nothing")
+    #expect(
+      attend([test], threads: 2, width: width).found == one.found, "the number of threads changes nothing")
   }
 
   @Test("jobs of different lengths run together as each alone")
@@ -85,8 +111,9 @@ struct AttentionTests {
   }
 
   /// Runs the cases as one call; answers the outputs without the gaps, and what they should be.
-  private func attend(_ tests: [Case], threads: Int, seed: UInt64 = 0) -> (found: [Float], expected: [Double])
-  {
+  private func attend(
+    _ tests: [Case], threads: Int, width: Int = Attention.widestVector, seed: UInt64 = 0
+  ) -> (found: [Float], expected: [Double]) {
     let shape = tests[0]
     let (queryWidth, keyWidth) = (
       shape.heads * shape.headDimension, shape.keyValueHeads * shape.headDimension
@@ -120,7 +147,7 @@ struct AttentionTests {
       }
       let attention = Attention(
         heads: shape.heads, keyValueHeads: shape.keyValueHeads, headDimension: shape.headDimension,
-        scale: scale)
+        scale: scale, scoreCap: shape.scoreCap, window: shape.window, vectorWidth: width)
       attention(ComputeContext(threads: threads, precision: .f32), jobs, keyRanges: ranges)
     }
     var found: [Float] = []
@@ -148,19 +175,22 @@ struct AttentionTests {
     var result: [Double] = []
     for row in 0..<test.queries {
       let seen = test.isCausal ? keyRows.count - test.queries + row + 1 : keyRows.count
+      let first = max(0, seen - (test.window ?? seen))
       for head in 0..<test.heads {
         let query = (0..<size).map {
           Double(operand.queries[row * (queryWidth + test.gap) + head * size + $0])
         }
         let offset = head * test.keyValueHeads / test.heads * size
-        let scores = keyRows[..<seen].map { key in
-          scale * (0..<size).reduce(0.0) { $0 + query[$1] * key[offset + $1] }
+        let scores = keyRows[first..<seen].map { key in
+          let score = scale * (0..<size).reduce(0.0) { $0 + query[$1] * key[offset + $1] }
+          return test.scoreCap.map { Double($0) * tanh(score / Double($0)) } ?? score
         }
         let largest = scores.max() ?? 0
         let weights = scores.map { exp($0 - largest) }
         let sum = weights.reduce(0, +)
         for i in 0..<size {
-          result.append(zip(weights, keyRows).reduce(0.0) { $0 + $1.0 / sum * $1.1[keyWidth + offset + i] })
+          result.append(
+            zip(weights, keyRows[first...]).reduce(0.0) { $0 + $1.0 / sum * $1.1[keyWidth + offset + i] })
         }
       }
     }

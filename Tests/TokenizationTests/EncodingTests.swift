@@ -73,6 +73,7 @@ struct EncodingTests {
     let tokenizer = try makeTokenizer(json)
     let ids = try #require(pipeline["ids"]).elements.map(\.ids)
     #expect(try texts.map { try tokenizer.encode($0) } == ids)
+    try expectBeginnings(texts, ids, tokenizer)
     let plain = pipeline["plain"]?.elements.map(\.ids) ?? ids
     #expect(try texts.map { try tokenizer.encode($0, addSpecialTokens: false) } == plain)
     let decoded = pipeline["decoded"]?.elements.compactMap(\.string) ?? texts

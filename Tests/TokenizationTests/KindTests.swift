@@ -42,6 +42,7 @@ struct KindTests {
       let whole = tokenizer.decode(ids[index], skipSpecialTokens: false)
       #expect(digest(whole) == pipeline["whole"]?.elements[index].string, label)
     }
+    try expectBeginnings(texts, ids, tokenizer)
     // Written out and read back, it is the same tokenizer.
     let written = tokenizer.huggingFaceJSON()
     let again = try makeTokenizer(written.tokenizer, config: written.config)

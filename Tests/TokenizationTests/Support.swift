@@ -82,3 +82,14 @@ extension JSON {
     return .object(members)
   }
 }
+
+/// Expects that the first ids of each text, asked for by themselves, are the first of all of its ids.
+func expectBeginnings(_ texts: [String], _ ids: [[Int32]], _ tokenizer: Tokenizer) throws {
+  for (text, ids) in zip(texts, ids) {
+    for count in 0...ids.count + 1 {
+      #expect(
+        try tokenizer.encode(Array(text.utf8), first: count) == Array(ids.prefix(count)),
+        "\(text.debugDescription)")
+    }
+  }
+}

@@ -30,6 +30,9 @@
 }
 
 extension Attention {
+  /// Query rows of one tile, whose scores stay within a core's second-level cache up to a few thousand keys.
+  private static let tileRows = 64
+
   /// Adds the gradients of queries, keys and values.
   ///
   /// Scores are computed again, a tile at a time. With P the softmax of the scores s and D the rows' sums of dO ∘ O:
@@ -64,8 +67,8 @@ extension Attention {
   private func addGradient(
     _ job: AttentionJob, head: Int, _ keyRanges: [KeyRange], _ memory: AttentionGradientMemory
   ) {
-    let (total, before, window) = sight(of: job, keyRanges)
-    let keyHead = head / (heads / keyValueHeads)
+    let sight = sight(of: job, keyRanges)
+    let total = sight.total
     let queries = unsafe job.queries + head * (job.headStep ?? headDimension)
     let queryGradients = unsafe memory.gradient(of: queries)
     let output = unsafe UnsafePointer(job.output) + head * headDimension
@@ -77,13 +80,13 @@ extension Attention {
       let (gradients, pressed) = unsafe (scores + tile * total, scores + 2 * tile * total)
       for start in stride(from: 0, to: job.count, by: tile) {
         let rows = min(tile, job.count - start)
-        let visible = max(0, before + start + 1 - window)..<min(total, before + start + rows)
+        let visible = sight.visible(to: start..<start + rows)
         let width = visible.count
         let tileQueries = unsafe queries + start * job.queryStride
         let tileOutput = unsafe output + start * job.outputStride
         let tileGradient = unsafe outputGradient + start * job.outputStride
         forEachVisible(job, keyRanges, visible) { range, keys, column in
-          let offset = offset(range, keys, keyHead)
+          let offset = offset(range, keys, head)
           unsafe smallGemm(
             rows: rows, columns: keys.count, inner: headDimension, scale: scale, tileQueries, job.queryStride,
             range.keys + offset, range.stride, transposeB: true, keep: 0, scores + column, width)
@@ -92,15 +95,15 @@ extension Attention {
             range.values + offset, range.stride, transposeB: true, keep: 0, gradients + column, width)
         }
         for row in 0..<rows {
-          let last = min(total, before + start + row + 1) - visible.lowerBound
-          let first = max(0, before + start + row + 1 - window - visible.lowerBound)
+          let own = sight.visible(to: start + row..<start + row + 1)
+          let seen = own.lowerBound - visible.lowerBound..<own.upperBound - visible.lowerBound
           let share = unsafe laneDot(
             tileGradient + row * job.outputStride, tileOutput + row * job.outputStride, headDimension)
           unsafe scoreGradients(
-            scores + row * width, gradients + row * width, pressed + row * width, width, first..<last, share)
+            scores + row * width, gradients + row * width, pressed + row * width, width, seen, share)
         }
         forEachVisible(job, keyRanges, visible) { range, keys, column in
-          let offset = offset(range, keys, keyHead)
+          let offset = offset(range, keys, head)
           unsafe smallGemm(
             rows: keys.count, columns: headDimension, inner: rows, scale: 1, scores + column, width,
             tileGradient, job.outputStride, transposeA: true, transposeB: false, keep: 1,
@@ -116,12 +119,6 @@ extension Attention {
         }
       }
     }
-  }
-
-  /// Elements from the first key of `range` to the first of `keys`, in a head.
-  @inline(__always)
-  private func offset(_ range: KeyRange, _ keys: Range<Int>, _ keyHead: Int) -> Int {
-    keys.lowerBound * range.stride + keyHead * (range.headStep ?? headDimension)
   }
 
   /// Turns a row of scores into probabilities and one of dO Vᵀ into the gradient of the scores; zero for keys not seen.

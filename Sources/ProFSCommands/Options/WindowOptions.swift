@@ -44,8 +44,8 @@ struct WindowOptions: ParsableArguments {
     -> TextWindows
   {
     var left = limit ?? Int.max
-    let texts = try texts(path, tokenizer).map { tokens in
-      let kept = Array(tokens.prefix(left))
+    let texts = try texts(path).map { text in
+      let kept = try tokenizer.encode(text, first: left)
       left -= kept.count
       return kept
     }
@@ -56,14 +56,14 @@ struct WindowOptions: ParsableArguments {
     return try TextWindows(texts, length: length, stride: stride ?? length)
   }
 
-  private static func texts(_ path: String, _ tokenizer: Tokenizer) throws -> [[Int32]] {
+  private static func texts(_ path: String) throws -> [[UInt8]] {
     let name = path.lowercased()
     let isList = [".jsonl", ".json"].contains { name.hasSuffix($0) || name.hasSuffix($0 + ".gz") }
-    if isList { return try TextList(path: path).texts.map { try tokenizer.encode($0) } }
+    if isList { return try TextList(path: path).texts.map { Array($0.utf8) } }
     guard !name.hasSuffix(".gz") else {
       throw EvaluationError(path, "only lists of texts are read packed; unpack it, or give a .jsonl.gz")
     }
-    return [try tokenizer.encode(try FileSystem.readFile(path, limit: 1 << 30))]
+    return [try FileSystem.readFile(path, limit: 1 << 30)]
   }
 }
 

@@ -22,8 +22,8 @@ package struct ForwardPass {
   /// activations to stay in a core's cache.
   package static let chunkTokens = 256
 
-  /// How many chunks are worked on at a time: one a thread where there are enough of them to keep every thread busy,
-  /// otherwise one by all threads together.
+  /// How many chunks are worked on at a time: one a thread where there are enough of them to keep every thread busy most of
+  /// the time, otherwise one by all threads together.
   static func workers(for forest: TokenForest, _ context: ComputeContext) -> Int {
     forest.chunks.count >= 3 * context.threads ? context.threads : 1
   }
@@ -156,13 +156,8 @@ package struct ForwardPass {
     let variantWeights = try variants.map { try VariantWeights($0, context, rows: forest.tokens.count) }
     let rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
     let projecting = variants.contains(where: \.needsProjection)
-    let firstWeights = try shelf.weights(firstBlock)
-    var passes = (0..<workers).map { _ in
-      BlockPass(
-        configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
-        weights: firstWeights,
-        scratch: BlockScratch(
-          configuration, context.precision, rows: forest.largestChunk, projecting: projecting))
+    let scratches = (0..<workers).map { _ in
+      BlockScratch(configuration, context.precision, rows: forest.largestChunk, projecting: projecting)
     }
     let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
     // Those of the variants, behind the base's.
@@ -172,7 +167,12 @@ package struct ForwardPass {
     let completed = Mutex(0)
     for block in firstBlock...lastBlock {
       let weights = try shelf.weights(block)
-      for index in passes.indices { passes[index].weights = weights }
+      func pass(_ worker: Int, _ context: ComputeContext) -> BlockPass {
+        BlockPass(
+          configuration: configuration, context: context, rotary: rotary, weights: weights,
+          scratch: scratches[worker])
+      }
+      let (passes, together) = (scratches.indices.map { pass($0, context.onOneThread) }, pass(0, context))
       let outputs = block == configuration.blocks ? outputs(of: plans) : nil
       for (index, variant) in variants.enumerated() {
         if block == variant.firstBlock { streams[base + index] = streams[base + index].copy() }
@@ -182,14 +182,14 @@ package struct ForwardPass {
       let active = (0..<base) + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + base }
       let rows = streams.map(\.base)
       try forest.positions.withUnsafeBufferPointer { positions in
-        try forEach(active.count * plans.count, workers) { [passes] item, worker in
+        func compute(_ item: Int, _ pass: BlockPass) throws {
           let plan = plans[item % plans.count]
           let needed = outputs?[item % plans.count]
           let index = active[item / plans.count]
           let firstElement = plan.tokens.lowerBound * configuration.hidden
           var edits = index < base ? BlockEdits.none : variantWeights[index - base].edits
           if index < base { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
-          try passes[worker](
+          try pass(
             rows[index] + firstElement,
             positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]), outputs: needed,
             edits: [RowEdits(rows: 0..<(needed?.count ?? plan.tokens.count), edits: edits)]
@@ -202,6 +202,11 @@ package struct ForwardPass {
             progress?($0, total)
           }
         }
+        // What would keep some threads waiting for the others is computed by all of them together.
+        let items = active.count * plans.count
+        let apart = workers > 1 ? items / workers * workers : 0
+        try context.parallelForEach(apart) { try compute($0, passes[$1]) }
+        for item in apart..<items { try compute(item, together) }
       }
       try withExtendedLifetime((streams, mlpOutputs)) { try afterBlock(block, streams) }
     }
@@ -222,13 +227,6 @@ package struct ForwardPass {
   /// Blocks that are computed for the base, where it runs, and the variants together.
   private func work(throughBlock lastBlock: Int) -> Int {
     variants.reduce(stream == nil ? 0 : lastBlock) { $0 + max(0, lastBlock - $1.firstBlock + 1) }
-  }
-
-  private func forEach(_ count: Int, _ workers: Int, _ body: (_ item: Int, _ worker: Int) throws -> Void)
-    throws
-  {
-    if workers > 1 { return try context.parallelForEach(count, onWorkers: body) }
-    for item in 0..<count { try body(item, 0) }
   }
 
   /// Receives a chunk's queries, keys and values in a block of the base (stream 0) or of a variant (from 1); several
