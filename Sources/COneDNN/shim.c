@@ -9,8 +9,8 @@ int profs_pack(profs_type type, int64_t n, int64_t k, const void *b, int64_t b_r
                void *packed) {
   return PROFS_GEMM_UNAVAILABLE;
 }
-int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
-               int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate) {
+int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column,
+               const void *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate) {
   return PROFS_GEMM_UNAVAILABLE;
 }
 int profs_sgemm(int transpose_a, int transpose_b, int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
@@ -130,8 +130,8 @@ static borrowed_descriptor packed_weights(dnnl_primitive_desc_t planned) {
   return dnnl_primitive_desc_query_md(planned, dnnl_query_weights_md, 0);
 }
 
-int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
-               int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate) {
+int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column,
+               const void *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate) {
   dnnl_status_t status = prepare();
   if (status != dnnl_success) return (int)status;
 
@@ -145,7 +145,7 @@ int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, 
   borrowed_descriptor weights;
 
   const dnnl_dims_t a_dims = {m, k}, b_dims = {k, n}, c_dims = {m, n};
-  const dnnl_dims_t a_strides = {lda, 1}, b_strides = {b_row, b_column}, c_strides = {ldc, 1};
+  const dnnl_dims_t a_strides = {a_row, a_column}, b_strides = {b_row, b_column}, c_strides = {ldc, 1};
   CHECK(describe(&a_desc, a_dims, element(type), a_strides));
   CHECK(describe(&c_desc, c_dims, dnnl_f32, c_strides));
   if (b_row == 0) {

@@ -5,8 +5,10 @@ internal import COneDNN
 @safe package struct ActivationMatrix {
   let base: UnsafeRawPointer
   let precision: ComputePrecision
-  let rows: Int
-  let columns: Int
+  /// Number of rows.
+  package let rows: Int
+  /// Elements of a row.
+  package let columns: Int
   let stride: Int
 
   /// - Parameter stride: elements from one row to the next; `columns` when `nil`.
@@ -18,6 +20,13 @@ internal import COneDNN
     self.rows = rows
     self.columns = columns
     self.stride = stride ?? columns
+  }
+
+  /// Some of the columns, where they are.
+  package func columns(_ range: Range<Int>) -> ActivationMatrix {
+    unsafe ActivationMatrix(
+      base + range.lowerBound * precision.elementBytes, precision, rows: rows, columns: range.count,
+      stride: stride)
   }
 }
 
@@ -73,7 +82,8 @@ internal import COneDNN
 }
 
 extension ComputePrecision {
-  fileprivate var operandType: profs_type { self == .f32 ? PROFS_F32 : PROFS_BF16 }
+  /// oneDNN's name for it.
+  var operandType: profs_type { self == .f32 ? PROFS_F32 : PROFS_BF16 }
 
   /// Bytes that a matrix takes packed; `nil` where matrices cannot be packed.
   package func packedByteCount(outputs: Int, inputs: Int) -> Int? {
@@ -113,7 +123,7 @@ package func multiply(
   let strides = weights.strides
   let status = unsafe profs_gemm(
     weights.precision.operandType, Int64(activations.rows), Int64(weights.outputs), Int64(weights.inputs),
-    activations.base, Int64(activations.stride), weights.base, strides.input, strides.output, result,
+    activations.base, Int64(activations.stride), 1, weights.base, strides.input, strides.output, result,
     Int64(stride), accumulate ? 1 : 0)
   if status == PROFS_GEMM_UNAVAILABLE, weights.precision == .f32, weights.layout != .packed {
     let transpose = weights.layout == .outputMajor

@@ -43,19 +43,115 @@ struct BackwardTests {
       }
       var gradient = [Float](repeating: before, count: outputs * inputs)
       addMatrixGradient(
-        input: x, outputGradient: dy, rows: rows, outputs: outputs, inputs: inputs, stride: stride,
+        input: ActivationMatrix(x, .f32, rows: rows, columns: inputs),
+        outputGradient: ActivationMatrix(dy, .f32, rows: rows, columns: outputs, stride: stride),
         layout: layout, to: &gradient, accumulate: accumulate)
       expectClose(gradient, expected)
       var inputGradient = [Float](repeating: before, count: rows * inputs)
       weights.withUnsafeBytes { bytes in
         guard let base = bytes.baseAddress else { return }
         multiplyBack(
-          dy, rows: rows, stride: stride,
+          ActivationMatrix(dy, .f32, rows: rows, columns: outputs, stride: stride),
           by: WeightMatrix(base, .f32, outputs: outputs, inputs: inputs, layout: layout),
           into: &inputGradient, accumulate: accumulate)
       }
       expectClose(inputGradient, back)
     }
+  }
+
+  @Test(
+    "in bf16 the same products are those of the rounded operands, added up in f32",
+    arguments: [(1, 1, 1), (3, 5, 2), (17, 33, 65), (110, 96, 40), (0, 4, 3)],
+    [WeightMatrix.Layout.outputMajor, .inputMajor])
+  func roundedProducts(_ shape: (rows: Int, outputs: Int, inputs: Int), layout: WeightMatrix.Layout) {
+    let (rows, outputs, inputs) = shape
+    let stride = outputs + 3
+    _ = ComputeContext(threads: 2, precision: .bf16)
+    let x = Self.numbers(rows * inputs, seed: 1).map(HalfPrecision.narrowToBF16)
+    let dy = Self.numbers(rows * stride, seed: 2).map(HalfPrecision.narrowToBF16)
+    let weights = Self.numbers(outputs * inputs, seed: 3).map(HalfPrecision.narrowToBF16)
+    func wide(_ bits: UInt16) -> Double { Double(HalfPrecision.widenBF16(bits)) }
+    func place(_ output: Int, _ input: Int) -> Int {
+      layout == .outputMajor ? output * inputs + input : input * outputs + output
+    }
+    for accumulate in [false, true] {
+      var expected = [Double](repeating: accumulate ? 0.5 : 0, count: outputs * inputs)
+      var back = [Double](repeating: accumulate ? 0.5 : 0, count: rows * inputs)
+      for row in 0..<rows {
+        for output in 0..<outputs {
+          let gradient = wide(dy[row * stride + output])
+          for input in 0..<inputs {
+            expected[place(output, input)] += gradient * wide(x[row * inputs + input])
+            back[row * inputs + input] += gradient * wide(weights[place(output, input)])
+          }
+        }
+      }
+      var gradient = [Float](repeating: accumulate ? 0.5 : .nan, count: outputs * inputs)
+      var inputGradient = [Float](repeating: accumulate ? 0.5 : .nan, count: rows * inputs)
+      x.withUnsafeBytes { x in
+        dy.withUnsafeBytes { dy in
+          weights.withUnsafeBytes { weights in
+            // Nothing is read of operands without rows.
+            guard let w = weights.baseAddress else { return }
+            let output = ActivationMatrix(
+              dy.baseAddress ?? w, .bf16, rows: rows, columns: outputs, stride: stride)
+            addMatrixGradient(
+              input: ActivationMatrix(x.baseAddress ?? w, .bf16, rows: rows, columns: inputs),
+              outputGradient: output, layout: layout, to: &gradient, accumulate: accumulate)
+            multiplyBack(
+              output, by: WeightMatrix(w, .bf16, outputs: outputs, inputs: inputs, layout: layout),
+              into: &inputGradient, accumulate: accumulate)
+          }
+        }
+      }
+      expectClose(gradient, expected)
+      expectClose(inputGradient, back)
+    }
+  }
+
+  @Test("gradients of an adapter's factors from a part of rounded columns are those of the widened numbers")
+  func roundedFactors() {
+    let (rows, inputs, outputs, rank) = (7, 19, 11, 3)
+    let x = Self.numbers(rows * inputs, seed: 1).map(HalfPrecision.narrowToBF16)
+    let dy = Self.numbers(rows * (outputs + 5), seed: 2).map(HalfPrecision.narrowToBF16)
+    let (a, b) = (Self.numbers(rank * inputs, seed: 3), Self.numbers(outputs * rank, seed: 4))
+    var (found, foundOutput) = (
+      [Float](repeating: 0, count: rank * inputs), [Float](repeating: 0, count: outputs * rank)
+    )
+    a.withUnsafeBufferPointer { a in
+      b.withUnsafeBufferPointer { b in
+        x.withUnsafeBytes { x in
+          dy.withUnsafeBytes { dy in
+            guard let a = a.baseAddress, let b = b.baseAddress, let x = x.baseAddress, let dy = dy.baseAddress
+            else { return }
+            LowRankFactors(input: a, output: b, rank: rank, inputs: inputs, outputs: outputs, scale: 0.5)
+              .addGradient(
+                input: ActivationMatrix(x, .bf16, rows: rows, columns: inputs),
+                outputGradient: ActivationMatrix(dy, .bf16, rows: rows, columns: outputs + 5)
+                  .columns(2..<2 + outputs),
+                toInput: &found, output: &foundOutput)
+          }
+        }
+      }
+    }
+    // dW = dyᵀ x, dA = s Bᵀ dW, dB = s dW Aᵀ.
+    var (expected, expectedOutput) = (
+      [Double](repeating: 0, count: rank * inputs), [Double](repeating: 0, count: outputs * rank)
+    )
+    for output in 0..<outputs {
+      for input in 0..<inputs {
+        let gradient = (0..<rows).reduce(0.0) { sum, row in
+          sum + Double(HalfPrecision.widenBF16(dy[row * (outputs + 5) + 2 + output]))
+            * Double(HalfPrecision.widenBF16(x[row * inputs + input]))
+        }
+        for r in 0..<rank {
+          expected[r * inputs + input] += 0.5 * Double(b[output * rank + r]) * gradient
+          expectedOutput[output * rank + r] += 0.5 * gradient * Double(a[r * inputs + input])
+        }
+      }
+    }
+    expectClose(found, expected)
+    expectClose(foundOutput, expectedOutput)
   }
 
   @Test("steps of both optimisers, lanes and the rest of a run", arguments: [1, 15, 16, 37, 70_003])

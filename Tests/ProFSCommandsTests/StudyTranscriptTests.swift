@@ -50,6 +50,67 @@ import Testing
     #expect(study == "cost" || study == "rank" || study == "keys-and-values" || page.contains("(paper)"))
   }
 
+  @Test("the study of safety shows toxicity by category, as profs eval measures it of each file alone")
+  func categories() throws {
+    let folder = try Self.folder()
+    let field = try JSONDocument(
+      parsing: Transcript(["study", "safety", "--print"], in: folder).output, source: "safety"
+    ).root
+    let categories = try (field["prompts"]?.elements ?? []).map {
+      (name: try #require($0["name"]?.string), file: try #require($0["file"]?.string))
+    }
+    #expect(categories.count == 7)
+    try FileManager.default.createDirectory(
+      atPath: folder.path + "/prompts", withIntermediateDirectories: false)
+    for (index, category) in categories.enumerated() {
+      let texts = (0..<4).map { "You damn \(category.name) number \($0 * index)\n" }
+      try folder.write(texts.joined(), "prompts/" + category.file)
+    }
+    let arguments = Self.arguments(
+      "safety", ["--subsets", "1", "--limit", "3", "--pair-limit", "40", "--max-new-tokens", "8"])
+    let alone = try Transcript(arguments, in: folder)
+    #expect(alone.isOneSentence(["prompts.txt", "folder with rtp_flirtation.txt"]), "\(alone.errors)")
+    let given = arguments.map { $0 == "prompts.txt" ? "prompts" : $0 }
+    let run = try Transcript(given, in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    for text in ["Safety pairs: toxicity by category (builtin), %", "identity attack", "natural step"] {
+      #expect(run.output.contains(text), "\(text)")
+    }
+    let summary = try JSONDocument(parsing: folder.read("study.json"), source: "study").root["summary"]
+    let cells = try #require(summary?["sweeps"]?.elements[0].elements[0].elements)
+    #expect(cells.count == 4)
+    for cell in cells {
+      let estimates = try #require(cell["repeats"]?.elements[0])
+      let values = try categories.map {
+        try #require(estimates["toxicity_by_category/\($0.name):builtin"]?["value"]?.double)
+      }
+      // All categories have three prompts.
+      let whole = try #require(estimates["toxicity:builtin"]?["value"]?.double)
+      #expect(abs(values.reduce(0, +) / 7 - whole) < 1e-9 && Set(values).count > 1)
+    }
+    let figure = try #require(summary?["figures"]?.elements[0])
+    #expect(figure["x"]?["categories"]?.elements.compactMap(\.string) == categories.map(\.name))
+    #expect(
+      figure["series"]?.elements.compactMap { $0["name"]?.string } == [
+        "original", "DPO", "ProFS", "natural step",
+      ])
+    for (index, category) in categories.enumerated() {
+      let eval = try Transcript(
+        [
+          "eval", Fixture.model("llama-tied"), "--prompts", "prompts/" + category.file, "--limit", "3",
+          "--max-new-tokens", "8", "--compute", "f32", "--json",
+        ], in: folder)
+      #expect(eval.status == 0, "\(eval.errors)")
+      let figures = try eval.json()["summary"]?["figures"]?.elements ?? []
+      let expected = figures.first { $0["name"]?.string == "toxicity:builtin" }?["base"]?["value"]?.double
+      let found = figure["series"]?.elements[0]["points"]?.elements[index]["y"]?.double
+      #expect(abs((found ?? .nan) - (expected ?? .infinity)) < 1e-6, "\(category.name)")
+    }
+    let report = try Transcript(["report", "study.json", "--out", "report.html"], in: folder)
+    #expect(report.status == 0, "\(report.errors)")
+    #expect(String(decoding: try folder.read("report.html"), as: UTF8.self).contains("sexually explicit"))
+  }
+
   private static let smolLM2 = Fixture.root + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
   @Test(

@@ -68,6 +68,26 @@ import Testing
         ["dpo", model] + Self.steps + change + ["--out", "other"] + state, in: folder)
       #expect(other.status == 1 && other.errors.contains("other pairs, weights or settings"))
     }
+    let rounded = try Transcript(
+      ["dpo", model] + Self.steps + ["--compute", "bf16", "--out", "other"] + state, in: folder)
+    #expect(rounded.isOneSentence(["state", "resume with --compute f32"]), "\(rounded.errors)")
+  }
+
+  @Test("dpo in bf16 says so, and learns what it learns in single precision, but for rounding")
+  func bf16() throws {
+    let folder = try TemporaryFolder()
+    let losses = try ["f32", "bf16"].map { compute in
+      let run = try Transcript(
+        ["dpo", Fixture.model("qwen2")] + Self.steps + ["--compute", compute, "--out", compute, "--json"],
+        in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      let json = try run.json()
+      #expect(json["compute"]?.string == compute)
+      return (json["training"]?.elements ?? []).compactMap { $0["loss"]?.double }
+    }
+    #expect(losses[0].count == 6 && losses[1].count == 6 && losses[0] != losses[1])
+    for (single, rounded) in zip(losses[0], losses[1]) { #expect(abs(single - rounded) < 0.05) }
+    #expect(try Transcript(["verify", "bf16", "--base", Fixture.model("qwen2")], in: folder).status == 0)
   }
 
   @Test("an output inside the model's folder is refused before anything is computed")

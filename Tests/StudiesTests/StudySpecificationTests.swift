@@ -17,6 +17,11 @@ import Testing
     "{\"title\": \"t\", \"about\": \"model\", \"sweeps\": [{\"title\": \"s\", \"measures\": [\"perplexity\"], \"x\": \(x)\(rest)}]}"
   }
 
+  private static func categories(_ list: String) -> String {
+    sweep("{\"vary\": \"rank\", \"values\": [1]}").replacing(
+      "\"about\": \"model\"", with: "\"about\": \"model\", \"prompts\": \(list)")
+  }
+
   private static func settings(_ specification: StudySpecification) -> [[EditSettings]] {
     guard case .model(let sweeps) = specification.content else { return [] }
     return sweeps[0].settings
@@ -64,6 +69,23 @@ import Testing
         sweep("{\"vary\": \"rank\", \"values\": [1]}").replacing("perplexity", with: "beauty"),
         "at sweeps[0].measures[0]: expected toxicity"
       ),
+      (
+        sweep("{\"vary\": \"rank\", \"values\": [1]}").replacing("perplexity", with: "toxicity_by_category"),
+        "at sweeps: toxicity_by_category needs \"prompts\""
+      ),
+      (
+        categories("[{\"name\": \"a\", \"file\": \"a.txt\"}, {\"name\": \"a\", \"file\": \"b.txt\"}]"),
+        "at prompts[1]: expected another name"
+      ),
+      (
+        categories("[{\"name\": \"a\", \"file\": \"../a.txt\"}]"),
+        "at prompts[0].file: expected the name of a file in the folder of --prompts"
+      ),
+      (categories("[{\"name\": \"a\"}]"), "at prompts[0]: expected an object with \"name\" and \"file\""),
+      (
+        "{\"title\": \"t\", \"about\": \"factor-model\", \"prompts\": [{\"name\": \"a\", \"file\": \"a\"}], \"sweeps\": [{}]}",
+        "at prompts: expected no prompts"
+      ),
     ])
   func refused(_ text: String, _ sentence: String) {
     let error = #expect(throws: StudyError.self) { try Self.read(text) }
@@ -98,7 +120,7 @@ import Testing
   @Test("every study of the program can be read, and fits models of other sizes than the paper's")
   func shipped() throws {
     let names = try ShippedStudies.names
-    #expect(names.count == 9 && names.contains("theory") && names.contains("main-table"))
+    #expect(names.count == 10 && names.contains("theory") && names.contains("main-table"))
     #expect(try ShippedStudies.field("another") == nil)
     for name in names {
       let specification = try StudySpecification(try #require(try ShippedStudies.field(name)))

@@ -165,7 +165,7 @@ struct GradientTests {
     // Not even the logits; these alone; one block; all.
     let logits = scored * model.configuration.vocabulary * 4
     let tokens = texts.reduce(0) { $0 + $1.tokens.count }
-    let all = BlockRecording.keptBytes(model, tokens: tokens, scored: scored, limit: 1 << 30)
+    let all = BlockRecording.keptBytes(model, .f32, tokens: tokens, scored: scored, limit: 1 << 30)
     #expect(all > logits && model.configuration.blocks > 1)
     for limit in [0, logits + 64, logits + 64 + (all - logits) / model.configuration.blocks, 2 * all] {
       expectEqual(try values(pass(ActivationStore(limit: limit))), expected, "\(limit) bytes")

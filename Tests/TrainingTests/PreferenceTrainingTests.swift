@@ -29,15 +29,20 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
   /// A run of all weights and one of adapters.
   static var some: [TrainingGoldens] { all.filter { $0.checkpoint == "llama-tied" } }
 
-  static let all: [TrainingGoldens] = {
-    let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/dpo.json").path
+  static let all = read("dpo.json")
+
+  /// The runs of a file.
+  ///
+  /// - Parameter way: which of the ways in which each was computed; `nil` where there is one.
+  static func read(_ name: String, way: String? = nil) -> [TrainingGoldens] {
+    let path = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Fixtures/" + name).path
     guard let bytes = try? FileSystem.readFile(path, limit: 1 << 20),
       let document = try? JSONDocument(parsing: bytes, source: path)
     else { return [] }
-    return document.root.elements.compactMap { try? TrainingGoldens($0) }
-  }()
+    return document.root.elements.compactMap { try? TrainingGoldens($0, way) }
+  }
 
-  private init(_ value: JSONValue) throws {
+  private init(_ value: JSONValue, _ way: String?) throws {
     func number(_ key: String, _ value: JSONValue) throws -> Double { try #require(value[key]?.double) }
     checkpoint = try #require(value["checkpoint"]?.string)
     recipe = TrainingRecipe()
@@ -72,12 +77,13 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
       }
       return ScoredPair(chosen: side("chosen"), rejected: side("rejected"))
     }
-    steps = try (value["steps"]?.elements ?? []).map {
+    let results = way.flatMap { value[$0] } ?? value
+    steps = try (results["steps"]?.elements ?? []).map {
       Step(
         loss: try number("loss", $0), margin: try number("margin", $0), accuracy: try number("accuracy", $0),
         norm: try number("norm", $0))
     }
-    final = (value["final"]?.elements ?? []).map { $0.elements.compactMap(\.double) }
+    final = (results["final"]?.elements ?? []).map { $0.elements.compactMap(\.double) }
   }
 
   /// A run with these settings.
@@ -86,7 +92,7 @@ struct TrainingGoldens: CustomTestStringConvertible, Sendable {
     validation: [ScoredPair] = []
   ) throws -> PreferenceTraining {
     let seeded = ComputeContext(
-      threads: context.threads, precision: .f32, seed: adapters?.seed ?? context.seed)
+      threads: context.threads, precision: context.precision, seed: adapters?.seed ?? context.seed)
     return try PreferenceTraining(
       try Model(path: GradientGoldens.checkpoint(checkpoint)), seeded, recipe ?? self.recipe,
       training: adapters?.selection ?? only.map { .init(roles: [$0]) } ?? .all, pairs: pairs,

@@ -16,12 +16,12 @@ int profs_onednn_version(void);
 typedef enum { PROFS_F32, PROFS_BF16 } profs_type;
 
 /// C = A · B, or C += A · B where `accumulate` is not 0.
-/// A is [m, k] with rows `lda` apart; B is [k, n] with element (i, j) at i * b_row + j * b_column, or, where both
-/// strides are 0, as profs_pack wrote it (then `lda` = k and `ldc` = n, or the product is slow); C is [m, n] f32 with rows
-/// `ldc` apart; all strides in elements. Sums are f32.
+/// A is [m, k] with element (i, j) at i * a_row + j * a_column; B is [k, n], likewise, or, where both its strides are 0, as
+/// profs_pack wrote it (then A's are k and 1 and `ldc` = n, or the product is slow); C is [m, n] f32 with rows `ldc` apart;
+/// all strides in elements. Sums are f32.
 /// Answers 0, a dnnl_status_t, or PROFS_GEMM_UNAVAILABLE.
-int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b,
-               int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate);
+int profs_gemm(profs_type type, int64_t m, int64_t n, int64_t k, const void *a, int64_t a_row, int64_t a_column,
+               const void *b, int64_t b_row, int64_t b_column, float *c, int64_t ldc, int accumulate);
 
 /// C = op(A) · op(B), or C += op(A) · op(B) where `accumulate` is not 0, in f32: op(A) is [m, k], op(B) [k, n], each as it is
 /// or, where its flag is not 0, the transpose of what is stored, with rows `lda` and `ldb` apart; C is [m, n] with rows

@@ -43,19 +43,37 @@
   ///
   /// The gradient of the matrix itself, which is `outputs` · `inputs`, is never formed.
   /// - Parameters:
-  ///   - x: `[rows, inputs]`, contiguous.
-  ///   - outputGradient: dy, `[rows, outputs]`, rows `stride` elements apart.
+  ///   - x: `[rows, inputs]`.
+  ///   - outputGradient: dy, `[rows, outputs]`.
   ///   - inputFactor: dA, `[rank, inputs]`.
   ///   - outputFactor: dB, `[outputs, rank]`.
   package func addGradient(
-    input x: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>, rows: Int, stride: Int,
+    input x: ActivationMatrix, outputGradient: ActivationMatrix,
     toInput inputFactor: UnsafeMutablePointer<Float>, output outputFactor: UnsafeMutablePointer<Float>
   ) {
-    guard rows > 0 else { return }
+    precondition(
+      x.rows == outputGradient.rows && x.columns == inputs && outputGradient.columns == outputs,
+      "operands must have the shapes of the factors")
+    guard x.rows > 0 else { return }
+    x.withWidened { x in
+      outputGradient.withWidened { outputGradient in
+        unsafe addGradient(
+          input: x.base.assumingMemoryBound(to: Float.self), x.stride,
+          outputGradient: outputGradient.base.assumingMemoryBound(to: Float.self), outputGradient.stride,
+          rows: x.rows, toInput: inputFactor, output: outputFactor)
+      }
+    }
+  }
+
+  private func addGradient(
+    input x: UnsafePointer<Float>, _ inputStride: Int, outputGradient: UnsafePointer<Float>, _ stride: Int,
+    rows: Int, toInput inputFactor: UnsafeMutablePointer<Float>,
+    output outputFactor: UnsafeMutablePointer<Float>
+  ) {
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: rows * rank) { narrow in
       guard let narrow = narrow.baseAddress else { return }
       unsafe smallGemm(
-        rows: rows, columns: rank, inner: inputs, scale: 1, x, inputs, input, inputs, transposeB: true,
+        rows: rows, columns: rank, inner: inputs, scale: 1, x, inputStride, input, inputs, transposeB: true,
         keep: 0,
         narrow, rank)
       unsafe smallGemm(
@@ -65,7 +83,8 @@
         rows: rows, columns: rank, inner: outputs, scale: 1, outputGradient, stride, output, rank,
         transposeB: false, keep: 0, narrow, rank)
       unsafe smallGemm(
-        rows: rank, columns: inputs, inner: rows, scale: scale, narrow, rank, x, inputs, transposeA: true,
+        rows: rank, columns: inputs, inner: rows, scale: scale, narrow, rank, x, inputStride,
+        transposeA: true,
         transposeB: false, keep: 1, inputFactor, inputs)
     }
   }

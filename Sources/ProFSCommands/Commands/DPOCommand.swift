@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Editing
+internal import Kernels
 internal import Storage
 internal import Training
 internal import Transformer
@@ -10,8 +11,8 @@ struct DPOCommand: ParsableCommand {
     commandName: "dpo",
     abstract: "Train a model on preference pairs by DPO, the method that an edit is compared with.",
     discussion: """
-      The reference is the model as it is given; what it says of the pairs is computed once. Weights, \
-      gradients and the optimiser's memory are single precision: 12 bytes a trained weight with RMSprop, \
+      The reference is the model as it is given; what it says of the pairs is computed once, in the precision of the \
+      training. Weights, gradients and the optimiser's memory are single precision with either --compute: 12 bytes a trained weight with RMSprop, \
       16 with AdamW, 4 more where there are validation pairs, and 4 for every other weight. Up to 512 MiB \
       more hold what a step's forward pass computes until the way back; what does not fit there is computed twice. The \
       defaults are the paper's, for GPT-2. The output has the base's files, types and names, and of a GGUF file is a \
@@ -44,6 +45,11 @@ struct DPOCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Where the run's state is kept.", valueName: "file")) var state: String?
   @Option(help: ArgumentHelp("Steps between writings of the state.", valueName: "n")) var saveEvery = 50
   @Option(help: ArgumentHelp("Steps between lines about the training.", valueName: "n")) var reportEvery = 10
+  @Option(
+    help:
+      "Precision of matrix products. bf16 rounds what each is made of, weights too; sums and all else are single precision."
+  )
+  var compute: ComputePrecision = .f32
   @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n")) var threads: Int?
   @Option(help: ArgumentHelp("Seed of the order of the pairs.", valueName: "n")) var seed: UInt64 = 0
   @OptionGroup var output: OutputOptions

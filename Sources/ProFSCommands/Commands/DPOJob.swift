@@ -45,8 +45,9 @@ struct DPOJob {
     }
     (self.pairs, self.validation) = (pairs, validation)
     training = try PreferenceTraining(
-      base, ComputeOptions.f32(threads: command.threads, seed: command.seed), command.training.recipe,
-      training: selection, pairs: pairs, validation: validation)
+      base,
+      ComputeOptions.context(command.compute, threads: command.threads, seed: command.seed),
+      command.training.recipe, training: selection, pairs: pairs, validation: validation)
   }
 
   /// Trains and writes.
@@ -168,7 +169,7 @@ struct DPOJob {
       ("beta", .double(recipe.loss.beta)), ("label_smoothing", .double(options.labelSmoothing)),
       ("optimizer", .string(recipe.optimizer.name)), ("learning_rate", .double(recipe.learningRate)),
       ("warmup", .int(recipe.warmup)), ("clip", recipe.clip.map { .double($0) } ?? .null),
-      ("pairs_per_step", .int(recipe.pairsPerStep)),
+      ("pairs_per_step", .int(recipe.pairsPerStep)), ("compute", .string(command.compute.rawValue)),
       ("train", .string(options.loraRank == nil ? options.train.rawValue : "lora")),
     ]
     if let adapter = training.working.layout.adapter {

@@ -22,7 +22,7 @@ struct GradientsCommand: ParsableCommand {
       largest n, stands how near each comes to that one: the overlap is the mean squared cosine of their principal angles, and \
       chance the overlap of a random subspace.
 
-      Gradients are computed in single precision, whatever the model is stored in.
+      Gradients are added up in single precision, whatever the model is stored in and products are made of.
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.") var model: String
@@ -43,6 +43,8 @@ struct GradientsCommand: ParsableCommand {
   @Option(help: ArgumentHelp("With --recipe: blocks to fit; by default the upper half.", valueName: "a-b"))
   var layers: LayerRange?
   @Option(help: ArgumentHelp("DPO's beta, a factor on every gradient.", valueName: "b")) var beta = 0.1
+  @Option(help: "Precision of matrix products: bf16 rounds what each is made of, weights too.")
+  var compute: ComputePrecision = .f32
   @Option(help: ArgumentHelp("Threads; by default one for each processor.", valueName: "n")) var threads: Int?
   @Option(help: ArgumentHelp("Seed of the random subspaces.", valueName: "n")) var seed: UInt64 = 0
   @OptionGroup var output: OutputOptions
@@ -62,7 +64,7 @@ struct GradientsCommand: ParsableCommand {
     let opened = try Model(path: model)
     let given = try subspace.map { try EditSubspace(path: $0).restricted(to: nil, rank: rank) }
     try given?.requireFits(opened)
-    let context = ComputeOptions.f32(threads: threads, seed: seed)
+    let context = ComputeOptions.context(compute, threads: threads, seed: seed)
     let quiet = output.quiet || output.json
     let (pairs, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in
       try responses.scoredPairs(opened)
@@ -85,7 +87,7 @@ struct GradientsCommand: ParsableCommand {
       Console.json(
         .object(
           [("counts", .array(reports.map(GradientTable.json))), ("beta", .double(beta))] + found
-            + [("seconds", .double(seconds))]))
+            + [("compute", .string(compute.rawValue)), ("seconds", .double(seconds))]))
     } else {
       GradientTable.print(reports)
       if let convergence { GradientTable.print(convergence.reports) }

@@ -11,12 +11,15 @@ struct StudyCommand: SplitCommand {
       "Vary one or two settings, measure each point on several subsets of the pairs, and draw figures.",
     discussion: """
       SPEC is one of the program's own studies or a file like them: main-table, sample-size, label-flips, block-ranges, \
-      rank, centring-and-protection, keys-and-values, cost, and theory, which needs no model. --print shows it, to be \
+      rank, centring-and-protection, keys-and-values, safety, cost, and theory, which needs no model. --print shows it, to be \
       changed and given as a file.
 
         profs study theory --out theory.json
         profs study sample-size --model MODEL --pairs pairs.jsonl --prompts prompts.txt --text text.txt --out study.json
         profs report study.json --out report.html
+
+      safety has prompts by category: --prompts is the folder with their files, which --print shows, and --limit counts in \
+      each.
 
       What was measured is kept in --out as the run goes on; the same command takes up a run that was stopped. Points that \
       the pairs or the model do not allow are left out and named. DPO trains in single precision in memory: 12 bytes a \

@@ -36,7 +36,7 @@ struct StudyJob {
         }.0
       }
     case .model(let sweeps):
-      let (inputs, settings) = try Self.inputs(command, sweeps)
+      let (inputs, settings) = try Self.inputs(command, sweeps, specification.categories)
       log = try RecordLog(path: command.out, EditStudy.format, settings: settings, ranks: .world)
       let plan = inputs.plan(sweeps, subsets: specification.subsets)
       if !isQuiet { for note in plan.notes { Console.message("note: " + note) } }
@@ -98,9 +98,9 @@ struct StudyJob {
   }
 
   /// What the sweeps are tried on, and the settings of the records.
-  private static func inputs(_ command: StudyCommand, _ sweeps: [StudySweep<EditSettings>]) throws -> (
-    StudyInputs, JSON
-  ) {
+  private static func inputs(
+    _ command: StudyCommand, _ sweeps: [StudySweep<EditSettings>], _ categories: [PromptCategory]
+  ) throws -> (StudyInputs, JSON) {
     let measures = Set(sweeps.flatMap(\.measures))
     func required(_ option: String, _ value: String?) throws -> String {
       guard let value else { throw StudyError(command.spec, "is about a model and needs \(option)") }
@@ -116,13 +116,15 @@ struct StudyJob {
       needsText
       ? try command.windows.windows(
         try required("--text", command.text), model, tokenizer, limit: command.textLimit) : nil
-    let prompts =
-      needsPrompts ? try TextList(path: try required("--prompts", command.continuations.prompts)).texts : []
+    let prompts: (texts: [String], categories: [(name: String, prompts: Range<Int>)]) =
+      needsPrompts
+      ? try Self.prompts(command, categories, path: try required("--prompts", command.continuations.prompts))
+      : ([], [])
     let scorers = try needsPrompts ? command.continuations.specifications().map { try $0.open(context) } : []
     let measured = StudyInputs.Measured(
       windows: windows, weighting: command.windows.weighting,
-      prompts: Array(prompts.prefix(command.limit ?? prompts.count)),
-      samples: command.continuations.samples, decoding: command.continuations.decoding(model, tokenizer),
+      prompts: prompts.texts, categories: prompts.categories, samples: command.continuations.samples,
+      decoding: command.continuations.decoding(model, tokenizer),
       scorers: scorers)
     let continuations = command.continuations
     let settings: JSON = [
@@ -130,7 +132,9 @@ struct StudyJob {
       "pairs": .string(Fingerprint.tokens(pairs.chosen + pairs.rejected)),
       "text": windows.map { .string(Fingerprint.windows($0)) } ?? .null,
       "weighting": .string(measured.weighting == .tokens ? "tokens" : "windows"),
-      "prompts": .string(Fingerprint.texts(measured.prompts)),
+      "prompts": .string(
+        Fingerprint.texts(
+          measured.categories.flatMap { [$0.name, "\($0.prompts.count)"] } + measured.prompts)),
       "max_new_tokens": .int(continuations.maxNewTokens), "samples": .int(continuations.samples),
       "temperature": .double(continuations.effectiveTemperature),
       "top_p": continuations.topP.map { .double($0) } ?? .null,
@@ -142,6 +146,31 @@ struct StudyJob {
     return (
       StudyInputs(model, tokenizer, context, pairs: pairs, neutral: neutral, measured: measured), settings
     )
+  }
+
+  /// The prompts, as many of a file as the command takes: of one, or, where the study names categories, of one for each
+  /// in a folder.
+  private static func prompts(
+    _ command: StudyCommand, _ categories: [PromptCategory], path: String
+  ) throws -> (texts: [String], categories: [(name: String, prompts: Range<Int>)]) {
+    func texts(_ path: String) throws -> [String] {
+      let texts = try TextList(path: path).texts
+      return Array(texts.prefix(command.limit ?? texts.count))
+    }
+    guard !categories.isEmpty else { return (try texts(path), []) }
+    guard FileSystem.kind(of: path) == .folder else {
+      throw StudyError(
+        path,
+        "the study has prompts by category, expected a folder with "
+          + categories.map(\.file).joined(separator: ", "))
+    }
+    var (all, ranges): ([String], [(name: String, prompts: Range<Int>)]) = ([], [])
+    for category in categories {
+      let own = try texts(FileSystem.join(path, category.file))
+      ranges.append((category.name, all.count..<all.count + own.count))
+      all += own
+    }
+    return (all, ranges)
   }
 
   /// The pairs, cut as the paper cuts them: 128 tokens of a whole text for an edit, 64 of prompt and response for DPO.

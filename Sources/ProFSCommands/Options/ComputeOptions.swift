@@ -19,10 +19,10 @@ struct ComputeOptions: ParsableArguments {
     if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
   }
 
-  /// Single precision, which gradients need, on `threads` or every processor.
-  static func f32(threads: Int?, seed: UInt64) -> ComputeContext {
+  /// For gradients, whose products are f32 unless the user chose bf16: on `threads` or every processor.
+  static func context(_ precision: ComputePrecision, threads: Int?, seed: UInt64) -> ComputeContext {
     ComputeContext(
-      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: .f32, seed: seed)
+      threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, precision: precision, seed: seed)
   }
 
   /// - Parameters:

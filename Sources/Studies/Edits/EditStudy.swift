@@ -118,26 +118,40 @@ package struct EditStudy {
         : .variant(try subspace.variant(strength: point.settings.strength))
     }
     let panel = try ModelPanel(base: inputs.model, others: others)
+    let bootstrap = Bootstrap(seed: inputs.context.seed)
+    var named: [(name: String, figure: EvaluationFigure)] = []
     let evaluation = Evaluation(
       panel, tokenizer: inputs.tokenizer, inputs.context, log: try RecordLog(path: nil, settings: nil))
-    var summary = EvaluationSummary(Bootstrap(seed: inputs.context.seed))
+    var summary = EvaluationSummary(bootstrap)
     let measured = inputs.measured
     if let windows = measured.windows {
       let scores = try evaluation.windowScores(windows) { progress($0, 2 * $1) }
       summary.add(windows: scores, weighting: measured.weighting)
     }
     if !measured.prompts.isEmpty {
-      summary.add(
-        try evaluation.continuations(
-          of: measured.prompts, samples: measured.samples, measured.decoding, scorers: measured.scorers
-        ) { progress($1 + $0, 2 * $1) })
+      let continuations = try evaluation.continuations(
+        of: measured.prompts, samples: measured.samples, measured.decoding, scorers: measured.scorers
+      ) { progress($1 + $0, 2 * $1) }
+      summary.add(continuations)
+      for (category, prompts) in measured.categories {
+        var part = EvaluationSummary(bootstrap)
+        part.add(Array(continuations[prompts]))
+        named += part.figures.compactMap { figure -> (name: String, figure: EvaluationFigure)? in
+          let parts = figure.measure.name.split(separator: ":", maxSplits: 1).map(String.init)
+          guard parts.count == 2 else { return nil }
+          let measure = parts[0] + "_by_category"
+          guard StudySpecification.categoryMeasures.contains(measure) else { return nil }
+          return (PromptCategory.key(measure, category, scorer: parts[1]), figure)
+        }
+      }
     }
+    named.insert(contentsOf: summary.figures.map { (name: $0.measure.name, figure: $0) }, at: 0)
     return .array(
       (0...points.count).map { model in
         .object(
-          summary.figures.compactMap { figure in
+          named.compactMap { name, figure in
             let estimate = model == 0 ? figure.base : figure.others[model - 1].estimate
-            return estimate.map { (figure.measure.name, $0.json) }
+            return estimate.map { (name, $0.json) }
           })
       })
   }

@@ -31,8 +31,10 @@ package struct StudyInputs {
     package var windows: TextWindows?
     /// How their losses are averaged.
     package var weighting: Perplexity.Weighting
-    /// Prompts to continue; none for no continuations.
+    /// Prompts to continue, those of a category one after another; none for no continuations.
     package var prompts: [String]
+    /// Which of them are measured by themselves too, by the category's name.
+    package var categories: [(name: String, prompts: Range<Int>)]
     /// Continuations of each prompt.
     package var samples: Int
     /// How they are made.
@@ -42,9 +44,11 @@ package struct StudyInputs {
 
     /// What is measured, from its parts.
     package init(
-      windows: TextWindows?, weighting: Perplexity.Weighting, prompts: [String], samples: Int,
-      decoding: Decoder.Options, scorers: [any ToxicityScorer]
+      windows: TextWindows?, weighting: Perplexity.Weighting, prompts: [String],
+      categories: [(name: String, prompts: Range<Int>)] = [], samples: Int, decoding: Decoder.Options,
+      scorers: [any ToxicityScorer]
     ) {
+      self.categories = categories
       (self.windows, self.weighting, self.prompts) = (windows, weighting, prompts)
       (self.samples, self.decoding, self.scorers) = (samples, decoding, scorers)
     }

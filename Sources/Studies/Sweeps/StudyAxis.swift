@@ -62,6 +62,17 @@ package struct StudyAxis: Sendable {
     }
   }
 
+  /// Categories of prompts, which are measured and not varied.
+  init(_ categories: [PromptCategory]) {
+    (key, label, isLogarithmic) = (Self.categories, "", false)
+    values = categories.map {
+      Value(
+        name: $0.name, number: nil, settings: SpecificationField(.object([]), source: Self.categories))
+    }
+  }
+
+  private static let categories = "categories"
+
   /// Whether the values stand on an axis of numbers.
   package var isNumeric: Bool { values.allSatisfy { $0.number != nil } }
 

@@ -46,7 +46,7 @@ package struct StudyFigures {
       })
     switch specification.content {
     case .model(let sweeps):
-      for (sweep, result) in zip(sweeps, results) { add(sweep, result) }
+      for (sweep, result) in zip(sweeps, results) { add(sweep, result, specification.categories) }
     case .factorModel(let sweeps):
       for (sweep, result) in zip(sweeps, results) { addRecovery(sweep, result) }
     }
@@ -61,11 +61,17 @@ package struct StudyFigures {
     .object(estimates.sorted { $0.key < $1.key }.map { ($0.key, $0.value.json) })
   }
 
-  private mutating func add(_ sweep: StudySweep<EditSettings>, _ result: SweepResult) {
+  private mutating func add(
+    _ sweep: StudySweep<EditSettings>, _ result: SweepResult, _ categories: [PromptCategory]
+  ) {
     let cells = result.cells.flatMap { $0 }
     let found = Set(cells.flatMap { $0.repeats.flatMap(\.keys) }).union(result.base?.keys.map { $0 } ?? [])
     let hasBase = sweep.settings.contains { $0.contains { $0.method == .none } }
     for measure in sweep.measures {
+      if StudySpecification.categoryMeasures.contains(measure) {
+        addCategories(measure, sweep, result, categories, hasBase: hasBase)
+        continue
+      }
       for name in found.sorted() where name == measure || name.hasPrefix(measure + ":") {
         let scale = measure == "peak_memory" ? 1e-9 : 1
         let methods = Set(sweep.settings.flatMap { $0.map(\.method) })
@@ -86,14 +92,45 @@ package struct StudyFigures {
           Figure(
             title: "\(sweep.title): \(label)" + (scorer.isEmpty ? "" : " (\(scorer))"), label: label,
             unit: Self.shares.contains(measure) ? "percent" : "plain", series: series, x: sweep.x,
-            caption: Self.caption(
-              sweep.caption, cells,
-              single:
-                "; what is the same on all subsets stands once, with its interval over prompts or windows"),
+            caption: Self.caption(sweep.caption, cells, single: Self.singles),
             references: sweep.references.filter { $0.measure == measure }.map(\.json)))
       }
     }
   }
+
+  /// A figure by scorer: categories of prompts along its axis, and a series for each point of the sweep.
+  private mutating func addCategories(
+    _ measure: String, _ sweep: StudySweep<EditSettings>, _ result: SweepResult,
+    _ categories: [PromptCategory], hasBase: Bool
+  ) {
+    let whole = measure.dropLast("_by_category".count) + ":"
+    let cells = result.cells.flatMap { $0 }
+    let found = Set(cells.flatMap { $0.repeats.flatMap(\.keys) }).union(result.base?.keys.map { $0 } ?? [])
+    for scorer in found.filter({ $0.hasPrefix(whole) }).map({ String($0.dropFirst(whole.count)) }).sorted() {
+      let keys = categories.map { PromptCategory.key(measure, $0.name, scorer: scorer) }
+      var series = zip(sweep.seriesNames, result.cells).flatMap { title, row in
+        zip(sweep.x.values, row).map { value, cell in
+          Figure.Series(
+            name: title.isEmpty ? value.name : "\(title), \(value.name)",
+            values: keys.map { cell.summary($0) })
+        }
+      }
+      if let base = result.base, !hasBase {
+        series.append(
+          Figure.Series(name: "unedited", values: keys.map { key in base[key].map { .exact($0.value) } }))
+      }
+      let label = Self.labels[measure] ?? measure
+      figures.append(
+        Figure(
+          title: "\(sweep.title): \(label) by category (\(scorer))", label: label, unit: "percent",
+          series: series, x: StudyAxis(categories),
+          caption: Self.caption(sweep.caption, cells, single: Self.singles),
+          references: sweep.references.filter { $0.measure == measure }.map(\.json)))
+    }
+  }
+
+  private static let singles =
+    "; what is the same on all subsets stands once, with its interval over prompts or windows"
 
   private mutating func addRecovery(_ sweep: StudySweep<FactorSettings>, _ result: SweepResult) {
     let series = zip(sweep.seriesNames, result.cells).flatMap { title, row in
@@ -111,6 +148,7 @@ package struct StudyFigures {
 
   private static let labels = [
     "toxicity": "toxicity", "toxicity_probability": "prompts with toxic text",
+    "toxicity_by_category": "toxicity", "toxicity_probability_by_category": "prompts with toxic text",
     "kl_from_base": "KL(base‖edited), nats a token", "distinct_2": "distinct bigrams",
     "continuation_perplexity": "perplexity of texts under the base", "length": "length, tokens",
     "peak_memory": "peak memory, GB",

@@ -19,6 +19,8 @@ package struct StudySpecification: Sendable {
   package let subsets: Int
   /// Its sweeps.
   package let content: Content
+  /// The kinds of prompts, in the order of the figures; none where prompts are of one kind.
+  package let categories: [PromptCategory]
 
   /// What can be measured of a model.
   ///
@@ -27,6 +29,9 @@ package struct StudySpecification: Sendable {
     "toxicity", "toxicity_probability", "perplexity", "kl_from_base", "distinct_2", "continuation_perplexity",
     "length", "seconds", "peak_memory",
   ]
+
+  /// What can be measured of a model for each category of prompts, by each scorer.
+  package static let categoryMeasures = ["toxicity_by_category", "toxicity_probability_by_category"]
 
   /// What can be measured of a draw: the largest angle's sine, beside its bound.
   package static let factorMeasures = ["recovery"]
@@ -39,20 +44,32 @@ package struct StudySpecification: Sendable {
   /// - Throws: ``StudyError`` with the place that is not as it should be.
   package init(_ field: SpecificationField, overrides: SpecificationField? = nil, subsets: Int? = nil) throws
   {
-    let members = try field.members(among: ["title", "about", "subsets", "fixed", "sweeps"])
+    let members = try field.members(among: ["title", "about", "subsets", "fixed", "prompts", "sweeps"])
     guard let title = members["title"], let about = members["about"], let sweeps = members["sweeps"] else {
       throw field.error(expected: "an object with \"title\", \"about\" and \"sweeps\"")
     }
     self.title = try title.text
     self.subsets = try subsets ?? members["subsets"]?.count(1...1000) ?? 1
     let fixed = members["fixed"]
+    categories = try members["prompts"].map { try PromptCategory.list($0) } ?? []
     switch try about.text {
     case "model":
-      content = .model(
-        try sweeps.list.map {
-          try StudySweep($0, fixed: fixed, overrides: overrides, measures: Self.modelMeasures)
-        })
+      let read = try sweeps.list.map {
+        try StudySweep(
+          $0, fixed: fixed, overrides: overrides, measures: Self.modelMeasures + Self.categoryMeasures)
+          as StudySweep<EditSettings>
+      }
+      if categories.isEmpty,
+        let measure = read.flatMap(\.measures).first(where: { Self.categoryMeasures.contains($0) })
+      {
+        throw StudyError(
+          field.source, "at sweeps: \(measure) needs \"prompts\", a list of categories, beside \"sweeps\"")
+      }
+      content = .model(read)
     case "factor-model":
+      if let prompts = members["prompts"] {
+        throw prompts.error(expected: "no prompts in a study without a model")
+      }
       content = .factorModel(
         try sweeps.list.map {
           try StudySweep($0, fixed: fixed, overrides: overrides, measures: Self.factorMeasures)

@@ -44,7 +44,7 @@ package struct GradientAnalysis {
   private static let passTokens = 4096
 
   /// - Parameters:
-  ///   - context: must compute in f32.
+  ///   - context: threads, the precision of products, and the seed of random subspaces.
   ///   - subspaces: by block, from 1.
   ///   - beta: β of DPO, a factor on every gradient.
   package init(

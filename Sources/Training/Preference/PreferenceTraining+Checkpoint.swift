@@ -9,7 +9,8 @@ internal import Transformer
 /// A safetensors file: `parameters`, of adapters their factors alone, `moments` and, where the weights of the best validation
 /// are neither the base's nor those, `best` (F32, all as one run of numbers), `reference` (F64, a margin a pair), `best_loss`
 /// (F64), `steps` and `validations` (F64, a row a record, its members in their order). Metadata: `format`, `run` (what the run
-/// must agree in), `step`, `best_step`, `validations_since_best`.
+/// must agree in), `compute` (the precision of products; f32 where there is none), `step`, `best_step`,
+/// `validations_since_best`.
 extension PreferenceTraining {
   private static let format = "profs-training-1"
 
@@ -48,8 +49,9 @@ extension PreferenceTraining {
       var writer = try SafetensorsWriter(
         file.writer, tensors: tensors,
         metadata: [
-          ("format", Self.format), ("run", identity), ("step", "\(state.step)"),
-          ("best_step", "\(state.bestStep)"), ("validations_since_best", "\(state.validationsSinceBest)"),
+          ("format", Self.format), ("run", identity), ("compute", context.precision.rawValue),
+          ("step", "\(state.step)"), ("best_step", "\(state.bestStep)"),
+          ("validations_since_best", "\(state.validationsSinceBest)"),
         ])
       try reference.withUnsafeBytes { try writer.append($0, to: "reference") }
       try withUnsafeBytes(of: state.bestLoss) { try writer.append($0, to: "best_loss") }
@@ -71,7 +73,7 @@ extension PreferenceTraining {
 
   /// Goes on from the state in `path`.
   ///
-  /// - Throws: ``TrainingError`` where it is of a run with other pairs, weights or settings.
+  /// - Throws: ``TrainingError`` where it is of a run with other pairs, weights or settings, or in another precision.
   package func resume(from path: String) throws {
     let file = try SafetensorsFile(path: path)
     let metadata = Dictionary(
@@ -83,6 +85,13 @@ extension PreferenceTraining {
       throw TrainingError(
         path,
         "the state is of a run with other pairs, weights or settings; resume with the same, or remove it")
+    }
+    let precision = metadata["compute"] ?? ComputePrecision.f32.rawValue
+    guard precision == context.precision.rawValue else {
+      throw TrainingError(
+        path,
+        "the state is of a run that multiplies in \(precision), and this one does in \(context.precision.rawValue); "
+          + "resume with --compute \(precision), or remove it")
     }
     func floats(_ name: String, count: Int) throws -> [Float] {
       guard let entry = file.tensors[name], entry.type == .f32, entry.shape == [count] else {

@@ -1,4 +1,5 @@
 internal import Checkpoints
+internal import Kernels
 package import Transformer
 
 extension PreferenceTraining {
@@ -14,7 +15,7 @@ extension PreferenceTraining {
     // No step is larger than that of the longest pairs.
     let longest = pairs.sorted { $0.tokenCount > $1.tokenCount }.prefix(recipe.batch)
     let activations = BlockRecording.keptBytes(
-      model, tokens: longest.reduce(0) { $0 + $1.tokenCount },
+      model, .f32, tokens: longest.reduce(0) { $0 + $1.tokenCount },
       scored: longest.reduce(0) { $0 + $1.chosen.scored.count + $1.rejected.scored.count },
       limit: keptInMemory)
     return MemoryPlan([

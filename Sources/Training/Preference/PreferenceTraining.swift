@@ -6,6 +6,9 @@ package import Transformer
 ///
 /// The reference is the model as it was given; its log-probabilities are computed once. Equal inputs, seed and thread
 /// count give equal steps, also where a run is interrupted and resumed.
+///
+/// In bf16 the weights that are stepped, gradients and the optimiser's memory are f32 all the same: every pass rounds each
+/// matrix anew, when its turn comes, and what it multiplies it with. Sums, norms, attention, softmax and loss stay f32.
 package final class PreferenceTraining {
   /// The model as it is now.
   package let working: WorkingModel
@@ -42,7 +45,8 @@ package final class PreferenceTraining {
   /// Reads the model into memory; nothing is computed yet.
   ///
   /// - Parameters:
-  ///   - context: must compute in f32; its seed decides the order of the pairs and what adapters begin with.
+  ///   - context: its precision is that of products, of the reference's too; its seed decides the order of the pairs and
+  ///     what adapters begin with.
   ///   - selection: the weights that are trained.
   ///   - validation: pairs that are not trained on; may be empty.
   package init(

@@ -2,10 +2,13 @@ internal import Kernels
 internal import Storage
 
 /// The gradient of one block, a chunk of tokens at a time.
+///
+/// In bf16 the gradient of what a matrix put out is rounded, as the matrix and its input are, before products are taken of
+/// it; all sums, norms, attention and activations on the way back are f32.
 struct BlockBackward {
   /// The model's axes.
   let configuration: ModelConfiguration
-  /// Threads.
+  /// Threads and precision.
   let context: ComputeContext
   /// The block that is loaded.
   let weights: BlockWeights
@@ -89,20 +92,20 @@ struct BlockBackward {
     let (rows, width) = (record.rows, configuration.intermediate)
     try show(record, outputGradient)
     try linear(
-      [.mlpValue], record.mlpOperand, outputGradient, rows, stride: configuration.hidden, to: scratch.inner)
+      [.mlpValue], record.mlpOperand, outputGradient, stride: configuration.hidden, to: scratch.inner)
     // The recorded input of the activation is not needed again: its gradient takes its place.
     let inner = record.inner
     if weights.has(.mlpGate) || weights.has(.mlpGateUp) {
       configuration.activation.gatedGradient(
         context, inner, rows: rows, width: width, outputGradient: scratch.inner)
       try linear(
-        weights.has(.mlpGateUp) ? [.mlpGateUp] : [.mlpGate, .mlpUp], record.mlpInput, inner, rows,
+        weights.has(.mlpGateUp) ? [.mlpGateUp] : [.mlpGate, .mlpUp], record.mlpInput, inner,
         stride: 2 * width, to: inputGradient, accumulate: accumulate)
     } else {
       configuration.activation.gradient(
         context, inner, rows: rows, width: width, outputGradient: scratch.inner)
       try linear(
-        [.mlpUp], record.mlpInput, inner, rows, stride: width, to: inputGradient, accumulate: accumulate)
+        [.mlpUp], record.mlpInput, inner, stride: width, to: inputGradient, accumulate: accumulate)
     }
   }
 
@@ -111,9 +114,7 @@ struct BlockBackward {
     guard let observer else { return }
     let written = scratch.written
     try weights.forEachMatrix(of: [.mlpValue]) { matrix, _ in
-      multiply(
-        ActivationMatrix(record.mlpOperand, .f32, rows: record.rows, columns: matrix.inputs), by: matrix,
-        into: written, stride: matrix.outputs, accumulate: false)
+      multiply(record.mlpOperand, by: matrix, into: written, stride: matrix.outputs, accumulate: false)
     }
     let count = record.rows * configuration.hidden
     try observer(
@@ -130,7 +131,7 @@ struct BlockBackward {
     let qkv = record.queryKeyValue
     let gradient = scratch.queryKeyValue
     try linear(
-      [.attentionOutput], record.attended, outputGradient, rows, stride: configuration.hidden,
+      [.attentionOutput], record.attendedOperand, outputGradient, stride: configuration.hidden,
       to: scratch.attended)
     gradient.update(repeating: 0, count: rows * qkv.stride)
     configuration.attention(block: weights.block).addGradient(
@@ -155,41 +156,44 @@ struct BlockBackward {
     }
     try linear(
       weights.has(.queryKeyValue) ? [.queryKeyValue] : [.query, .key, .value], record.attentionInput,
-      gradient, rows, stride: qkv.stride, to: inputGradient)
+      gradient, stride: qkv.stride, to: inputGradient)
   }
 
   /// Gradients of y = x · Wᵀ + b for matrices of one input x whose outputs stand side by side.
   ///
   /// - Parameters:
   ///   - input: x, `[rows, inputs]`.
-  ///   - outputGradient: dy, rows `stride` elements apart.
+  ///   - outputGradient: dy, f32 rows `stride` elements apart.
   ///   - inputGradient: dx, `[rows, inputs]`, which is overwritten or added to.
   private func linear(
-    _ roles: [WeightRole], _ input: UnsafePointer<Float>, _ outputGradient: Rows, _ rows: Int, stride: Int,
+    _ roles: [WeightRole], _ input: ActivationMatrix, _ outputGradient: Rows, stride: Int,
     to inputGradient: Rows, accumulate: Bool = false
   ) throws {
+    let rows = input.rows
+    let outputs = roles.map { (role: $0, outputs: configuration.shape(of: $0)[0]) }
+    let operand = scratch.operand(
+      context, outputGradient, rows: rows, columns: outputs.reduce(0) { $0 + $1.outputs }, stride: stride)
     try weights.forEachMatrix(of: roles) { matrix, first in
       multiplyBack(
-        outputGradient + first, rows: rows, stride: stride, by: matrix, into: inputGradient,
+        operand.columns(first..<first + matrix.outputs), by: matrix, into: inputGradient,
         accumulate: accumulate || first > 0)
     }
-    let outputs = roles.map { (role: $0, outputs: configuration.shape(of: $0)[0]) }
-    let (layout, inputs) = (weights.layout(of: roles[0]), configuration.shape(of: roles[0])[1])
+    let layout = weights.layout(of: roles[0])
     let targets = gradients.matrixTargets(
       outputs, block: weights.block, isOutputMajor: layout == .outputMajor)
     for target in targets {
       addMatrixGradient(
-        input: input, outputGradient: outputGradient + target.firstOutput, rows: rows,
-        outputs: target.outputs, inputs: inputs, stride: stride, layout: layout, to: target.base,
-        accumulate: target.accumulate)
+        input: input,
+        outputGradient: operand.columns(target.firstOutput..<target.firstOutput + target.outputs),
+        layout: layout, to: target.base, accumulate: target.accumulate)
     }
     var first = 0
     for (role, outputs) in outputs {
-      let dy = outputGradient + first
       gradients.addFactorGradients(
-        role, block: weights.block, input: input, outputGradient: dy, rows: rows, stride: stride)
+        role, block: weights.block, input: input, outputGradient: operand.columns(first..<first + outputs))
       if let gradient = gradients.pointer(role, block: weights.block, .bias) {
-        addColumnSums(context, dy, rows: rows, width: outputs, stride: stride, to: gradient)
+        addColumnSums(
+          context, outputGradient + first, rows: rows, width: outputs, stride: stride, to: gradient)
       }
       first += outputs
     }
@@ -202,12 +206,13 @@ final class BlockBackwardScratch {
   private let offsets: [Int]
 
   /// Memory for chunks of at most `rows` tokens.
-  init(_ configuration: ModelConfiguration, rows: Int) {
+  init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
     var offsets = [0]
+    let queryKeyValue = configuration.queryWidth + 2 * configuration.keyValueWidth
+    let widest = max(configuration.hidden, queryKeyValue, 2 * configuration.intermediate)
     for width in [
-      configuration.hidden, configuration.hidden, configuration.queryWidth,
-      configuration.queryWidth + 2 * configuration.keyValueWidth, configuration.intermediate,
-      configuration.hidden,
+      configuration.hidden, configuration.hidden, configuration.queryWidth, queryKeyValue,
+      configuration.intermediate, configuration.hidden, precision == .f32 ? 0 : (widest + 1) / 2,
     ] {
       offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
     }
@@ -227,6 +232,21 @@ final class BlockBackwardScratch {
   var inner: UnsafeMutablePointer<Float> { region(4) }
   /// `[rows, hidden]`: what the MLP-value matrix wrote.
   var written: UnsafeMutablePointer<Float> { region(5) }
+
+  /// The gradient of what matrices put out as the operand of products: where it is in f32, else rounded to a copy that the
+  /// next one takes the place of.
+  ///
+  /// - Parameter gradient: `[rows, columns]`, rows `stride` elements apart.
+  func operand(
+    _ context: ComputeContext, _ gradient: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int
+  ) -> ActivationMatrix {
+    guard context.precision != .f32 else {
+      return ActivationMatrix(gradient, .f32, rows: rows, columns: columns, stride: stride)
+    }
+    let copy = region(6)
+    narrow(context, gradient, rows: rows, width: columns, stride: stride, to: copy, context.precision)
+    return ActivationMatrix(copy, context.precision, rows: rows, columns: columns)
+  }
 
   private func region(_ index: Int) -> UnsafeMutablePointer<Float> {
     memory.withUnsafeBufferPointer { memory in

@@ -85,20 +85,21 @@ package final class Gradients {
 
   /// Adds the gradients of the factors of a matrix's adapter, where it has one, given y = x · W′ᵀ and the gradient of y.
   ///
+  /// The factors themselves are f32 in these products: with operands in bf16 the gradients are those that the gradient of
+  /// W′ of these operands gives by the chain rule.
   /// - Parameters:
   ///   - input: x, `[rows, inputs]`.
-  ///   - outputGradient: dy, rows `stride` elements apart.
+  ///   - outputGradient: dy, `[rows, outputs]`.
   func addFactorGradients(
-    _ role: WeightRole, block: Int, input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
-    rows: Int, stride: Int
+    _ role: WeightRole, block: Int, input: ActivationMatrix, outputGradient: ActivationMatrix
   ) {
     guard let adapters, let own = layout.factors(role, block: block) else { return }
     withElements { elements in
       guard let base = elements.baseAddress else { return }
       adapters.withFactors(role, block: block) { factors in
         factors.addGradient(
-          input: input, outputGradient: outputGradient, rows: rows, stride: stride,
-          toInput: base + own.input.elements.lowerBound, output: base + own.output.elements.lowerBound)
+          input: input, outputGradient: outputGradient, toInput: base + own.input.elements.lowerBound,
+          output: base + own.output.elements.lowerBound)
       }
     }
   }

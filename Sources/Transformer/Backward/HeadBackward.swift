@@ -9,7 +9,7 @@ internal import Storage
 struct HeadBackward {
   /// The model.
   let model: Model
-  /// Threads.
+  /// Threads and precision.
   let context: ComputeContext
   /// Where the gradients of weights are added.
   let gradients: Gradients
@@ -51,46 +51,64 @@ struct HeadBackward {
   ) throws {
     var memory = unsafe AlignedBuffer<Float>(
       uninitializedCount: kept == nil ? slices.largestSlice(operands.count) : 0)
+    var rounded = unsafe AlignedBuffer<UInt8>(
+      uninitializedCount: context.precision == .f32
+        ? 0 : slices.largestSlice(operands.count) * context.precision.elementBytes)
     let weightGradient = gradients.matrixTargets(
       [(.outputHead, model.configuration.vocabulary)], isOutputMajor: true
     ).first
     let biasGradient = gradients.pointer(.outputHead, .bias)
     try memory.withUnsafeMutableBufferPointer { memory in
-      for tokens in slices.tokenSlices {
-        try slices.load(tokens)
-        for range in slices.rowSlices(operands.count) {
-          guard
-            let logits = kept.map({ $0 + SlicedHead.offset(range, tokens, of: operands.count) })
-              ?? memory.baseAddress
-          else { return }
-          if kept == nil { try slices.compute(operands, range, into: logits) }
-          logProbabilityGradient(
-            context, logits, firstToken: tokens.lowerBound, width: tokens.count,
-            targets: targets.tokens[range], weights: targets.weights[range],
-            logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
-          try slices.withMatrix { matrix in
-            let width = matrix.inputs
-            multiplyBack(
-              logits, rows: range.count, stride: tokens.count, by: matrix,
-              into: operandGradient + range.lowerBound * width, accumulate: tokens.lowerBound > 0)
-            guard let weightGradient else { return }
-            operands.withOperands {
-              addMatrixGradient(
-                input: $0.assumingMemoryBound(to: Float.self) + range.lowerBound * width,
-                outputGradient: logits, rows: range.count, outputs: tokens.count, inputs: width,
-                stride: tokens.count, layout: .outputMajor,
-                to: weightGradient.base + tokens.lowerBound * width,
-                accumulate: weightGradient.accumulate || range.lowerBound > 0)
+      try rounded.withUnsafeMutableBufferPointer { rounded in
+        for tokens in slices.tokenSlices {
+          try slices.load(tokens)
+          for range in slices.rowSlices(operands.count) {
+            guard
+              let logits = kept.map({ $0 + SlicedHead.offset(range, tokens, of: operands.count) })
+                ?? memory.baseAddress
+            else { return }
+            if kept == nil { try slices.compute(operands, range, into: logits) }
+            logProbabilityGradient(
+              context, logits, firstToken: tokens.lowerBound, width: tokens.count,
+              targets: targets.tokens[range], weights: targets.weights[range],
+              logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
+            let gradient = operand(logits, rows: range.count, columns: tokens.count, rounded.baseAddress)
+            try slices.withMatrix { matrix in
+              let width = matrix.inputs
+              multiplyBack(
+                gradient, by: matrix, into: operandGradient + range.lowerBound * width,
+                accumulate: tokens.lowerBound > 0)
+              guard let weightGradient else { return }
+              operands.withOperands {
+                addMatrixGradient(
+                  input: ActivationMatrix(
+                    $0 + range.lowerBound * width * context.precision.elementBytes, context.precision,
+                    rows: range.count, columns: width),
+                  outputGradient: gradient, layout: .outputMajor,
+                  to: weightGradient.base + tokens.lowerBound * width,
+                  accumulate: weightGradient.accumulate || range.lowerBound > 0)
+              }
             }
-          }
-          if let biasGradient {
-            addColumnSums(
-              context, logits, rows: range.count, width: tokens.count, stride: tokens.count,
-              to: biasGradient + tokens.lowerBound)
+            if let biasGradient {
+              addColumnSums(
+                context, logits, rows: range.count, width: tokens.count, stride: tokens.count,
+                to: biasGradient + tokens.lowerBound)
+            }
           }
         }
       }
     }
+  }
+
+  /// The logits' gradient as the operand of products: where it is in f32, else rounded to `copy`.
+  private func operand(
+    _ gradient: UnsafePointer<Float>, rows: Int, columns: Int, _ copy: UnsafeMutablePointer<UInt8>?
+  ) -> ActivationMatrix {
+    guard context.precision != .f32, let copy else {
+      return ActivationMatrix(gradient, .f32, rows: rows, columns: columns)
+    }
+    narrow(context, gradient, rows: rows, width: columns, stride: columns, to: copy, context.precision)
+    return ActivationMatrix(copy, context.precision, rows: rows, columns: columns)
   }
 
   /// Back through the projection to the embedding's width and the final norm, where the family has them, to the stream.
@@ -135,7 +153,8 @@ struct HeadBackward {
   }
 }
 
-/// Back through one of the matrices between the embedding's width and the stream's; answers the gradient of its input.
+/// Back through one of the matrices between the embedding's width and the stream's, which is multiplied with in f32 on both
+/// ways; answers the gradient of its input.
 func throughProjection(
   _ model: Model, _ context: ComputeContext, _ role: WeightRole, input: ResidualStream,
   _ outputGradient: ResidualStream, _ gradients: Gradients
@@ -155,8 +174,9 @@ func throughProjection(
         }
         guard let gradient = gradients.pointer(role) else { return }
         addMatrixGradient(
-          input: x, outputGradient: dy, rows: input.rows, outputs: outputGradient.width, inputs: input.width,
-          stride: outputGradient.width, layout: .outputMajor, to: gradient)
+          input: ActivationMatrix(x, .f32, rows: input.rows, columns: input.width),
+          outputGradient: ActivationMatrix(dy, .f32, rows: input.rows, columns: outputGradient.width),
+          layout: .outputMajor, to: gradient)
       }
     }
   }

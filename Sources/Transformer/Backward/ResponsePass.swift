@@ -27,7 +27,7 @@ package struct ResponsePass {
   /// Runs the texts through `model`; beginnings that they share are computed once.
   ///
   /// - Parameters:
-  ///   - context: must compute in f32.
+  ///   - context: threads, and the precision of products on both ways.
   ///   - layout: the weights that gradients are wanted of.
   ///   - alone: how many texts, the last ones, share no beginnings all the same: of a row that is shared, the gradient is
   ///     that of all its texts together.
@@ -100,7 +100,8 @@ package struct ResponsePass {
     let recording = try self.recording ?? BlockRecording(model, context, forest)
     let backward = BlockBackward(
       configuration: configuration, context: context, weights: recording.weights, rotary: recording.rotary,
-      gradients: gradients, scratch: BlockBackwardScratch(configuration, rows: forest.largestChunk),
+      gradients: gradients,
+      scratch: BlockBackwardScratch(configuration, context.precision, rows: forest.largestChunk),
       observer: observer)
     let total = forest.tokens.count * max(0, configuration.blocks - firstKept + 1)
     var completed = 0

@@ -5,7 +5,7 @@ internal import Storage
 ///
 /// What the forward pass has kept is lent; the other blocks are computed once more.
 package final class BlockRecording {
-  /// What a block computed for a chunk, f32; valid until the next chunk is recorded.
+  /// What a block computed for a chunk, f32 but for the operands of products; valid until the next chunk is recorded.
   package struct Record {
     /// Number of rows.
     package let rows: Int
@@ -13,8 +13,8 @@ package final class BlockRecording {
     package let positions: ArraySlice<Int32>
     /// `[rows, hidden]`: the residual stream that the block was given.
     package let input: UnsafePointer<Float>
-    /// `[rows, hidden]`: what queries, keys and values were computed from.
-    package let attentionInput: UnsafePointer<Float>
+    /// `[rows, hidden]` operand: what queries, keys and values were computed from.
+    package let attentionInput: ActivationMatrix
     /// `[rows, queries + keys + values]`: before their norms; only of families that have those.
     package let projected: UnsafePointer<Float>
     /// The same as attention took them.
@@ -23,16 +23,18 @@ package final class BlockRecording {
     package let attention: AttentionPlan
     /// `[rows, queries]`: what attention answered.
     package let attended: UnsafePointer<Float>
+    /// `[rows, queries]` operand: the same as attention's matrix was given it.
+    package let attendedOperand: ActivationMatrix
     /// `[rows, hidden]`: the input of the norm behind attention, of what it adds or of the sum; only where there is one.
     package let attentionSum: UnsafePointer<Float>
     /// `[rows, hidden]`: the residual stream between attention and MLP; only of sequential blocks.
     package let middle: UnsafePointer<Float>
-    /// `[rows, hidden]`: what the MLP was computed from.
-    package let mlpInput: UnsafePointer<Float>
+    /// `[rows, hidden]` operand: what the MLP was computed from.
+    package let mlpInput: ActivationMatrix
     /// `[rows, intermediate]`, or twice as wide, gate first: what the activation was given; may be overwritten.
     package let inner: UnsafeMutablePointer<Float>
-    /// `[rows, intermediate]`: what the MLP-value matrix was given.
-    package let mlpOperand: UnsafePointer<Float>
+    /// `[rows, intermediate]` operand: what the MLP-value matrix was given.
+    package let mlpOperand: ActivationMatrix
     /// `[rows, hidden]`: like `attentionSum`, of the MLP.
     package let mlpSum: UnsafePointer<Float>
   }
@@ -52,10 +54,14 @@ package final class BlockRecording {
   /// Memory of the blocks that are computed once more.
   private lazy var scratch = BlockScratch(
     BlockScratchLayout(
-      configuration, .f32, rows: forest.largestChunk, recording: .init(normsHeads: weights.normsHeads)))
+      configuration, context.precision, rows: forest.largestChunk,
+      recording: .init(normsHeads: weights.normsHeads)))
   private lazy var output = ResidualStream(rows: forest.largestChunk, width: configuration.hidden)
 
-  /// Takes the memory; `context` must compute in f32.
+  /// Takes the memory.
+  ///
+  /// In bf16 each block's matrices are rounded anew when it is loaded, from the weights as they are then: nothing rounded
+  /// outlives a step of training.
   ///
   /// - Parameter store: where what is computed is kept until the way back, which leads through `blocks` and needs `logits`;
   ///   nothing is where `nil`.
@@ -63,7 +69,6 @@ package final class BlockRecording {
     _ model: Model, _ context: ComputeContext, _ forest: TokenForest, keepingIn store: ActivationStore? = nil,
     blocks: Range<Int> = 0..<0, logits: Int = 0
   ) throws {
-    precondition(context.precision == .f32, "gradients are f32")
     self.forest = forest
     self.context = context
     configuration = model.configuration
@@ -73,7 +78,7 @@ package final class BlockRecording {
     plans = forest.chunks.indices.map {
       ChunkPlan(forest, chunk: $0, isCausal: model.configuration.isCausal)
     }
-    let layouts = Self.layouts(model, chunks: plans.map(\.tokens.count))
+    let layouts = Self.layouts(model, context.precision, chunks: plans.map(\.tokens.count))
     kept = store.map {
       KeptActivations($0, logits: logits, chunkBytes: layouts.map(\.byteCount), blocks: blocks)
     }
@@ -81,18 +86,23 @@ package final class BlockRecording {
   }
 
   /// Where the activations of chunks of so many tokens lie.
-  private static func layouts(_ model: Model, chunks: [Int]) -> [BlockScratchLayout] {
+  private static func layouts(
+    _ model: Model, _ precision: ComputePrecision, chunks: [Int]
+  ) -> [BlockScratchLayout] {
     let recording = BlockScratchLayout.Recording(normsHeads: model.normsHeads)
     return chunks.map {
-      BlockScratchLayout(model.configuration, .f32, rows: $0, recording: recording)
+      BlockScratchLayout(model.configuration, precision, rows: $0, recording: recording)
     }
   }
 
   /// Bytes that a pass over `tokens` tokens, `scored` of them scored, keeps in a store of `limit` bytes.
-  package static func keptBytes(_ model: Model, tokens: Int, scored: Int, limit: Int) -> Int {
+  package static func keptBytes(
+    _ model: Model, _ precision: ComputePrecision, tokens: Int, scored: Int, limit: Int
+  ) -> Int {
     KeptActivations.byteCount(
       limit: limit, logits: scored * model.configuration.vocabulary,
-      chunkBytes: layouts(model, chunks: [tokens]).map(\.byteCount), blocks: model.configuration.blocks)
+      chunkBytes: layouts(model, precision, chunks: [tokens]).map(\.byteCount),
+      blocks: model.configuration.blocks)
   }
 
   /// The tokens of a chunk.
@@ -163,18 +173,26 @@ package final class BlockRecording {
       func region(_ offset: Int) -> UnsafeMutablePointer<Float> {
         (base + offset).assumingMemoryBound(to: Float.self)
       }
+      func operand(_ offset: Int, _ columns: Int) -> ActivationMatrix {
+        ActivationMatrix(base + offset, context.precision, rows: plan.tokens.count, columns: columns)
+      }
       let qkv = QueryKeyValueRows(
         configuration, isFused: weights.has(.queryKeyValue), region(scratch.layout.queryKeyValue))
       let attended = region(scratch.layout.attended)
-      let normed = region(scratch.layout.normed)
+      let hidden = configuration.hidden
+      let sharesNorm = configuration.arrangement == .parallelWithSharedNorm
       return try body(
         Record(
           rows: plan.tokens.count, positions: forest.positions[plan.tokens], input: input,
-          attentionInput: normed, projected: region(layout.projected), queryKeyValue: qkv,
+          attentionInput: operand(scratch.layout.normed, hidden), projected: region(layout.projected),
+          queryKeyValue: qkv,
           attention: plan.attention(qkv, attended, outputStride: configuration.queryWidth),
-          attended: attended, attentionSum: region(layout.attentionSum), middle: region(layout.middle),
-          mlpInput: configuration.arrangement == .parallelWithSharedNorm ? normed : region(layout.mlpNormed),
-          inner: region(scratch.layout.gateAndUp), mlpOperand: region(scratch.layout.mlpOperand),
+          attended: attended,
+          attendedOperand: operand(scratch.layout.attendedOperand, configuration.queryWidth),
+          attentionSum: region(layout.attentionSum), middle: region(layout.middle),
+          mlpInput: operand(sharesNorm ? scratch.layout.normed : layout.mlpNormed, hidden),
+          inner: region(scratch.layout.gateAndUp),
+          mlpOperand: operand(scratch.layout.mlpOperand, configuration.intermediate),
           mlpSum: region(layout.mlpSum)))
     }
   }

@@ -13,7 +13,7 @@ struct BlockScratchLayout: Sendable {
   let queryKeyValue: Int
   /// `[rows, queries]` f32: what attention answers.
   let attended: Int
-  /// `[rows, queries]` operand: the same, narrowed.
+  /// `[rows, queries]` operand: the same, narrowed; itself where what is recorded is f32.
   let attendedOperand: Int
   /// `[rows, 2 · intermediate]` f32.
   let gateAndUp: Int
@@ -32,12 +32,11 @@ struct BlockScratchLayout: Sendable {
   /// - Parameters:
   ///   - rows: the most rows a chunk has.
   ///   - projecting: whether there are variants that remove a subspace.
-  ///   - recording: whether everything computed inside the block is to be there when it is done; then operands are f32.
+  ///   - recording: whether everything computed inside the block is to be there when it is done.
   init(
     _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
     recording: Recording? = nil
   ) {
-    precondition(recording == nil || precision == .f32, "what is recorded is f32")
     let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
@@ -52,7 +51,8 @@ struct BlockScratchLayout: Sendable {
     let shared = size
     queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
     attended = region(configuration.queryWidth, 4)
-    attendedOperand = recording == nil ? region(configuration.queryWidth, operand) : attended
+    attendedOperand =
+      recording == nil || precision != .f32 ? region(configuration.queryWidth, operand) : attended
     let attentionEnd = size
     if recording == nil { size = shared }
     gateAndUp = region(2 * configuration.intermediate, 4)
