@@ -46,11 +46,37 @@ import Testing
     try folder.files(below: name)
   }
 
-  /// A subspace of the sharded fixture.
-  private func fit(in folder: TemporaryFolder) throws {
+  /// What a folder's weights lie in; both have more than one file of them.
+  enum Form: String, CaseIterable, Sendable {
+    case safetensors
+    /// Torch's, which an edit in place turns into safetensors.
+    case torch
+
+    /// The model's folder among the fixtures.
+    fileprivate var fixture: String { self == .safetensors ? "llama-untied" : "qwen2" }
+
+    /// Puts the model into `folder`, in place of an earlier one.
+    fileprivate func put(in folder: TemporaryFolder) throws {
+      let model = folder.url("model").path
+      if FileSystem.exists(model) { try FileManager.default.removeItem(atPath: model) }
+      try folder.copyModel(fixture, as: "model")
+      guard self == .torch else { return }
+      for name in try FileManager.default.contentsOfDirectory(atPath: model)
+      where name.contains("safetensors") {
+        try folder.remove("model/" + name)
+      }
+      let weights = Fixture.model("torch/" + fixture)
+      for name in try FileManager.default.contentsOfDirectory(atPath: weights) {
+        try FileManager.default.copyItem(atPath: weights + "/" + name, toPath: model + "/" + name)
+      }
+    }
+  }
+
+  /// A subspace of a fixture.
+  private func fit(_ form: Form = .safetensors, in folder: TemporaryFolder) throws {
     // A projection: what is removed twice, by the run that was killed and by the next, is removed.
     let fit = [
-      "fit", Fixture.model("llama-untied"), "--pairs", Fixture.pairs, "--recipe", "paper", "--limit", "20",
+      "fit", Fixture.model(form.fixture), "--pairs", Fixture.pairs, "--recipe", "paper", "--limit", "20",
       "--out", "s",
     ]
     try #require(try Transcript(fit, in: folder).status == 0)
@@ -78,20 +104,21 @@ import Testing
     }
   }
 
-  @Test("apply --in-place leaves the old model or the new one, or a journal that the next run finishes")
-  func inPlace() throws {
+  @Test(
+    "apply --in-place leaves the old model or the new one, or a journal that the next run finishes",
+    arguments: Form.allCases)
+  func inPlace(_ form: Form) throws {
     let folder = try TemporaryFolder()
-    try fit(in: folder)
+    try fit(form, in: folder)
     let apply = ["apply", "model", "--subspace", "s", "--in-place"]
-    try folder.copyModel("llama-untied", as: "model")
+    try form.put(in: folder)
     let old = try files("model", in: folder)
     let whole = try seconds(apply, in: folder)
     let new = try files("model", in: folder)
     try #require(old != new)
     var states: [String: Int] = [:]
     for moment in moments(whole) {
-      try FileManager.default.removeItem(at: folder.url("model"))
-      try folder.copyModel("llama-untied", as: "model")
+      try form.put(in: folder)
       _ = try run(apply, in: folder, killAfter: moment)
       if FolderJournal.isUnfinished(folder.url("model").path) {
         states["unfinished", default: 0] += 1

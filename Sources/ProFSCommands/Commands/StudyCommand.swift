@@ -60,11 +60,11 @@ struct StudyCommand: SplitCommand {
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    for (name, value) in [
-      ("--subsets", subsets), ("--limit", limit), ("--pair-limit", pairLimit),
-      ("--text-limit", textLimit.map { $0 - 1 }),
-    ] where value ?? 1 < 1 {
-      throw ValidationError("\(name) is too small.")
+    for (name, value, least) in [
+      ("--subsets", subsets, 1), ("--limit", limit, 1), ("--pair-limit", pairLimit, 1),
+      ("--text-limit", textLimit, 2),
+    ] where value ?? least < least {
+      throw ValidationError("\(name) must be at least \(least).")
     }
     try PairOptions.validate(columns: columns)
     if let wrong = set.first(where: { !$0.contains("=") || $0.hasPrefix("=") }) {

@@ -99,11 +99,12 @@ struct TrainingOptions: ParsableArguments {
   var target: String?
 
   func validate() throws {
-    for (name, value) in [
-      ("--batch", batch), ("--accumulate", accumulate), ("--epochs", epochs), ("--steps", steps ?? 1),
-      ("--validate-every", validateEvery), ("--patience", patience), ("--warmup", warmup + 1),
-    ] where value < 1 {
-      throw ValidationError("\(name) is too small.")
+    for (name, value, least) in [
+      ("--batch", batch, 1), ("--accumulate", accumulate, 1), ("--epochs", epochs, 1),
+      ("--steps", steps ?? 1, 1), ("--validate-every", validateEvery, 1), ("--patience", patience, 1),
+      ("--warmup", warmup, 0),
+    ] where value < least {
+      throw ValidationError("\(name) must be at least \(least).")
     }
     for (name, value) in [("--beta", beta), ("--learning-rate", learningRate)]
     where !value.isFinite || value <= 0 {
