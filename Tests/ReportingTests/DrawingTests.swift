@@ -59,6 +59,13 @@ import Testing
     let named = Axis(label: "a", kind: .categories(["one", "two"]))
     #expect(named.ticks(in: named.domain(of: []), about: 4).map(\.label) == ["one", "two"])
     #expect(named.text(1) == "two" && named.text(9) == "9.00")
+    // Names without room in one row stand in two by turns, and some are left out where there is none in those either.
+    let names = Axis(label: "", kind: .categories((0..<6).map { "category \($0)" }))
+    let domain = names.domain(of: [])
+    for (width, rows) in [(900.0, [0, 0, 0, 0, 0, 0]), (300, [0, 1, 0, 1, 0, 1]), (150, [0, 0])] {
+      let scale = Scale(kind: names.kind, domain: domain, range: (0, width))
+      #expect(names.rowsOfTicksAcross(scale, about: 4).map(\.row) == rows, "\(width)")
+    }
     let change = Axis(label: "a", unit: .change, limits: -0.5...0.5)
     #expect(
       change.ticks(in: -0.1...0.1, about: 4).map(\.label) == [

@@ -68,13 +68,28 @@ package struct Axis: Sendable, Equatable {
     let ticks = ticks(in: scale.domain, about: count)
     for every in 1...max(1, ticks.count) {
       let kept = ticks.enumerated().filter { $0.offset % every == 0 }.map(\.element)
-      let hasRoom = zip(kept, kept.dropFirst()).allSatisfy { left, right in
-        let needed = (LabelPlacement.width(of: left.label) + LabelPlacement.width(of: right.label)) / 2 + 6
-        return abs(scale.position(right.value) - scale.position(left.value)) >= needed
-      }
-      if hasRoom { return kept }
+      if haveRoom(kept, scale) { return kept }
     }
     return []
+  }
+
+  /// The same with the row of labels that each stands in: names that have no room in one row stand in two by turns.
+  package func rowsOfTicksAcross(_ scale: Scale, about count: Int) -> [(
+    value: Double, label: String, row: Int
+  )] {
+    let (ticks, kept) = (ticks(in: scale.domain, about: count), ticksAcross(scale, about: count))
+    let rows = (0..<2).map { row in ticks.enumerated().filter { $0.offset % 2 == row }.map(\.element) }
+    guard case .categories = kind, kept.count < ticks.count, rows.allSatisfy({ haveRoom($0, scale) }) else {
+      return kept.map { ($0.value, $0.label, 0) }
+    }
+    return ticks.enumerated().map { ($0.element.value, $0.element.label, $0.offset % 2) }
+  }
+
+  private func haveRoom(_ ticks: [(value: Double, label: String)], _ scale: Scale) -> Bool {
+    zip(ticks, ticks.dropFirst()).allSatisfy { left, right in
+      let needed = (LabelPlacement.width(of: left.label) + LabelPlacement.width(of: right.label)) / 2 + 6
+      return abs(scale.position(right.value) - scale.position(left.value)) >= needed
+    }
   }
 
   private func linearTicks(_ domain: ClosedRange<Double>, _ count: Int) -> [(value: Double, label: String)] {

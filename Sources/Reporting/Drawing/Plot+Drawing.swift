@@ -23,7 +23,9 @@ private struct PlotDrawing {
   private let area: LabelPlacement.Box
   private let x: Scale
   private let y: Scale
-  private let xTicks: [(value: Double, label: String)]
+  private let xTicks: [(value: Double, label: String, row: Int)]
+  /// Rows of labels below the figure, 1 or 2.
+  private let xRows: Double
   private let yTicks: [(value: Double, label: String)]
   private let legend: [Plot.Series]
 
@@ -49,10 +51,13 @@ private struct PlotDrawing {
       ? named.map { LabelPlacement.width(of: $0.name) }.max() ?? 0 : 0
     let lines = Double((Self.places(legend, width).last?.line ?? -1) + 1)
     let top = 30 + lines * 18 + (lines > 0 ? 6 : 0)
-    height = (isWide ? 350 : 270) * plot.relativeHeight + top - 30
-    area = LabelPlacement.Box(left: left, top: top, right: width - 14 - min(names, 200), bottom: height - 46)
-    x = Scale(kind: plot.x.kind, domain: xDomain, range: (area.left, area.right))
-    xTicks = plot.x.ticksAcross(x, about: isWide ? 8 : 4)
+    let right = width - 14 - min(names, 200)
+    x = Scale(kind: plot.x.kind, domain: xDomain, range: (left, right))
+    xTicks = plot.x.rowsOfTicksAcross(x, about: isWide ? 8 : 4)
+    xRows = Double((xTicks.map(\.row).max() ?? 0) + 1)
+    let below = 30 + 16 * xRows
+    height = (isWide ? 350 : 270) * plot.relativeHeight + top - 76 + below
+    area = LabelPlacement.Box(left: left, top: top, right: right, bottom: height - below)
     y = Scale(kind: plot.y.kind, domain: yDomain, range: (area.bottom, area.top))
   }
 
@@ -103,11 +108,12 @@ private struct PlotDrawing {
           let place = x.position(tick.value)
           return HTML([
             segment(place, area.bottom, place, area.bottom + 5, "axis"),
-            text(tick.label, place, area.bottom + 19, anchor: "middle"),
+            text(tick.label, place, area.bottom + 19 + Double(tick.row) * 16, anchor: "middle"),
           ])
         }),
       text(plot.y.label, 0, area.top - 14, class: "label"),
-      text(plot.x.label, area.right, area.bottom + 38, anchor: "end", class: "label"),
+      text(
+        plot.x.label, area.right, area.bottom + 22 + 16 * xRows, anchor: "end", class: "label"),
     ])
   }
 
