@@ -83,7 +83,9 @@ struct ModelCard {
     switch receipt.provenance.recipe.ranking {
     case .singularValue: "most"
     case .consistency: "most consistently"
-    case .mean: "on average, and then those in which they differ most,"
+    case .mean:
+      receipt.provenance.recipe.rank == .fixed(1)
+        ? "on average" : "on average, and then those in which they differ most,"
     }
   }
 
@@ -131,12 +133,15 @@ struct ModelCard {
     switch (receipt.output, model.source) {
     case (.gguf, .gguf): return "and all metadata are as they were, byte for byte"
     case (.gguf, _):
-      return "is the base's, matrices as \(editedType), norms, biases and positions as f32"
+      return
+        "is the base's, matrices as \(editedType) or, where rows are no whole blocks of it, F16, norms, biases and "
+        + "positions as f32"
     case (_, .folder): return "is as it was, byte for byte"
     case (_, .torch): return "is as it was, element for element, in safetensors"
     case (_, .gguf): return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"
     }
   }
 
-  private var editedType: String { receipt.edited.map(\.type).min() ?? "" }
+  /// The types of the edited matrices, which differ in files of mixed types.
+  private var editedType: String { Set(receipt.edited.map(\.type)).sorted().joined(separator: " and ") }
 }

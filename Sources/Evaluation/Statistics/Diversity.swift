@@ -4,6 +4,7 @@ package struct Diversity: Sendable, Equatable {
   package let distinct: [Double]
   /// N-grams of each text: its length − n + 1, at least 0.
   package let total: [Double]
+
   /// - Parameters:
   ///   - texts: token ids or words.
   ///   - n: length of the n-grams, from 1.
