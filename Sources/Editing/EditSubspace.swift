@@ -77,11 +77,15 @@ public struct EditSubspace: Sendable {
       let have = blocks.map { String($0.block) }.joined(separator: ", ")
       throw EditingError("--layers", "none of these blocks is in the subspace, which has \(have)")
     }
+    // Cards and receipts tell what was applied.
+    var provenance = provenance
+    if range != nil { provenance.recipe.blocks = kept[0].block...kept[kept.count - 1].block }
     guard let rank else { return EditSubspace(blocks: kept, provenance: provenance) }
     guard rank <= largest else {
       throw EditingError(
         "--rank \(rank)", "the subspace has \(largest) directions in a block; fit a larger one")
     }
+    if rank < largest { provenance.recipe.rank = .fixed(rank) }
     return EditSubspace(
       blocks: try kept.map {
         Block(block: $0.block, subspace: try $0.subspace.truncated(toRank: min(rank, $0.subspace.rank)))

@@ -71,6 +71,8 @@ import Transformer
     #expect(try one.blocks == EditSubspace(path: paths[0]).blocks && one.provenance.parts.isEmpty)
     let fewer = try EditSubspace.combined(paths, to: 3...3, rank: 1)
     #expect(fewer.blocks.map(\.block) == [3] && fewer.blocks.map(\.subspace.rank) == [2])
+    let part = try EditSubspace.combined([paths[0]], to: 3...3, rank: 1).provenance.recipe
+    #expect(part.rank == .fixed(1) && part.blocks == 3...3)
     // Of blocks with fewer directions all are kept; more than any block has are refused.
     let uneven = EditSubspace(
       blocks: try fewer.blocks + [
