@@ -145,6 +145,19 @@ package func narrow(
   }
 }
 
+/// `[rows, columns]` f32 rows, `stride` apart, as the operand of a product: where they lie in f32, else rounded to `copy`,
+/// which must have room for them.
+package func operand(
+  _ context: ComputeContext, _ source: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int,
+  roundedTo copy: UnsafeMutableRawPointer?
+) -> ActivationMatrix {
+  guard context.precision != .f32, let copy = unsafe copy else {
+    return unsafe ActivationMatrix(source, .f32, rows: rows, columns: columns, stride: stride)
+  }
+  unsafe narrow(context, source, rows: rows, width: columns, stride: stride, to: copy, context.precision)
+  return unsafe ActivationMatrix(copy, context.precision, rows: rows, columns: columns)
+}
+
 /// Adds `bias`, `[width]`, to each of `rows` rows, `stride` elements apart.
 package func addBias(
   _ context: ComputeContext, _ bias: UnsafePointer<Float>, to rowsBase: UnsafeMutablePointer<Float>,

@@ -15,62 +15,20 @@ struct BackwardTests {
   }
 
   @Test(
-    "gradients of matrices and of their inputs, added or written over whatever was there",
-    arguments: [(1, 1, 1), (3, 5, 2), (17, 33, 65), (110, 96, 40), (0, 4, 3)],
-    [WeightMatrix.Layout.outputMajor, .inputMajor])
-  func products(_ shape: (rows: Int, outputs: Int, inputs: Int), layout: WeightMatrix.Layout) {
-    let (rows, outputs, inputs) = shape
+    "gradients of matrices and of their inputs, of f32 or rounded operands, added or written over whatever was there",
+    arguments: [(1, 1, 1), (3, 5, 2), (17, 33, 65), (110, 96, 40), (0, 4, 3)].flatMap { shape in
+      ComputePrecision.allCases.map { (shape, $0) }
+    }, [WeightMatrix.Layout.outputMajor, .inputMajor])
+  func products(
+    _ test: (shape: (rows: Int, outputs: Int, inputs: Int), precision: ComputePrecision),
+    layout: WeightMatrix.Layout
+  ) {
+    let ((rows, outputs, inputs), precision) = test
     let stride = outputs + 3
-    _ = ComputeContext(threads: 2, precision: .f32)
-    let x = Self.numbers(rows * inputs, seed: 1)
-    let dy = Self.numbers(rows * stride, seed: 2)
-    let weights = Self.numbers(outputs * inputs, seed: 3)
-    func place(_ output: Int, _ input: Int) -> Int {
-      layout == .outputMajor ? output * inputs + input : input * outputs + output
-    }
-    for accumulate in [false, true] {
-      let before: Float = accumulate ? 0.5 : .nan
-      var expected = [Double](repeating: accumulate ? 0.5 : 0, count: outputs * inputs)
-      var back = [Double](repeating: accumulate ? 0.5 : 0, count: rows * inputs)
-      for row in 0..<rows {
-        for output in 0..<outputs {
-          let gradient = Double(dy[row * stride + output])
-          for input in 0..<inputs {
-            expected[place(output, input)] += gradient * Double(x[row * inputs + input])
-            back[row * inputs + input] += gradient * Double(weights[place(output, input)])
-          }
-        }
-      }
-      var gradient = [Float](repeating: before, count: outputs * inputs)
-      addMatrixGradient(
-        input: ActivationMatrix(x, .f32, rows: rows, columns: inputs),
-        outputGradient: ActivationMatrix(dy, .f32, rows: rows, columns: outputs, stride: stride),
-        layout: layout, to: &gradient, accumulate: accumulate)
-      expectClose(gradient, expected)
-      var inputGradient = [Float](repeating: before, count: rows * inputs)
-      weights.withUnsafeBytes { bytes in
-        guard let base = bytes.baseAddress else { return }
-        multiplyBack(
-          ActivationMatrix(dy, .f32, rows: rows, columns: outputs, stride: stride),
-          by: WeightMatrix(base, .f32, outputs: outputs, inputs: inputs, layout: layout),
-          into: &inputGradient, accumulate: accumulate)
-      }
-      expectClose(inputGradient, back)
-    }
-  }
-
-  @Test(
-    "in bf16 the same products are those of the rounded operands, added up in f32",
-    arguments: [(1, 1, 1), (3, 5, 2), (17, 33, 65), (110, 96, 40), (0, 4, 3)],
-    [WeightMatrix.Layout.outputMajor, .inputMajor])
-  func roundedProducts(_ shape: (rows: Int, outputs: Int, inputs: Int), layout: WeightMatrix.Layout) {
-    let (rows, outputs, inputs) = shape
-    let stride = outputs + 3
-    _ = ComputeContext(threads: 2, precision: .bf16)
-    let x = Self.numbers(rows * inputs, seed: 1).map(HalfPrecision.narrowToBF16)
-    let dy = Self.numbers(rows * stride, seed: 2).map(HalfPrecision.narrowToBF16)
-    let weights = Self.numbers(outputs * inputs, seed: 3).map(HalfPrecision.narrowToBF16)
-    func wide(_ bits: UInt16) -> Double { Double(HalfPrecision.widenBF16(bits)) }
+    _ = ComputeContext(threads: 2, precision: precision)
+    let x = Operand(Self.numbers(rows * inputs, seed: 1), precision)
+    let dy = Operand(Self.numbers(rows * stride, seed: 2), precision)
+    let weights = Operand(Self.numbers(outputs * inputs, seed: 3), precision)
     func place(_ output: Int, _ input: Int) -> Int {
       layout == .outputMajor ? output * inputs + input : input * outputs + output
     }
@@ -79,33 +37,53 @@ struct BackwardTests {
       var back = [Double](repeating: accumulate ? 0.5 : 0, count: rows * inputs)
       for row in 0..<rows {
         for output in 0..<outputs {
-          let gradient = wide(dy[row * stride + output])
+          let gradient = dy.values[row * stride + output]
           for input in 0..<inputs {
-            expected[place(output, input)] += gradient * wide(x[row * inputs + input])
-            back[row * inputs + input] += gradient * wide(weights[place(output, input)])
+            expected[place(output, input)] += gradient * x.values[row * inputs + input]
+            back[row * inputs + input] += gradient * weights.values[place(output, input)]
           }
         }
       }
       var gradient = [Float](repeating: accumulate ? 0.5 : .nan, count: outputs * inputs)
       var inputGradient = [Float](repeating: accumulate ? 0.5 : .nan, count: rows * inputs)
-      x.withUnsafeBytes { x in
-        dy.withUnsafeBytes { dy in
-          weights.withUnsafeBytes { weights in
+      x.bytes.withUnsafeBytes { x in
+        dy.bytes.withUnsafeBytes { dy in
+          weights.bytes.withUnsafeBytes { weights in
             // Nothing is read of operands without rows.
             guard let w = weights.baseAddress else { return }
             let output = ActivationMatrix(
-              dy.baseAddress ?? w, .bf16, rows: rows, columns: outputs, stride: stride)
+              dy.baseAddress ?? w, precision, rows: rows, columns: outputs, stride: stride)
             addMatrixGradient(
-              input: ActivationMatrix(x.baseAddress ?? w, .bf16, rows: rows, columns: inputs),
+              input: ActivationMatrix(x.baseAddress ?? w, precision, rows: rows, columns: inputs),
               outputGradient: output, layout: layout, to: &gradient, accumulate: accumulate)
             multiplyBack(
-              output, by: WeightMatrix(w, .bf16, outputs: outputs, inputs: inputs, layout: layout),
+              output, by: WeightMatrix(w, precision, outputs: outputs, inputs: inputs, layout: layout),
               into: &inputGradient, accumulate: accumulate)
           }
         }
       }
       expectClose(gradient, expected)
       expectClose(inputGradient, back)
+    }
+  }
+
+  /// Numbers as a product is given them.
+  private struct Operand {
+    /// Of elements of the precision, one behind the other.
+    let bytes: [UInt8]
+    /// What they are when they are rounded to it.
+    let values: [Double]
+
+    init(_ numbers: [Float], _ precision: ComputePrecision) {
+      switch precision {
+      case .f32:
+        bytes = numbers.withUnsafeBytes { Array($0) }
+        values = numbers.map(Double.init)
+      case .bf16:
+        let rounded = numbers.map(HalfPrecision.narrowToBF16)
+        bytes = rounded.withUnsafeBytes { Array($0) }
+        values = rounded.map { Double(HalfPrecision.widenBF16($0)) }
+      }
     }
   }
 

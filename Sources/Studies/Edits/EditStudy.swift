@@ -119,7 +119,7 @@ package struct EditStudy {
     }
     let panel = try ModelPanel(base: inputs.model, others: others)
     let bootstrap = Bootstrap(seed: inputs.context.seed)
-    var named: [(name: String, figure: EvaluationFigure)] = []
+    var parts: [(name: String, figure: EvaluationFigure)] = []
     let evaluation = Evaluation(
       panel, tokenizer: inputs.tokenizer, inputs.context, log: try RecordLog(path: nil, settings: nil))
     var summary = EvaluationSummary(bootstrap)
@@ -136,16 +136,16 @@ package struct EditStudy {
       for (category, prompts) in measured.categories {
         var part = EvaluationSummary(bootstrap)
         part.add(Array(continuations[prompts]))
-        named += part.figures.compactMap { figure -> (name: String, figure: EvaluationFigure)? in
-          let parts = figure.measure.name.split(separator: ":", maxSplits: 1).map(String.init)
-          guard parts.count == 2 else { return nil }
-          let measure = parts[0] + "_by_category"
+        parts += part.figures.compactMap { figure -> (name: String, figure: EvaluationFigure)? in
+          let words = figure.measure.name.split(separator: ":", maxSplits: 1).map(String.init)
+          guard words.count == 2 else { return nil }
+          let measure = words[0] + "_by_category"
           guard StudySpecification.categoryMeasures.contains(measure) else { return nil }
-          return (PromptCategory.key(measure, category, scorer: parts[1]), figure)
+          return (PromptCategory.key(measure, category, scorer: words[1]), figure)
         }
       }
     }
-    named.insert(contentsOf: summary.figures.map { (name: $0.measure.name, figure: $0) }, at: 0)
+    let named = summary.figures.map { (name: $0.measure.name, figure: $0) } + parts
     return .array(
       (0...points.count).map { model in
         .object(

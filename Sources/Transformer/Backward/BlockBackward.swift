@@ -171,11 +171,12 @@ struct BlockBackward {
   ) throws {
     let rows = input.rows
     let outputs = roles.map { (role: $0, outputs: configuration.shape(of: $0)[0]) }
-    let operand = scratch.operand(
-      context, outputGradient, rows: rows, columns: outputs.reduce(0) { $0 + $1.outputs }, stride: stride)
+    let rounded = operand(
+      context, outputGradient, rows: rows, columns: outputs.reduce(0) { $0 + $1.outputs }, stride: stride,
+      roundedTo: scratch.rounded)
     try weights.forEachMatrix(of: roles) { matrix, first in
       multiplyBack(
-        operand.columns(first..<first + matrix.outputs), by: matrix, into: inputGradient,
+        rounded.columns(first..<first + matrix.outputs), by: matrix, into: inputGradient,
         accumulate: accumulate || first > 0)
     }
     let layout = weights.layout(of: roles[0])
@@ -184,13 +185,13 @@ struct BlockBackward {
     for target in targets {
       addMatrixGradient(
         input: input,
-        outputGradient: operand.columns(target.firstOutput..<target.firstOutput + target.outputs),
+        outputGradient: rounded.columns(target.firstOutput..<target.firstOutput + target.outputs),
         layout: layout, to: target.base, accumulate: target.accumulate)
     }
     var first = 0
     for (role, outputs) in outputs {
       gradients.addFactorGradients(
-        role, block: weights.block, input: input, outputGradient: operand.columns(first..<first + outputs))
+        role, block: weights.block, input: input, outputGradient: rounded.columns(first..<first + outputs))
       if let gradient = gradients.pointer(role, block: weights.block, .bias) {
         addColumnSums(
           context, outputGradient + first, rows: rows, width: outputs, stride: stride, to: gradient)
@@ -233,20 +234,8 @@ final class BlockBackwardScratch {
   /// `[rows, hidden]`: what the MLP-value matrix wrote.
   var written: UnsafeMutablePointer<Float> { region(5) }
 
-  /// The gradient of what matrices put out as the operand of products: where it is in f32, else rounded to a copy that the
-  /// next one takes the place of.
-  ///
-  /// - Parameter gradient: `[rows, columns]`, rows `stride` elements apart.
-  func operand(
-    _ context: ComputeContext, _ gradient: UnsafePointer<Float>, rows: Int, columns: Int, stride: Int
-  ) -> ActivationMatrix {
-    guard context.precision != .f32 else {
-      return ActivationMatrix(gradient, .f32, rows: rows, columns: columns, stride: stride)
-    }
-    let copy = region(6)
-    narrow(context, gradient, rows: rows, width: columns, stride: stride, to: copy, context.precision)
-    return ActivationMatrix(copy, context.precision, rows: rows, columns: columns)
-  }
+  /// Where the gradient of what matrices put out is rounded to, as wide as any; no room in f32.
+  var rounded: UnsafeMutablePointer<Float> { region(6) }
 
   private func region(_ index: Int) -> UnsafeMutablePointer<Float> {
     memory.withUnsafeBufferPointer { memory in

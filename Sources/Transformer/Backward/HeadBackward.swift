@@ -72,7 +72,9 @@ struct HeadBackward {
               context, logits, firstToken: tokens.lowerBound, width: tokens.count,
               targets: targets.tokens[range], weights: targets.weights[range],
               logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
-            let gradient = operand(logits, rows: range.count, columns: tokens.count, rounded.baseAddress)
+            let gradient = operand(
+              context, logits, rows: range.count, columns: tokens.count, stride: tokens.count,
+              roundedTo: rounded.baseAddress)
             try slices.withMatrix { matrix in
               let width = matrix.inputs
               multiplyBack(
@@ -98,17 +100,6 @@ struct HeadBackward {
         }
       }
     }
-  }
-
-  /// The logits' gradient as the operand of products: where it is in f32, else rounded to `copy`.
-  private func operand(
-    _ gradient: UnsafePointer<Float>, rows: Int, columns: Int, _ copy: UnsafeMutablePointer<UInt8>?
-  ) -> ActivationMatrix {
-    guard context.precision != .f32, let copy else {
-      return ActivationMatrix(gradient, .f32, rows: rows, columns: columns)
-    }
-    narrow(context, gradient, rows: rows, width: columns, stride: columns, to: copy, context.precision)
-    return ActivationMatrix(copy, context.precision, rows: rows, columns: columns)
   }
 
   /// Back through the projection to the embedding's width and the final norm, where the family has them, to the stream.
