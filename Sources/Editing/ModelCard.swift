@@ -79,8 +79,18 @@ struct ModelCard {
     }
   }
 
+  /// Parts that were found in different ways have only in common that their sides differ.
+  private var isOfOneRecipe: Bool {
+    let recipes = receipt.provenance.parts.map(\.provenance.recipe)
+    return recipes.allSatisfy {
+      $0.method == recipes[0].method && $0.ranking == recipes[0].ranking
+        && $0.protectedDirections == recipes[0].protectedDirections
+    }
+  }
+
   private var rankingPhrase: String {
-    switch receipt.provenance.recipe.ranking {
+    guard isOfOneRecipe else { return "most" }
+    return switch receipt.provenance.recipe.ranking {
     case .singularValue: "most"
     case .consistency: "most consistently"
     case .mean:
@@ -90,6 +100,7 @@ struct ModelCard {
   }
 
   private var protectionNote: String {
+    guard isOfOneRecipe else { return "" }
     let recipe = receipt.provenance.recipe
     switch recipe.method {
     case .paper, .detoxEdit, .natural: return ""
