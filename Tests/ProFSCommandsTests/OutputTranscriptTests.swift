@@ -59,6 +59,11 @@ import Testing
       ["apply", Self.model, "--subspace", "s", "--out", "f.gguf", "--dry-run"], in: folder)
     #expect(file.output.contains("  f.gguf\n") && file.output.contains("f.gguf.profs/profs.json\n"))
     #expect(!file.output.contains("f.gguf/"), "\(file.output)")
+    let paths =
+      try Transcript(
+        ["apply", Self.model, "--subspace", "s", "--out", "f.gguf", "--dry-run", "--json"], in: folder
+      ).json()["writes"]?.elements.compactMap { $0["path"]?.string } ?? []
+    #expect(paths.contains("f.gguf") && paths.contains("f.gguf.profs/profs.json"))
     // In place only what changes.
     try folder.copyModel("llama-untied", as: "model")
     let plan = try Transcript(
@@ -67,6 +72,14 @@ import Testing
     #expect(
       !names.contains("config.json") && names.contains("profs.json")
         && names.contains { $0.hasPrefix("model-") })
+  }
+
+  @Test("A command that is named to be typed next is one for a shell, whatever the file is called")
+  func shellWords() throws {
+    let folder = try TemporaryFolder()
+    let run = try Transcript(
+      ["fit", Self.model, "--pairs", Fixture.pairs, "--recipe", "paper", "--out", "it's one"], in: folder)
+    #expect(run.status == 0 && run.output.contains(#"--subspace 'it'\''s one' --out"#), "\(run.output)")
   }
 
   @Test("An output inside the model's folder, or with two places, is refused before anything is read")

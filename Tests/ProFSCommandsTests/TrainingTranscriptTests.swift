@@ -12,6 +12,19 @@ import Testing
     "1e-3", "--warmup", "0", "--validate-every", "2",
   ]
 
+  @Test("--limit is for the pairs that are trained on, not for those of --validation")
+  func validationFile() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.copyItem(atPath: Fixture.pairs, toPath: folder.url("v.jsonl").path)
+    let run = try Transcript(
+      [
+        "dpo", Fixture.model("llama-untied"), "--pairs", Fixture.pairs, "--limit", "8", "--steps", "1",
+        "--validation", "v.jsonl", "--out", "out", "--json",
+      ], in: folder)
+    let json = try run.json()
+    #expect(json["pairs"]?.int == 8 && (json["validation_pairs"]?.int ?? 0) > 8, "\(run.errors)")
+  }
+
   @Test("dpo lowers the loss and writes a folder like the base's, with its record, that opens")
   func dpo() throws {
     let folder = try TemporaryFolder()

@@ -46,7 +46,7 @@ import Testing
     // What it says to type makes the edit from the same pairs.
     let words = try #require(again.errors.split(separator: "\n").last { $0.hasPrefix("edit with: profs ") })
       .split(separator: " ").dropFirst(3).map(String.init)
-    #expect(words.suffix(2) == ["--out", "EDITED"] && words.contains("--style"))
+    #expect(words.suffix(2) == ["--out", "EDITED"] && words.contains("--style") && words.contains("f32"))
     #expect(words.joined(separator: " ").contains(try #require(chosen["options"]?.string)))
     let edit = try Transcript(words + ["--json"], in: folder)
     #expect(edit.status == 0, "\(edit.errors)")

@@ -81,8 +81,8 @@ struct ApplyCommand: ParsableCommand {
     } else {
       TensorReport.print(receipt)
       Console.result(
-        "written to \(out); prove it with: profs verify \(out)"
-          + (destination.inPlace ? "" : " --base \(model)"))
+        "written to \(out); prove it with: profs verify \(out.shellWord)"
+          + (destination.inPlace ? "" : " --base \(model.shellWord)"))
     }
   }
 }

@@ -96,7 +96,7 @@ struct AutomaticEdit {
     Console.result(
       "chosen on \(choosing.count) prompts, judged on \(judging.count) others: \(chosen.candidate.options)")
     Console.result(
-      "written to \(out); check again with: profs verify \(out) --base \(command.model)")
+      "written to \(out); check again with: profs verify \(out.shellWord) --base \(command.model.shellWord)")
     if !quiet {
       Console.message("measurements: \(out).tuning.json, \(out).evaluation.json")
     }

@@ -78,8 +78,8 @@ struct EditCommand: SplitCommand {
     Console.result("peak memory \(formattedBytes(edit.peak)), mapped files left out")
     let out = destination.path(of: model)
     Console.result(
-      "written to \(out); check again with: profs verify \(out)"
-        + (destination.inPlace ? "" : " --base \(model)"))
+      "written to \(out); check again with: profs verify \(out.shellWord)"
+        + (destination.inPlace ? "" : " --base \(model.shellWord)"))
   }
 
   /// The receipt of an edit in place that was interrupted and is finished now; `nil` where there was none.
@@ -161,8 +161,8 @@ struct EditCommand: SplitCommand {
     if let fault = proof.checks.first(where: { !$0.holds }) {
       throw ModelError(
         out,
-        "the written edit could not be proved: \(fault.claim): \(fault.finding); see profs verify \(out)"
-          + (inPlace ? "" : " --base \(model)")
+        "the written edit could not be proved: \(fault.claim): \(fault.finding); see profs verify \(out.shellWord)"
+          + (inPlace ? "" : " --base \(model.shellWord)")
       )
     }
     return Outcome(

@@ -50,7 +50,9 @@ struct FitCommand: SplitCommand {
         "peak_memory_bytes": .int(peak),
       ])
     } else {
-      Console.result("written to \(out); apply it with: profs apply \(model) --subspace \(out) --out EDITED")
+      Console.result(
+        "written to \(out); apply it with: profs apply \(model.shellWord) --subspace \(out.shellWord) --out EDITED"
+      )
     }
   }
 }

@@ -103,7 +103,9 @@ struct MineCommand: ParsableCommand {
         "\(result.pairs.count) pairs from \(result.prompts) prompts; the mean score of all samples is "
           + "\(Self.percent(result.meanScore))")
       if !quiet {
-        Console.message("written to \(out); edit with: profs edit \(self.model) --pairs \(out) --out EDITED")
+        Console.message(
+          "written to \(out); edit with: profs edit \(self.model.shellWord) --pairs \(out.shellWord) --out EDITED"
+        )
       }
     }
   }

@@ -62,9 +62,9 @@ struct TuneCommand: SplitCommand {
     }
     if !quiet {
       Console.message(
-        (["edit with: profs edit", model] + source.words(standardStyle: .level)
-          + ["--max-tokens \(maxTokens)", result.chosen.candidate.options, "--out EDITED"])
-          .joined(separator: " "))
+        "edit with: profs edit \(model.shellWord) \(source.words(standardStyle: .level)) --max-tokens \(maxTokens) "
+          + "--compute \(compute.context(defaultPrecision: .f32).precision.rawValue) \(result.chosen.candidate.options) "
+          + "--out EDITED")
     }
   }
 }

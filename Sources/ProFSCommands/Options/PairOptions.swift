@@ -55,10 +55,13 @@ struct PairOptions: ParsableArguments {
   }
 
   /// The options as they are typed, for a command that reads the same pairs in the same way.
-  func words(standardStyle: PairStyle) -> [String] {
-    ["--pairs \(pairs)"] + (columns.map { ["--columns \($0)"] } ?? [])
-      + (chat.chatFormat.map { ["--chat-format \($0.rawValue)"] } ?? [])
-      + (limit.map { ["--limit \($0)"] } ?? []) + ["--style \((writing.style ?? standardStyle).rawValue)"]
+  func words(standardStyle: PairStyle) -> String {
+    let values: [(String, String?)] = [
+      ("--pairs", pairs), ("--columns", columns), ("--chat-format", chat.chatFormat?.rawValue),
+      ("--limit", limit.map(String.init)), ("--style", (writing.style ?? standardStyle).rawValue),
+    ]
+    return values.compactMap { name, value in value.map { "\(name) \($0.shellWord)" } }
+      .joined(separator: " ")
   }
 
   /// Those of `file` that are used.

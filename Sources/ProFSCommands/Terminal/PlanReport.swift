@@ -38,8 +38,7 @@ struct PlanReport {
     Console.result("reads \(formattedBytes(plan.readBytes)) in \(plan.reads.count) files")
     for file in plan.reads { row(file, file.name) }
     Console.result("writes \(formattedBytes(plan.writtenBytes)) in \(plan.writes.count) files")
-    let folder = out.hasSuffix(".gguf") ? OutputFormat.gguf.receiptFolder(of: out) : out
-    for file in plan.writes { row(file, file.name.isEmpty ? out : FileSystem.join(folder, file.name)) }
+    for file in plan.writes { row(file, path(of: file)) }
     Console.result(
       "disk: " + (free.map { "\(formattedBytes($0)) free" } ?? "free space unknown")
         + (fits ? "" : ", which is not enough")
@@ -56,21 +55,32 @@ struct PlanReport {
     Console.result("nothing was written")
   }
 
+  /// Where a file that is written will stand: what tells of an output that is a file, beside it.
+  private func path(of file: EditPlan.File) -> String {
+    if file.name.isEmpty { return out }
+    return FileSystem.join(
+      out.hasSuffix(".gguf") ? OutputFormat.gguf.receiptFolder(of: out) : out, file.name)
+  }
+
   private func row(_ file: EditPlan.File, _ path: String) {
     let size = (file.isEstimate ? "~" : "") + formattedBytes(file.bytes)
     Console.result("  " + size.leftPadded(8) + "  " + path)
   }
 
   private var document: JSON {
-    func files(_ files: [EditPlan.File]) -> JSON {
+    func files(_ files: [EditPlan.File], path: (EditPlan.File) -> String) -> JSON {
       .array(
         files.map {
-          ["name": .string($0.name), "bytes": .int($0.bytes), "estimate": .bool($0.isEstimate)]
+          [
+            "name": .string($0.name), "path": .string(path($0)), "bytes": .int($0.bytes),
+            "estimate": .bool($0.isEstimate),
+          ]
         })
     }
     return [
-      "dry_run": true, "out": .string(out), "reads": files(plan.reads), "read_bytes": .int(plan.readBytes),
-      "writes": files(plan.writes), "write_bytes": .int(plan.writtenBytes),
+      "dry_run": true, "out": .string(out), "reads": files(plan.reads, path: \.name),
+      "read_bytes": .int(plan.readBytes),
+      "writes": files(plan.writes, path: path(of:)), "write_bytes": .int(plan.writtenBytes),
       "shared_bytes": .int(shared),
       "disk_free_bytes": free.map { .int($0) } ?? .null, "fits_on_disk": .bool(fits),
       "memory_bytes": .int(peak),
