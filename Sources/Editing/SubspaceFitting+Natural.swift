@@ -10,15 +10,6 @@ extension SubspaceFitting {
     max(4096, (6 << 30) / ForwardPass.keptBytes(tokens: 1, fromBlock: first, model))
   }
 
-  /// Bytes of moments of blocks that wait for their turn to be decomposed together.
-  private static let waitingBytes = 256 << 20
-
-  /// How many blocks are decomposed together, a thread each: LAPACK's own threads bring little at such sizes.
-  static func blocksTogether(_ model: Model, _ context: ComputeContext) -> Int {
-    let hidden = model.configuration.hidden
-    return max(1, min(context.threads, waitingBytes / (3 * hidden * hidden * 8)))
-  }
-
   /// The steps of several recipes, from passes there and back over the pairs and the neutral text.
   ///
   /// Where one pass holds all texts, moments are held only of the block whose turn is on the way back, and of a few that are
@@ -78,7 +69,7 @@ extension SubspaceFitting {
     var moments: [Int: StepMoments] = [:]
     var open = range.upperBound
     var complete: [(block: Int, moments: StepMoments)] = []
-    let together = Self.blocksTogether(model, context)
+    let together = stepsTogether
     /// Hands on the blocks from `block` up, whose moments are complete in this process.
     func finish(from block: Int) throws {
       while open >= block {

@@ -9,29 +9,31 @@ extension SubspaceFitting {
     // With one portion a block is finished before the next is begun; of several, all blocks wait for the last.
     let waiting = portions.count == 1 ? 0 : recipe.blocks.count
     if recipe.method.isProjection {
+      let together = blocksTogether(from: gramSide)
+      let neutral = recipe.method.usesNeutralText ? neutralBytes : 0
+      let decompositions = together * (decompositionBytes(gramSide) - neutral)
       switch gramSide {
       case .rows:
-        // Single precision: both sides. Double: the chosen side, the differences, and them centred. The Gram matrix and its
-        // tridiagonal form.
-        let embeddings = 2 * pairs * hidden * 4 * (1 + waiting) + 3 * pairs * hidden * 8
+        // Single precision: both sides.
+        let embeddings = 2 * pairs * hidden * 4 * max(together, waiting + 1)
         plan.add(
-          .init("embeddings of \(pairs) pairs and their decomposition", embeddings + 2 * pairs * pairs * 8))
+          .init("embeddings of \(pairs) pairs and their decomposition", embeddings + decompositions))
       case .columns:
-        let square = hidden * hidden * 8
+        let held = max(together, waiting)
         let sums = recipe.method == .detoxEdit ? 2 : 1
-        plan.add(.init("sums over pairs of \(max(1, waiting)) blocks", max(1, waiting) * sums * square))
-        // The whole of the symmetric matrix, it projected, its tridiagonal form; in other coordinates, two of them more.
-        let copies = recipe.method == .oblique ? 5 : 3
-        plan.add(.init("their decomposition", copies * square))
+        plan.add(.init("sums over pairs of \(held) blocks", held * sums * hidden * hidden * 8))
+        plan.add(.init("their decomposition", decompositions))
         let most = portions.map(\.pairs.count).max() ?? 0
         plan.add(.init("embeddings of \(most) pairs", 2 * most * hidden * 4))
       }
     }
-    addNeutralText(to: &plan, waiting: portions.count { !$0.passages.isEmpty } > 1 ? waiting : 0)
+    addNeutralText(
+      to: &plan, decomposing: blocksTogether(from: gramSide),
+      waiting: portions.count { !$0.passages.isEmpty } > 1 ? waiting : 0)
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
       let tokens = packing.ownTokens.reduce(0, +)
-      let together = min(Self.blocksTogether(model, context), recipe.blocks.count)
+      let together = min(stepsTogether, recipe.blocks.count)
       let blocks = tokens <= passTokens ? together : recipe.blocks.count
       // And of those that are decomposed together, two bases of eigenvectors, products of them, and LAPACK's copies.
       plan.add(
@@ -47,6 +49,35 @@ extension SubspaceFitting {
     return plan
   }
 
+  /// Bytes of blocks that are decomposed together.
+  private static let togetherBytes = 256 << 20
+
+  /// How many blocks' steps are computed together, a thread each.
+  var stepsTogether: Int {
+    let hidden = model.configuration.hidden
+    return max(1, min(context.threads, Self.togetherBytes / (3 * hidden * hidden * 8)))
+  }
+
+  /// How many blocks' preference matrices are decomposed together, a thread each.
+  func blocksTogether(from side: GramSide) -> Int {
+    max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / decompositionBytes(side)))
+  }
+
+  /// What the decomposition of one block's preference matrix of all pairs holds.
+  private func decompositionBytes(_ side: GramSide) -> Int {
+    let hidden = model.configuration.hidden
+    let neutral = recipe.method.usesNeutralText ? neutralBytes : 0
+    switch side {
+    // In double precision the chosen side, the differences, and them centred. The smaller Gram matrix and its tridiagonal form.
+    case .rows: return 3 * pairs * hidden * 8 + 2 * gramSize * gramSize * 8 + neutral
+    // The whole of the symmetric matrix, it projected, its tridiagonal form; in other coordinates, two of them more.
+    case .columns: return (recipe.method == .oblique ? 5 : 3) * hidden * hidden * 8 + neutral
+    }
+  }
+
+  /// The second moment of neutral text of a block that is decomposed, and its copy in tridiagonal form.
+  private var neutralBytes: Int { 2 * model.configuration.hidden * model.configuration.hidden * 8 }
+
   /// What a pass will hold that keeps a row for each pair in any case: ``stability(seed:progress:)``, whose halves are of all
   /// pairs, and ``run(_:progress:)`` of samples.
   ///
@@ -59,7 +90,8 @@ extension SubspaceFitting {
       ? packing.plan : texts.embedding(texts.whole, model, context).memoryPlan()
     let waiting = portions.count == 1 ? 0 : recipe.blocks.count
     // In single precision both sides, those of a portion beside those that wait; and again in other coordinates.
-    let copies = 1 + waiting + (recipe.method == .oblique ? 1 : 0)
+    let together = blocksTogether(from: .rows)
+    let copies = max(together, 1 + waiting) + (recipe.method == .oblique ? together : 0)
     plan.add(.init("embeddings of \(pairs) pairs", copies * 2 * pairs * hidden * 4))
     // Those of a sample, and in double precision its chosen side, the differences, and them centred, or divided in halves. The
     // smaller of both products and its tridiagonal form.
@@ -67,17 +99,18 @@ extension SubspaceFitting {
     plan.add(
       .init(
         "decomposition of \(most) pairs",
-        2 * most * hidden * 4 + 3 * most * hidden * 8 + 2 * small * small * 8))
-    addNeutralText(to: &plan, waiting: waiting)
+        together * (2 * most * hidden * 4 + 3 * most * hidden * 8 + 2 * small * small * 8)))
+    addNeutralText(to: &plan, decomposing: together, waiting: waiting)
     return plan
   }
 
-  /// The second moment of the neutral text, where the recipe uses one: the sum, its copy in tridiagonal form, and the sums
-  /// of `waiting` blocks.
-  private func addNeutralText(to plan: inout MemoryPlan, waiting: Int) {
+  /// The second moment of the neutral text, where the recipe uses one: of blocks that are decomposed together, and the sums of
+  /// `waiting` others.
+  private func addNeutralText(to plan: inout MemoryPlan, decomposing together: Int, waiting: Int) {
     guard recipe.method.usesNeutralText, recipe.method.isProjection else { return }
     let hidden = model.configuration.hidden
-    plan.add(.init("second moment of neutral text", (2 + waiting) * hidden * hidden * 8))
+    plan.add(
+      .init("second moment of neutral text", together * neutralBytes + waiting * hidden * hidden * 8))
   }
 
   /// Floating-point operations of the matrix products of the pass.

@@ -2,6 +2,7 @@ internal import Checkpoints
 package import Kernels
 internal import Storage
 internal import SubspaceEditing
+internal import Synchronization
 internal import Transformer
 
 extension SubspaceFitting {
@@ -104,15 +105,18 @@ extension SubspaceFitting {
     return 2 * pairs * hidden * 4 + neutral
   }
 
-  /// Runs the pass and calls `body` with what preference matrices are made of in each block to be edited, in order.
+  /// Runs the pass and answers what `transform` makes of each block to be edited, in order.
+  ///
+  /// It is given what preference matrices are made of, of some blocks at a time on a thread each: LAPACK's own threads mostly wait
+  /// for each other at such sizes.
   ///
   /// - Parameters:
   ///   - count: the most directions of neutral text that any of them protects.
   ///   - side: ``gramSide``, or `.rows` for the embeddings of all pairs in any case.
-  func forEachBlock(
+  func mapBlocks<Result: Sendable>(
     protecting count: Int, from side: GramSide, progress: ProgressHandler? = nil,
-    _ body: (_ block: Int, BlockPreferences) throws -> Void
-  ) throws {
+    _ transform: (_ block: Int, BlockPreferences) throws -> Result
+  ) throws -> [(block: Int, result: Result)] {
     guard recipe.method.isProjection else {
       throw EditingError(
         "--recipe \(recipe.method.rawValue)", "it compares no embeddings, so it has no preference matrix")
@@ -120,17 +124,36 @@ extension SubspaceFitting {
     var held: [Int: BlockSums] = [:]
     let portions = side == gramSide ? portions : rowPortions
     let hidden = model.configuration.hidden
+    let together = blocksTogether(from: side)
+    var complete: [(block: Int, sums: BlockSums)] = []
+    var results: [(block: Int, result: Result)] = []
     try forEachPortion(portions, progress: progress) { block, isLast, embeddings, neutral in
-      do {
-        var sums =
-          held.removeValue(forKey: block)
-          ?? BlockSums(recipe.method, side, pairs: pairs, hidden: hidden)
-        try sums.add(embeddings, neutral)
-        guard isLast else { return held[block] = sums }
-        try body(block, try BlockPreferences(recipe.method, sums, hidden: hidden, protecting: count))
-      } catch let error as SubspaceError {
-        throw EditingError(model.path, "block \(block): \(error)")
+      var sums =
+        held.removeValue(forKey: block) ?? BlockSums(recipe.method, side, pairs: pairs, hidden: hidden)
+      try explaining(block) { try sums.add(embeddings, neutral) }
+      guard isLast else { return held[block] = sums }
+      complete.append((block, sums))
+      guard complete.count == together || block == recipe.blocks.upperBound else { return }
+      let found = Mutex([Result?](repeating: nil, count: complete.count))
+      try context.parallelForEach(complete.count) { item, _ in
+        let (block, sums) = complete[item]
+        let result = try explaining(block) {
+          try transform(block, BlockPreferences(recipe.method, sums, hidden: hidden, protecting: count))
+        }
+        found.withLock { $0[item] = result }
       }
+      for ((block, _), result) in zip(complete, found.withLock { $0 }) {
+        if let result { results.append((block, result)) }
+      }
+      complete = []
+    }
+    return results
+  }
+
+  /// Says of which block an error is.
+  private func explaining<Result>(_ block: Int, _ body: () throws -> Result) throws -> Result {
+    do { return try body() } catch let error as SubspaceError {
+      throw EditingError(model.path, "block \(block): \(error)")
     }
   }
 

@@ -25,21 +25,21 @@ extension SubspaceFitting {
   package func run(_ fits: [SampledFit], progress: ProgressHandler? = nil) throws -> [EditSubspace] {
     precondition(recipe.method != .detoxEdit, "padding depends on the sample")
     precondition(fits.allSatisfy { $0.recipe.method == recipe.method }, "one pass serves one method")
-    var blocks: [[EditSubspace.Block]] = fits.map { _ in [] }
     let most = fits.map(\.recipe.protectedDirections).max() ?? 0
-    try forEachBlock(protecting: most, from: .rows, progress: progress) { block, preferences in
-      for (index, fit) in fits.enumerated() where fit.recipe.blocks.contains(block) {
+    let found = try mapBlocks(protecting: most, from: .rows, progress: progress) { block, preferences in
+      try fits.map { fit -> BlockSubspace? in
+        guard fit.recipe.blocks.contains(block) else { return nil }
         let preference = try preferences.matrix(
           of: fit.sample, protecting: fit.recipe.protectedDirections, centred: fit.centred)
         let subspace = try BlockSubspace(
           fitting: preference, rank: try preference.rank(fit.recipe.rank), by: fit.recipe.ranking)
-        blocks[index].append(
-          EditSubspace.Block(block: block, subspace: try preferences.whitening?.oblique(subspace) ?? subspace)
-        )
+        return try preferences.whitening?.oblique(subspace) ?? subspace
       }
     }
-    return try zip(fits, blocks).map { fit, blocks in
-      EditSubspace(blocks: blocks, provenance: try provenance(fit.recipe, pairs: fit.sample.pairs.count))
+    return try fits.enumerated().map { index, fit in
+      EditSubspace(
+        blocks: Self.blocks(index, of: found),
+        provenance: try provenance(fit.recipe, pairs: fit.sample.pairs.count))
     }
   }
 }

@@ -39,45 +39,55 @@ extension SubspaceFitting {
     seed: UInt64, progress: ProgressHandler? = nil
   ) throws -> (samples: [Stability], labels: [LabelNoise]) {
     let sizes = [10, 25, 50, 100, 250, 500, 1000, 2500].filter { 2 * $0 < pairs } + [pairs / 2]
-    var sums = sizes.map { _ in (overlap: 0.0, chance: 0.0, blocks: 0) }
-    let count = recipe.protectedDirections
-    var noise: [Double]? = pairs >= Self.leastNoisePairs ? Self.noiseShares.map { _ in 0 } : nil
-    try forEachBlock(protecting: count, from: .rows, progress: progress) { _, preferences in
-      let preference = try preferences.matrix(protecting: count)
+    let found = try mapBlocks(protecting: recipe.protectedDirections, from: .rows, progress: progress) {
+      _, preferences in
+      let preference = try preferences.matrix(protecting: recipe.protectedDirections)
       let rank = try preference.rank(recipe.rank)
-      for (index, size) in sizes.enumerated() where size > rank {
-        let found = try SubspaceStability(
-          of: preference, rank: rank, by: recipe.ranking, pairs: 2 * size, trials: 5, seed: seed)
-        sums[index].overlap += found.overlap
-        sums[index].chance += found.chanceOverlap
-        sums[index].blocks += 1
+      let samples = try sizes.map { size in
+        size <= rank
+          ? nil
+          : try SubspaceStability(
+            of: preference, rank: rank, by: recipe.ranking, pairs: 2 * size, trials: 5, seed: seed)
       }
-      do {
-        guard var sums = noise else { return }
-        let whole = try BlockSubspace(fitting: preference, rank: rank, by: recipe.ranking).directions
-        var generator = SplitMix64(seed: seed)
-        for (index, share) in Self.noiseShares.enumerated() {
-          for _ in 0..<Self.noiseTrials {
-            let count = Int((share * Double(pairs)).rounded())
-            let other = try directions(preferences, flipping: count, rank, &generator)
-            sums[index] += try PrincipalAngles(between: whole, and: other).overlap
-          }
-        }
-        noise = sums
-      } catch is SubspaceError {
-        // Pairs with equal sides span less than they count.
-        noise = nil
-      }
+      return (samples: samples, noise: try labelNoise(preferences, preference, rank, seed: seed))
     }
-    let samples = zip(sizes, sums).compactMap { size, sum -> Stability? in
-      guard sum.blocks > 0 else { return nil }
-      let blocks = Double(sum.blocks)
-      return Stability(pairs: size, overlap: sum.overlap / blocks, chance: sum.chance / blocks)
+    let samples = sizes.enumerated().compactMap { index, size -> Stability? in
+      let agreed = found.compactMap { $0.result.samples[index] }
+      guard !agreed.isEmpty else { return nil }
+      let blocks = Double(agreed.count)
+      return Stability(
+        pairs: size, overlap: agreed.reduce(0) { $0 + $1.overlap } / blocks,
+        chance: agreed.reduce(0) { $0 + $1.chanceOverlap } / blocks)
     }
-    let labels = zip(Self.noiseShares, noise ?? []).map {
-      LabelNoise(share: $0, overlap: $1 / Double(Self.noiseTrials * recipe.blocks.count))
+    let noise = found.compactMap(\.result.noise)
+    guard noise.count == found.count else { return (samples, []) }
+    let labels = Self.noiseShares.enumerated().map { index, share in
+      LabelNoise(share: share, overlap: noise.reduce(0) { $0 + $1[index] } / Double(noise.count))
     }
     return (samples, labels)
+  }
+
+  /// The overlap of a block's subspace with those of wrong labels, a mean over the drawings for each of ``noiseShares``; `nil`
+  /// where there are too few pairs, or they span less than they count because of equal sides.
+  private func labelNoise(
+    _ preferences: BlockPreferences, _ preference: PreferenceMatrix, _ rank: Int, seed: UInt64
+  ) throws -> [Double]? {
+    guard pairs >= Self.leastNoisePairs else { return nil }
+    do {
+      let whole = try BlockSubspace(fitting: preference, rank: rank, by: recipe.ranking).directions
+      var generator = SplitMix64(seed: seed)
+      return try Self.noiseShares.map { share in
+        var sum = 0.0
+        for _ in 0..<Self.noiseTrials {
+          let count = Int((share * Double(pairs)).rounded())
+          let other = try directions(preferences, flipping: count, rank, &generator)
+          sum += try PrincipalAngles(between: whole, and: other).overlap
+        }
+        return sum / Double(Self.noiseTrials)
+      }
+    } catch is SubspaceError {
+      return nil
+    }
   }
 
   /// The directions of a block where `count` pairs, drawn from `generator`, have their sides exchanged.

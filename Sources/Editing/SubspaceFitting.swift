@@ -129,23 +129,32 @@ package struct SubspaceFitting {
       recipes.allSatisfy { $0.method == recipe.method && $0.maximumTokens == recipe.maximumTokens },
       "one pass serves one method")
     if recipe.method == .natural { return try naturalSteps(recipes, progress: progress) }
-    var blocks: [[EditSubspace.Block]] = recipes.map { _ in [] }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
-    try forEachBlock(protecting: counts.last ?? 0, from: gramSide, progress: progress) { block, preferences in
+    let found = try mapBlocks(protecting: counts.last ?? 0, from: gramSide, progress: progress) {
+      block, preferences in
       let matrices = Dictionary(
         uniqueKeysWithValues: try counts.map { ($0, try preferences.matrix(protecting: $0)) })
-      for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
-        guard let preference = matrices[recipe.protectedDirections] else { continue }
+      return try recipes.map { recipe -> BlockSubspace? in
+        guard recipe.blocks.contains(block), let preference = matrices[recipe.protectedDirections] else {
+          return nil
+        }
         // Those of the recipe `oblique` are in whitened coordinates.
-        let whitening = preferences.whitening
         let subspace = try BlockSubspace(
           fitting: preference, rank: try preference.rank(recipe.rank), by: recipe.ranking)
-        blocks[index].append(
-          EditSubspace.Block(block: block, subspace: try whitening?.oblique(subspace) ?? subspace))
+        return try preferences.whitening?.oblique(subspace) ?? subspace
       }
     }
-    return try zip(recipes, blocks).map { recipe, blocks in
-      EditSubspace(blocks: blocks, provenance: try provenance(recipe, pairs: pairs))
+    return try recipes.enumerated().map { index, recipe in
+      EditSubspace(
+        blocks: Self.blocks(index, of: found), provenance: try provenance(recipe, pairs: pairs))
+    }
+  }
+
+  /// The blocks in which the fit with this index has a subspace.
+  static func blocks(_ index: Int, of found: [(block: Int, result: [BlockSubspace?])]) -> [EditSubspace.Block]
+  {
+    found.compactMap { block, subspaces in
+      subspaces[index].map { EditSubspace.Block(block: block, subspace: $0) }
     }
   }
 

@@ -34,7 +34,7 @@ package struct TrainingVerification: Sendable {
       Verification.namesCheck(tensors, found, finding: "\(trained.count) of \(found.entries.count) trained")
     ]
     checks += try Verification.fileChecks(receipt.files, folder: path)
-    checks.append(try Verification.digestCheck(tensors, found, progress))
+    checks.append(try Verification.digestCheck(tensors, found, .ofMachine, progress))
     if let base { checks += try Self.baseChecks(receipt, base) }
     self.checks = checks
   }

@@ -2,6 +2,7 @@ internal import Checkpoints
 package import Kernels
 internal import Storage
 internal import SubspaceEditing
+internal import Synchronization
 package import Transformer
 
 /// Re-opens an edited checkpoint and proves the edit from its files.
@@ -47,6 +48,7 @@ public struct Verification: Sendable {
     let subspacePath = FileSystem.join(folder, Receipt.subspaceFileName)
     let subspace = try EditSubspace(path: subspacePath)
     self.receipt = receipt
+    let context = context ?? .ofMachine
     let total = edited.entries.reduce(0) { $0 + $1.bytes.count } * (base == nil ? 1 : 2)
     var completed = 0
 
@@ -62,7 +64,7 @@ public struct Verification: Sendable {
     ]
     checks += try Self.fileChecks(receipt.files, folder: folder)
     checks.append(
-      try Self.digestCheck(receipt.tensors, edited) { done, _ in
+      try Self.digestCheck(receipt.tensors, edited, context) { done, _ in
         completed = done
         progress?(completed, total)
       })
@@ -79,7 +81,7 @@ public struct Verification: Sendable {
       checks += try Self.adapterChecks(of: path, receipt, edited, subspace, base)
     }
     if let base {
-      checks += try Self.checks(receipt, subspace, base, context ?? .ofMachine) { bytes in
+      checks += try Self.checks(receipt, subspace, base, context) { bytes in
         completed += bytes
         progress?(completed, total)
       }
@@ -117,21 +119,24 @@ public struct Verification: Sendable {
   ///
   /// - Parameter progress: told of bytes done.
   static func digestCheck(
-    _ tensors: [Receipt.Tensor], _ store: TensorStore, _ progress: ProgressHandler?
+    _ tensors: [Receipt.Tensor], _ store: TensorStore, _ context: ComputeContext, _ progress: ProgressHandler?
   ) throws -> Check {
     let total = store.entries.reduce(0) { $0 + $1.bytes.count }
-    var completed = 0
-    var wrong: String?
-    for tensor in tensors {
-      guard let entry = store[tensor.name] else { continue }
+    let found = Mutex((completed: 0, wrong: [Int]()))
+    try context.parallelForEach(tensors.count) { item, _ in
+      let tensor = tensors[item]
+      guard let entry = store[tensor.name] else { return }
       var digest = Digest()
       try store.withBytes(of: entry) { digest.update($0) }
-      if digest.hex != tensor.digest || entry.type.name != tensor.type || entry.shape != tensor.shape {
-        wrong = wrong ?? tensor.name
+      let agrees =
+        digest.hex == tensor.digest && entry.type.name == tensor.type && entry.shape == tensor.shape
+      found.withLock {
+        if !agrees { $0.wrong.append(item) }
+        $0.completed += entry.bytes.count
+        progress?($0.completed, total)
       }
-      completed += entry.bytes.count
-      progress?(completed, total)
     }
+    let wrong = found.withLock { $0.wrong.min() }.map { tensors[$0].name }
     return Check(
       claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
       finding: wrong.map { "\"\($0)\" differs" } ?? "\(tensors.count) tensors")
@@ -205,7 +210,7 @@ public struct Verification: Sendable {
     let layout = try OutputLayout(
       base, subspace, strength: receipt.strength, format: receipt.output, type: type,
       fileName: Receipt.ggufName, context: context)
-    let files = try layout.sourceFiles.map { try Digest.ofFile($0) }
+    let (files, computed) = try recomputed(layout, base, context, progress)
     var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
     var wrong: String?
     func compare(_ computed: Receipt.Tensor) {
@@ -227,11 +232,8 @@ public struct Verification: Sendable {
         ]
         continue
       }
-      for tensor in file.tensors {
-        compare(try layout.record(tensor, base, file.name) { _ in })
-        progress(tensor.byteCount)
-      }
     }
+    computed.forEach(compare)
     wrong = wrong ?? recorded.keys.sorted().first
     let beside = try baseFilesCheck(receipt, layout)
     return whole + beside + [
@@ -242,6 +244,32 @@ public struct Verification: Sendable {
         claim: "base and subspace give these bytes, tensor by tensor", holds: wrong == nil,
         finding: wrong.map { "\"\($0)\" differs" } ?? "identical"),
     ]
+  }
+
+  /// The SHA-256 of every file of the base, and what the tensors of an output in safetensors become, each on a thread.
+  private static func recomputed(
+    _ layout: OutputLayout, _ base: Model, _ context: ComputeContext, _ progress: (Int) -> Void
+  ) throws -> (files: [String], tensors: [Receipt.Tensor]) {
+    let sources = layout.sourceFiles
+    let tensors = layout.files.filter { $0.gguf == nil }.flatMap { file in
+      file.tensors.map { (file: file.name, tensor: $0) }
+    }
+    let files = Mutex([String](repeating: "", count: sources.count))
+    let records = Mutex([Receipt.Tensor?](repeating: nil, count: tensors.count))
+    try context.parallelForEach(sources.count + tensors.count) { item, _ in
+      guard item >= sources.count else {
+        let digest = try Digest.ofFile(sources[item])
+        return files.withLock { $0[item] = digest }
+      }
+      let place = item - sources.count
+      let (file, tensor) = tensors[place]
+      let record = try layout.record(tensor, base, file) { _ in }
+      records.withLock {
+        $0[place] = record
+        progress(tensor.byteCount)
+      }
+    }
+    return (files.withLock { $0 }, records.withLock { $0.compactMap(\.self) })
   }
 
   private static func scientific(_ value: Double) -> String {
