@@ -1,5 +1,6 @@
 internal import Editing
 internal import Evaluation
+internal import Kernels
 internal import Storage
 internal import Training
 package import Transformer
@@ -20,7 +21,8 @@ extension EditStudy {
     {
       plans.append(
         PreferenceTraining.memoryPlan(
-          inputs.model, .paper, pairs: inputs.pairs.scored, validates: point.settings.validation > 0))
+          inputs.model, .paper, inputs.context.precision, pairs: inputs.pairs.scored,
+          validates: point.settings.validation > 0))
     }
     if units.contains(where: { !$0.isCost }), let evaluation = try evaluationPlan(measured) {
       plans.append(evaluation)

@@ -25,7 +25,8 @@ struct StudyTraining {
     recipe.maximumSteps = settings.steps
     recipe.epochs = settings.steps
     let context = ComputeContext(
-      threads: inputs.context.threads, precision: .f32, seed: inputs.context.seed.stream(point.subset + 1))
+      threads: inputs.context.threads, precision: inputs.context.precision,
+      seed: inputs.context.seed.stream(point.subset + 1))
     let training = try PreferenceTraining(
       inputs.model, context, recipe, training: .all, pairs: pairs, validation: kept.map { scored[$0] })
     try training.computeReference()
