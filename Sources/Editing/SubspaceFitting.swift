@@ -11,7 +11,8 @@ package import Transformer
 package struct SubspaceFitting {
   /// The model that is looked at.
   let model: Model
-  let context: ComputeContext
+  /// Threads, ranks, and the precision of the pass: of ``EditRecipe/Method/natural`` f32 whatever was asked for.
+  package let context: ComputeContext
   /// How its subspace is found.
   let recipe: EditRecipe
   /// Number of pairs.

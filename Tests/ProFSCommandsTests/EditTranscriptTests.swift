@@ -141,6 +141,21 @@ import Testing
     #expect(purposes.contains("second moment of neutral text"))
   }
 
+  @Test("a step is computed in f32, and is said to be, whatever precision is asked for")
+  func precisionOfSteps() throws {
+    let folder = try TemporaryFolder()
+    let (model, pairs) = (Fixture.model("llama-tied"), ["--pairs", Fixture.pairs, "--compute", "bf16"])
+    for (recipe, precision) in [("natural", "f32"), ("paper", "bf16")] {
+      let options = pairs + ["--recipe", recipe]
+      let plan = try Transcript(["inspect", model, "--json"] + options, in: folder)
+      #expect(try plan.json()["compute"]?.string == precision)
+      let edit = try Transcript(["edit", model, "--out", recipe] + options, in: folder)
+      #expect(edit.status == 0 && edit.errors.contains(", \(precision) on "), "\(edit.errors)")
+      let receipt = try JSONDocument(parsing: folder.read("\(recipe)/profs.json"), source: "profs.json").root
+      #expect(receipt["recipe"]?["compute"]?.string == precision)
+    }
+  }
+
   @Test("a rank that is left to the evidence is told block by block")
   func automaticRank() throws {
     let folder = try TemporaryFolder()

@@ -8,7 +8,7 @@ internal import Transformer
 struct FitJob {
   /// The model to fit.
   let model: Model
-  /// Threads, precision and seed; the precision is ``ComputePrecision/forFitting`` unless the user chose one.
+  /// Threads, seed and the fit's precision: ``ComputePrecision/forFitting`` unless the user chose one or the recipe has its own.
   let context: ComputeContext
   /// The standard recipe of the model with what the user chose instead.
   let recipe: EditRecipe
@@ -24,12 +24,13 @@ struct FitJob {
   /// - Throws: whatever is wrong with the model, the pairs or the options.
   init(_ path: String, _ options: FitOptions, _ compute: ComputeOptions) throws {
     model = try Model(path: path)
-    context = compute.context(defaultPrecision: .forFitting, ranks: .world)
     recipe = options.editRecipe(model)
     let sides = try options.tokenizedPairs(model)
     pairs = sides.chosen.count
     notes = sides.notes
-    fitting = try options.fitting(model, context, sides)
+    fitting = try options.fitting(
+      model, compute.context(defaultPrecision: .forFitting, ranks: .world), sides)
+    context = fitting.context
   }
 
   /// Says what is going to happen, and what the user should know of the pairs.

@@ -42,7 +42,7 @@ struct InspectCommand: ParsableCommand {
     let opened = try Model(path: model)
     let meter = MemoryMeter()
     let fitting = try self.fitting(opened)
-    let context = compute.context(defaultPrecision: .forFitting)
+    let context = fitting.context
     let plan = try fitting.memoryPlan().withProgram(meter)
     let seconds = fitting.operations / context.measuredRate()
     let weights = opened.tensors.entries.reduce(0) { $0 + $1.bytes.count }
