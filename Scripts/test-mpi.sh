@@ -67,7 +67,8 @@ study=(--model "$model" --pairs "$pairs" --prompts "$work/prompts.txt" --text "$
 sizes=2 compare study .json study block-ranges --set pairs=64 "${study[@]}" --out OUT
 search=(--pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" --try paper "${common[@]}"
   --max-perplexity-increase 1000% --max-continuation-increase 1000%)
-sizes=2 compare tune .json tune "$model" "${search[@]}" --out OUT
+# A change of perplexity is a small difference of two figures, so what is rounding in them is more in it.
+sizes=2 tolerance=1e-4 compare tune .json tune "$model" "${search[@]}" --out OUT
 sizes=2 compare auto "" edit "$model" --auto "${search[@]}" --out OUT
 "${mpi[@]}" -n 2 "$profs" perplexity "$model" --text "$work/text.txt" --window 32 "${common[@]}" --json >"$work/p2.json"
 "$profs" perplexity "$model" --text "$work/text.txt" --window 32 "${common[@]}" --json >"$work/p1.json"

@@ -68,8 +68,9 @@ extension SubspaceFitting {
     let hidden = model.configuration.hidden
     let neutral = recipe.method.usesNeutralText ? neutralBytes : 0
     switch side {
-    // In double precision the chosen side, the differences, and them centred. The smaller Gram matrix and its tridiagonal form.
-    case .rows: return 3 * pairs * hidden * 8 + 2 * gramSize * gramSize * 8 + neutral
+    // In double precision the differences, beside them first the chosen side and then them centred. The smaller Gram matrix and
+    // its tridiagonal form.
+    case .rows: return 2 * pairs * hidden * 8 + 2 * gramSize * gramSize * 8 + neutral
     // The whole of the symmetric matrix, it projected, its tridiagonal form; in other coordinates, two of them more.
     case .columns: return (recipe.method == .oblique ? 5 : 3) * hidden * hidden * 8 + neutral
     }
