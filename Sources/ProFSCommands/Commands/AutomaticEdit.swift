@@ -64,6 +64,7 @@ struct AutomaticEdit {
         + chosen.candidate.recipeOptions)
     edit.fit.source = command.fit.source
     // As in the search, whatever the recipe.
+    edit.compute.compute = tune.precision
     edit.fit.source.writing.style = command.fit.source.writing.style ?? .level
     edit.strength = chosen.candidate.strength
     let written = try edit.edit(with: subspace)

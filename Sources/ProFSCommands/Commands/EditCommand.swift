@@ -173,7 +173,7 @@ struct EditCommand: SplitCommand {
         ("unchanged", .int(receipt.unchangedCount)),
         ("pairs", .int(receipt.provenance.pairs)),
         ("tokens", .int(job.fitting.tokenCount)),
-        ("compute", .string(job.context.precision.rawValue)),
+        ("compute", .string(receipt.provenance.compute)),
         ("gram", job.fitting.gram),
         ("weight_passes", .int(job.fitting.weightPasses)),
         ("verified", true),

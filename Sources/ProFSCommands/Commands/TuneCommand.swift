@@ -44,6 +44,9 @@ struct TuneCommand: SplitCommand {
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
+  /// In which the search fits and measures, and so the edit that it chooses is to be made.
+  var precision: ComputePrecision { compute.compute ?? .f32 }
+
   func validate() throws {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
@@ -63,7 +66,7 @@ struct TuneCommand: SplitCommand {
     if !quiet {
       Console.message(
         "edit with: profs edit \(model.shellWord) \(source.words(standardStyle: .level)) --max-tokens \(maxTokens) "
-          + "--compute \(compute.context(defaultPrecision: .f32).precision.rawValue) \(result.chosen.candidate.options) "
+          + "--compute \(precision.rawValue) \(result.chosen.candidate.options) "
           + "--out EDITED")
     }
   }

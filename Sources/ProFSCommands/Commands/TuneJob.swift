@@ -35,7 +35,7 @@ struct TuneJob {
   ) {
     let model = try Model(path: command.model)
     let tokenizer = try model.tokenizer()
-    let context = command.compute.context(defaultPrecision: .f32, ranks: .world)
+    let context = command.compute.context(defaultPrecision: command.precision, ranks: .world)
     let scorer = try ScorerSpecification(parsing: command.scorer).open(context)
     let windows = try WindowOptions.windows(
       command.text, tokenizer, length: Self.windowLength(model), limit: command.textLimit)
