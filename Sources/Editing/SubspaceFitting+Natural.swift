@@ -1,6 +1,5 @@
 internal import Kernels
 internal import SubspaceEditing
-internal import Synchronization
 internal import Transformer
 
 extension SubspaceFitting {
@@ -25,13 +24,11 @@ extension SubspaceFitting {
     let (passed, measured) = (items.tokenCount, calibration.reduce(0) { $0 + $1.count })
     let total = passed + Self.expectedRounds * measured
     try forEachMoments(of: range, items, progress: { done, _ in progress?(done, total) }) { complete in
-      let found = Mutex([[Int: NaturalStep]](repeating: [:], count: complete.count))
-      try context.parallelForEach(complete.count) { item, _ in
+      let found = try context.parallelMap(complete.count) { item in
         let (block, moments) = complete[item]
-        let ofRank = try stepsOfRanks(recipes.filter { $0.blocks.contains(block) }, block, moments)
-        found.withLock { $0[item] = ofRank }
+        return try stepsOfRanks(recipes.filter { $0.blocks.contains(block) }, block, moments)
       }
-      for ((block, _), ofRank) in zip(complete, found.withLock { $0 }) {
+      for ((block, _), ofRank) in zip(complete, found) {
         for (index, recipe) in recipes.enumerated() where recipe.blocks.contains(block) {
           steps[index][block] = ofRank[recipe.rank.largest]
         }
@@ -47,13 +44,11 @@ extension SubspaceFitting {
   private func stepsOfRanks(_ recipes: [EditRecipe], _ block: Int, _ moments: StepMoments) throws -> [Int:
     NaturalStep]
   {
-    do {
-      return try Dictionary(
+    try explaining(block) {
+      try Dictionary(
         uniqueKeysWithValues: Set(recipes.map(\.rank.largest)).map {
           ($0, try NaturalStep(moments, rank: $0))
         })
-    } catch let error as SubspaceError {
-      throw EditingError(model.path, "block \(block): \(error)")
     }
   }
 

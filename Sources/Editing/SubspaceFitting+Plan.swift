@@ -10,8 +10,7 @@ extension SubspaceFitting {
     let waiting = portions.count == 1 ? 0 : recipe.blocks.count
     if recipe.method.isProjection {
       let together = blocksTogether(from: gramSide)
-      let neutral = recipe.method.usesNeutralText ? neutralBytes : 0
-      let decompositions = together * (decompositionBytes(gramSide) - neutral)
+      let decompositions = together * decompositionBytes(gramSide)
       switch gramSide {
       case .rows:
         // Single precision: both sides.
@@ -33,7 +32,7 @@ extension SubspaceFitting {
     if recipe.method == .natural {
       // One pass finishes block by block; several add up the moments of all blocks.
       let tokens = packing.ownTokens.reduce(0, +)
-      let together = min(stepsTogether, recipe.blocks.count)
+      let together = stepsTogether
       let blocks = tokens <= passTokens ? together : recipe.blocks.count
       // And of those that are decomposed together, two bases of eigenvectors, products of them, and LAPACK's copies.
       plan.add(
@@ -55,29 +54,31 @@ extension SubspaceFitting {
   /// How many blocks' steps are computed together, a thread each.
   var stepsTogether: Int {
     let hidden = model.configuration.hidden
-    return max(1, min(context.threads, Self.togetherBytes / (3 * hidden * hidden * 8)))
+    return max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / (3 * hidden * hidden * 8)))
   }
 
   /// How many blocks' preference matrices are decomposed together, a thread each.
   func blocksTogether(from side: GramSide) -> Int {
-    max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / decompositionBytes(side)))
+    let bytes = decompositionBytes(side) + neutralBytes
+    return max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / bytes))
   }
 
-  /// What the decomposition of one block's preference matrix of all pairs holds.
+  /// What the decomposition of one block's preference matrix of all pairs holds, neutral text left out.
   private func decompositionBytes(_ side: GramSide) -> Int {
     let hidden = model.configuration.hidden
-    let neutral = recipe.method.usesNeutralText ? neutralBytes : 0
     switch side {
     // In double precision the differences, beside them first the chosen side and then them centred. The smaller Gram matrix and
     // its tridiagonal form.
-    case .rows: return 2 * pairs * hidden * 8 + 2 * gramSize * gramSize * 8 + neutral
+    case .rows: return 2 * pairs * hidden * 8 + 2 * gramSize * gramSize * 8
     // The whole of the symmetric matrix, it projected, its tridiagonal form; in other coordinates, two of them more.
-    case .columns: return (recipe.method == .oblique ? 5 : 3) * hidden * hidden * 8 + neutral
+    case .columns: return (recipe.method == .oblique ? 5 : 3) * hidden * hidden * 8
     }
   }
 
-  /// The second moment of neutral text of a block that is decomposed, and its copy in tridiagonal form.
-  private var neutralBytes: Int { 2 * model.configuration.hidden * model.configuration.hidden * 8 }
+  /// The second moment of neutral text of a block that is decomposed, and its copy in tridiagonal form, where the recipe has one.
+  private var neutralBytes: Int {
+    recipe.method.usesNeutralText ? 2 * model.configuration.hidden * model.configuration.hidden * 8 : 0
+  }
 
   /// What a pass will hold that keeps a row for each pair in any case: ``stability(seed:progress:)``, whose halves are of all
   /// pairs, and ``run(_:progress:)`` of samples.

@@ -2,7 +2,6 @@ internal import Checkpoints
 package import Kernels
 internal import Storage
 internal import SubspaceEditing
-internal import Synchronization
 internal import Transformer
 
 extension SubspaceFitting {
@@ -134,16 +133,12 @@ extension SubspaceFitting {
       guard isLast else { return held[block] = sums }
       complete.append((block, sums))
       guard complete.count == together || block == recipe.blocks.upperBound else { return }
-      let found = Mutex([Result?](repeating: nil, count: complete.count))
-      try context.parallelForEach(complete.count) { item, _ in
+      results += try context.parallelMap(complete.count) { item in
         let (block, sums) = complete[item]
         let result = try explaining(block) {
           try transform(block, BlockPreferences(recipe.method, sums, hidden: hidden, protecting: count))
         }
-        found.withLock { $0[item] = result }
-      }
-      for ((block, _), result) in zip(complete, found.withLock { $0 }) {
-        if let result { results.append((block, result)) }
+        return (block, result)
       }
       complete = []
     }
@@ -151,7 +146,7 @@ extension SubspaceFitting {
   }
 
   /// Says of which block an error is.
-  private func explaining<Result>(_ block: Int, _ body: () throws -> Result) throws -> Result {
+  func explaining<Result>(_ block: Int, _ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let error as SubspaceError {
       throw EditingError(model.path, "block \(block): \(error)")
     }

@@ -45,20 +45,16 @@ package struct TrainingVerification: Sendable {
 
   /// The base is the one of the receipt, and what was not trained has its bytes.
   private static func baseChecks(_ receipt: Recorded, _ base: Model) throws -> [Verification.Check] {
-    let digests = try OutputLayout.sourceFiles(of: base).map { try Digest.ofFile($0) }
+    let layout = receipt.output == .checkpoint ? try OutputLayout(base, trained: base, changed: []) : nil
+    let (digests, tensors) = try Verification.recomputed(
+      OutputLayout.sourceFiles(of: base), layout, base, .ofMachine)
     var checks = [
       Verification.Check.equal(
         "the base model is the one of the receipt", digests.joined(separator: " "),
         receipt.baseDigests.joined(separator: " "))
     ]
     guard receipt.output == .checkpoint else { return checks }
-    let layout = try OutputLayout(base, trained: base, changed: [])
-    var computed: [String: String] = [:]
-    for file in layout.files {
-      for tensor in file.tensors {
-        computed[tensor.name] = try layout.record(tensor, base, file.name) { _ in }.digest
-      }
-    }
+    let computed = tensors.reduce(into: [String: String]()) { $0[$1.name] = $1.digest }
     let others = receipt.tensors.filter { !$0.isTrained }.map(\.tensor)
     let wrong = others.first { computed[$0.name] != $0.digest }?.name
     checks.append(

@@ -122,21 +122,19 @@ public struct Verification: Sendable {
     _ tensors: [Receipt.Tensor], _ store: TensorStore, _ context: ComputeContext, _ progress: ProgressHandler?
   ) throws -> Check {
     let total = store.entries.reduce(0) { $0 + $1.bytes.count }
-    let found = Mutex((completed: 0, wrong: [Int]()))
-    try context.parallelForEach(tensors.count) { item, _ in
+    let completed = Mutex(0)
+    let agree = try context.parallelMap(tensors.count) { item in
       let tensor = tensors[item]
-      guard let entry = store[tensor.name] else { return }
+      guard let entry = store[tensor.name] else { return true }
       var digest = Digest()
       try store.withBytes(of: entry) { digest.update($0) }
-      let agrees =
-        digest.hex == tensor.digest && entry.type.name == tensor.type && entry.shape == tensor.shape
-      found.withLock {
-        if !agrees { $0.wrong.append(item) }
-        $0.completed += entry.bytes.count
-        progress?($0.completed, total)
+      completed.withLock {
+        $0 += entry.bytes.count
+        progress?($0, total)
       }
+      return digest.hex == tensor.digest && entry.type.name == tensor.type && entry.shape == tensor.shape
     }
-    let wrong = found.withLock { $0.wrong.min() }.map { tensors[$0].name }
+    let wrong = agree.firstIndex(of: false).map { tensors[$0].name }
     return Check(
       claim: "every tensor has the receipt's SHA-256, type and shape", holds: wrong == nil,
       finding: wrong.map { "\"\($0)\" differs" } ?? "\(tensors.count) tensors")
@@ -210,7 +208,7 @@ public struct Verification: Sendable {
     let layout = try OutputLayout(
       base, subspace, strength: receipt.strength, format: receipt.output, type: type,
       fileName: Receipt.ggufName, context: context)
-    let (files, computed) = try recomputed(layout, base, context, progress)
+    let (files, computed) = try recomputed(layout.sourceFiles, layout, base, context, progress)
     var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
     var wrong: String?
     func compare(_ computed: Receipt.Tensor) {
@@ -246,30 +244,24 @@ public struct Verification: Sendable {
     ]
   }
 
-  /// The SHA-256 of every file of the base, and what the tensors of an output in safetensors become, each on a thread.
-  private static func recomputed(
-    _ layout: OutputLayout, _ base: Model, _ context: ComputeContext, _ progress: (Int) -> Void
+  /// The SHA-256 of files of the base, and what the tensors of an output in safetensors become, each on a thread.
+  static func recomputed(
+    _ sources: [String], _ layout: OutputLayout?, _ base: Model, _ context: ComputeContext,
+    _ progress: (Int) -> Void = { _ in }
   ) throws -> (files: [String], tensors: [Receipt.Tensor]) {
-    let sources = layout.sourceFiles
-    let tensors = layout.files.filter { $0.gguf == nil }.flatMap { file in
+    let tensors = (layout?.files ?? []).filter { $0.gguf == nil }.flatMap { file in
       file.tensors.map { (file: file.name, tensor: $0) }
     }
-    let files = Mutex([String](repeating: "", count: sources.count))
-    let records = Mutex([Receipt.Tensor?](repeating: nil, count: tensors.count))
-    try context.parallelForEach(sources.count + tensors.count) { item, _ in
-      guard item >= sources.count else {
-        let digest = try Digest.ofFile(sources[item])
-        return files.withLock { $0[item] = digest }
-      }
-      let place = item - sources.count
-      let (file, tensor) = tensors[place]
-      let record = try layout.record(tensor, base, file) { _ in }
-      records.withLock {
-        $0[place] = record
-        progress(tensor.byteCount)
-      }
+    let done = Mutex(())
+    let results = try context.parallelMap(sources.count + tensors.count) {
+      item -> (file: String?, tensor: Receipt.Tensor?) in
+      guard item >= sources.count else { return (try Digest.ofFile(sources[item]), nil) }
+      let (file, tensor) = tensors[item - sources.count]
+      let record = try layout?.record(tensor, base, file) { _ in }
+      done.withLock { _ in progress(tensor.byteCount) }
+      return (nil, record)
     }
-    return (files.withLock { $0 }, records.withLock { $0.compactMap(\.self) })
+    return (results.compactMap(\.file), results.compactMap(\.tensor))
   }
 
   private static func scientific(_ value: Double) -> String {

@@ -48,6 +48,18 @@ extension ComputeContext {
     if let error = failure.withLock({ $0 }) { throw error }
   }
 
+  /// What `body` makes of each of `0..<count`, in order, computed as ``parallelForEach(_:onWorkers:)`` does.
+  package func parallelMap<Result: Sendable>(
+    _ count: Int, _ body: (Int) throws -> Result
+  ) throws -> [Result] {
+    let results = Mutex([Result?](repeating: nil, count: count))
+    try parallelForEach(count) { item, _ in
+      let result = try body(item)
+      results.withLock { $0[item] = result }
+    }
+    return results.withLock { $0.compactMap(\.self) }
+  }
+
   /// Splits `0..<count` into contiguous ranges, a few for each thread and none shorter than `grain`, and calls
   /// `body` for each of them in parallel.
   package func parallelRanges(_ count: Int, grain: Int, _ body: (Range<Int>) -> Void) {
