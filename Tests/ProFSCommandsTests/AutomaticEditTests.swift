@@ -27,6 +27,7 @@ import Testing
     let report = try run.json()
     // As the search is unless it is told otherwise, also where a fit by itself would be in bf16.
     #expect(report["compute"]?.string == "f32")
+    #expect(report["overruns"]?.elements.isEmpty == true)
     let tuning = try JSONDocument(parsing: try folder.read("out.tuning.json"), source: "tuning").root
     let chosen = try #require(report["chosen"]?["options"]?.string)
     #expect(tuning["summary"]?["chosen"]?["options"]?.string == chosen)

@@ -57,6 +57,38 @@ import Studies
     #expect(settings.excess(of: Self.outcome(0.2, .infinity)) == .infinity)
   }
 
+  @Test("what costs more on the prompts that judge than was allowed is named, and nothing else")
+  func overruns() throws {
+    var settings = Tuning.Settings()
+    (settings.budget, settings.continuationBudget) = (0.02, 0.1)
+    func summary(loss: Double, _ continuations: [[Int32]], continuationLoss: Double) -> EvaluationSummary {
+      var summary = EvaluationSummary()
+      summary.add(
+        windows: [100, loss].map {
+          [WindowScore(tokens: 100, negativeLogLikelihood: $0, divergence: 0, agreeing: 0)]
+        })
+      summary.add([
+        zip(continuations, [10, continuationLoss]).map { ids, loss in
+          [Continuation(ids: ids, text: "", baseLoss: loss, scores: [("builtin", 0.5)])]
+        }
+      ])
+      return summary
+    }
+    let various: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+    let within = summary(loss: 101, [various, various], continuationLoss: 10.9)
+    #expect(settings.overruns(in: within).isEmpty)
+    let repeated: [Int32] = [1, 2, 1, 2, 1, 2, 1, 2, 1, 2]
+    let beyond = settings.overruns(in: summary(loss: 103, [various, repeated], continuationLoss: 11.1))
+    #expect(beyond.map(\.name) == ["perplexity", "distinct_2", "continuation_perplexity"])
+    #expect(beyond.map(\.budget) == [0.02, -0.05, 0.1])
+    #expect(abs(beyond[0].change - 0.0304545) < 1e-6)
+    #expect(abs(beyond[1].change + 7.0 / 9) < 1e-9)
+    #expect(
+      settings.overruns(in: summary(loss: .nan, [various, various], continuationLoss: 10)).map(\.name) == [
+        "perplexity"
+      ])
+  }
+
   @Test("measures of further texts and prompts add up to those of all")
   func sums() {
     let windows = [(3, 7.5, 0.25), (5, 11, 0.5), (2, 4, 0.125)].map {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Evaluation
+internal import Foundation
 internal import Kernels
 internal import PreferenceData
 internal import Storage
@@ -36,6 +37,13 @@ struct AutomaticEdit {
     }
     choosing = texts.indices.filter { $0 % 2 == 0 }.map { texts[$0] }
     judging = texts.indices.filter { $0 % 2 == 1 }.map { texts[$0] }
+  }
+
+  /// That the edit costs more than was allowed, on the prompts that judge it.
+  private static func remark(_ overrun: Tuning.Overrun) -> String {
+    func percent(_ share: Double) -> String { String(format: "%+.1f %%", share * 100) }
+    return "\(overrun.title) \(percent(overrun.change)), where \(percent(overrun.budget)) was allowed: "
+      + "choose by more prompts, or allow less"
   }
 
   /// Does all of it.
@@ -83,16 +91,19 @@ struct AutomaticEdit {
     let evaluation = try EvalJob(evaluate, prompts: judging)
     let (summary, record) = try evaluation.finish()
 
+    let overruns = tune.search.settings(newTokens: tune.maxNewTokens).overruns(in: summary)
     if command.output.json {
       Console.json(
         .object(
           (written?.report ?? []) + [
-            ("chosen", chosen.json), ("evaluation", evaluation.log.document(summary: record)),
+            ("chosen", chosen.json), ("overruns", .array(overruns.map(\.json))),
+            ("evaluation", evaluation.log.document(summary: record)),
           ]
         ))
       return
     }
     for line in EvaluationTable(summary, names: evaluation.names).lines { Console.result(line) }
+    for overrun in overruns { Console.result(Self.remark(overrun)) }
     Console.result("")
     Console.result(
       "chosen on \(choosing.count) prompts, judged on \(judging.count) others: \(chosen.candidate.options)")

@@ -45,10 +45,7 @@ struct TuneJob {
       blocks: configuration.blocks, hidden: configuration.hidden,
       largestRank: min(pairs.chosen.count, configuration.hidden)
     ).filter { command.search.recipes.isEmpty || command.search.recipes.contains($0.recipe.method) }
-    var settings = Tuning.Settings()
-    settings.budget = command.search.maxPerplexityIncrease.value
-    settings.continuationBudget = command.search.maxContinuationIncrease.value
-    settings.newTokens = command.maxNewTokens
+    let settings = command.search.settings(newTokens: command.maxNewTokens)
     let log = try RecordLog(
       path: command.out, Tuning.format,
       settings: [

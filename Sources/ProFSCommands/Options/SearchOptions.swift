@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Editing
+internal import Studies
 
 /// What a search for the best edit tries, and what the edit may cost.
 struct SearchOptions: ParsableArguments {
@@ -23,6 +24,15 @@ struct SearchOptions: ParsableArguments {
   var isStandard: Bool {
     recipes.isEmpty && maxPerplexityIncrease == Self.standardIncrease
       && maxContinuationIncrease == Self.standardContinuationIncrease
+  }
+
+  /// What the search allows.
+  func settings(newTokens: Int) -> Tuning.Settings {
+    var settings = Tuning.Settings()
+    settings.budget = maxPerplexityIncrease.value
+    settings.continuationBudget = maxContinuationIncrease.value
+    settings.newTokens = newTokens
+    return settings
   }
 
   func validate() throws {
