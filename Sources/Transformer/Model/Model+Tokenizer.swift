@@ -1,14 +1,34 @@
 internal import Checkpoints
 internal import Foundation
 internal import Storage
+internal import Synchronization
 package import Tokenization
 
 extension Model {
   /// The tokenizer that stands with the model's weights.
   package func tokenizer() throws -> Tokenizer {
-    switch source {
-    case .folder, .torch: try Tokenizer(folder: path)
-    case .gguf(let file): try Tokenizer(file, path: path)
+    try openedTokenizer.value {
+      switch source {
+      case .folder, .torch: try Tokenizer(folder: path)
+      case .gguf(let file): try Tokenizer(file, path: path)
+      }
+    }
+  }
+
+  /// A tokenizer that is opened when it is first asked for, once for all copies of a model.
+  final class OpenedTokenizer: Sendable {
+    private let tokenizer = Mutex<Tokenizer?>(nil)
+
+    /// What `open` gave when this was first asked.
+    ///
+    /// - Throws: what `open` throws; it is asked again then.
+    func value(_ open: () throws -> Tokenizer) throws -> Tokenizer {
+      try tokenizer.withLock { tokenizer in
+        if let tokenizer { return tokenizer }
+        let opened = try open()
+        tokenizer = opened
+        return opened
+      }
     }
   }
 

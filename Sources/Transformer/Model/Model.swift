@@ -33,6 +33,7 @@ package struct Model: Sendable {
   /// `config.json`: as it stands in the folder, or made from the GGUF's metadata.
   package let config: JSON
   package private(set) var tensors: TensorStore
+  let openedTokenizer = OpenedTokenizer()
 
   /// Opens a Hugging Face folder, a Hub id found in the local cache, or a GGUF file, and checks that every tensor the family needs is there, with the
   /// shape that the configuration implies.
