@@ -35,7 +35,7 @@ package struct TrainingVerification: Sendable {
     ]
     checks += try Verification.fileChecks(receipt.files, folder: path)
     checks.append(try Verification.digestCheck(tensors, found, .ofMachine, progress))
-    if let base { checks += try Self.baseChecks(receipt, base) }
+    if let base { checks += try Self.baseChecks(receipt, found, base) }
     self.checks = checks
   }
 
@@ -44,10 +44,13 @@ package struct TrainingVerification: Sendable {
   }
 
   /// The base is the one of the receipt, and what was not trained has its bytes.
-  private static func baseChecks(_ receipt: Recorded, _ base: Model) throws -> [Verification.Check] {
+  private static func baseChecks(
+    _ receipt: Recorded, _ found: TensorStore, _ base: Model
+  ) throws -> [Verification.Check] {
     let layout = receipt.output == .checkpoint ? try OutputLayout(base, trained: base, changed: []) : nil
     let (digests, tensors) = try Verification.recomputed(
-      OutputLayout.sourceFiles(of: base), layout, base, .ofMachine)
+      OutputLayout.sourceFiles(of: base), layout, base, written: (found, receipt.tensors.map(\.tensor)),
+      .ofMachine)
     var checks = [
       Verification.Check.equal(
         "the base model is the one of the receipt", digests.joined(separator: " "),

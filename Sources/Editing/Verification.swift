@@ -81,7 +81,7 @@ public struct Verification: Sendable {
       checks += try Self.adapterChecks(of: path, receipt, edited, subspace, base)
     }
     if let base {
-      checks += try Self.checks(receipt, subspace, base, context) { bytes in
+      checks += try Self.checks(receipt, edited, subspace, base, context) { bytes in
         completed += bytes
         progress?(completed, total)
       }
@@ -196,8 +196,8 @@ public struct Verification: Sendable {
   }
 
   private static func checks(
-    _ receipt: Receipt, _ subspace: EditSubspace, _ base: Model, _ context: ComputeContext,
-    _ progress: (Int) -> Void
+    _ receipt: Receipt, _ edited: TensorStore, _ subspace: EditSubspace, _ base: Model,
+    _ context: ComputeContext, _ progress: (Int) -> Void
   ) throws -> [Check] {
     let type = try receipt.tensorType.map { name in
       guard let type = ElementType.allCases.first(where: { $0.name == name }) else {
@@ -208,7 +208,8 @@ public struct Verification: Sendable {
     let layout = try OutputLayout(
       base, subspace, strength: receipt.strength, format: receipt.output, type: type,
       fileName: Receipt.ggufName, context: context)
-    let (files, computed) = try recomputed(layout.sourceFiles, layout, base, context, progress)
+    let (files, computed) = try recomputed(
+      layout.sourceFiles, layout, base, written: (edited, receipt.tensors), context, progress)
     var recorded = receipt.tensors.reduce(into: [String: Receipt.Tensor]()) { $0[$1.name] = $1 }
     var wrong: String?
     func compare(_ computed: Receipt.Tensor) {
@@ -245,10 +246,15 @@ public struct Verification: Sendable {
   }
 
   /// The SHA-256 of files of the base, and what the tensors of an output in safetensors become, each on a thread.
+  ///
+  /// - Parameter written: the output, whose tensors ``digestCheck(_:_:_:_:)`` holds against their records. A tensor that is
+  ///   written as it stands in the base is compared with that byte by byte, and has the SHA-256 of its record.
   static func recomputed(
-    _ sources: [String], _ layout: OutputLayout?, _ base: Model, _ context: ComputeContext,
+    _ sources: [String], _ layout: OutputLayout?, _ base: Model,
+    written: (store: TensorStore, records: [Receipt.Tensor]), _ context: ComputeContext,
     _ progress: (Int) -> Void = { _ in }
   ) throws -> (files: [String], tensors: [Receipt.Tensor]) {
+    let recorded = written.records.reduce(into: [String: String]()) { $0[$1.name] = $1.digest }
     let tensors = (layout?.files ?? []).filter { $0.gguf == nil }.flatMap { file in
       file.tensors.map { (file: file.name, tensor: $0) }
     }
@@ -257,7 +263,13 @@ public struct Verification: Sendable {
       item -> (file: String?, tensor: Receipt.Tensor?) in
       guard item >= sources.count else { return (try Digest.ofFile(sources[item]), nil) }
       let (file, tensor) = tensors[item - sources.count]
-      let record = try layout?.record(tensor, base, file) { _ in }
+      let record: Receipt.Tensor? =
+        if let copy = tensor as? CheckpointTensor, copy.isVerbatim, let digest = recorded[copy.name],
+          let entry = written.store[copy.name],
+          try base.tensors.holdsSameBytes(copy.source, as: entry, of: written.store)
+        { Receipt.Tensor(copy, in: file, digest: digest, edit: nil) } else {
+          try layout?.record(tensor, base, file) { _ in }
+        }
       done.withLock { _ in progress(tensor.byteCount) }
       return (nil, record)
     }

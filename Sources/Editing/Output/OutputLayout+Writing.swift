@@ -127,7 +127,7 @@ extension OutputLayout {
 
 extension Receipt.Tensor {
   /// The record of a tensor of the file called `file`.
-  fileprivate init(_ tensor: any OutputTensor, in file: String, digest: String, edit: Receipt.Edit?) {
+  init(_ tensor: any OutputTensor, in file: String, digest: String, edit: Receipt.Edit?) {
     self.init(
       name: tensor.name, file: file, type: tensor.type.name, shape: tensor.shape, digest: digest, edit: edit)
   }
