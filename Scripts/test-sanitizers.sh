@@ -28,6 +28,10 @@ export PROFS_SANITIZER=$sanitizer
 # Leaks are measured by LeakTests. What ends a process is its exit code, so that no finding in a child is missed.
 # SIGBUS is the command's own to handle; in the tests it ends the process in any case.
 export ASAN_OPTIONS=detect_leaks=0:handle_sigbus=0:exitcode=99
+if [[ $sanitizer == thread ]]; then
+  clang -shared -fPIC -O1 Scripts/faults/thread-sanitizer.c -o .build/thread/locks.so
+  export LD_PRELOAD=$PWD/.build/thread/locks.so
+fi
 # libgomp's barriers are futexes, which the thread sanitizer does not see.
 export TSAN_OPTIONS=suppressions=$PWD/Scripts/faults/thread-sanitizer.txt:exitcode=99
 exec swift test "${options[@]}" --skip-build --disable-xctest "$@"
