@@ -38,7 +38,7 @@ heading "1. Mine: what the model itself writes to $(wc -l <"$mined") prompts, th
 "$profs" pairs mine "$base" --prompts "$mined" --max-new-tokens 12 --out "$pairs"
 
 heading "2. Edit: the step that chooses itself on half of $(wc -l <"$held") other prompts, judged on the other half"
-"$profs" edit "$base" --auto --try natural --pairs "$pairs" --prompts "$held" --text Data/neutral.txt --out "$edited" |
+"$profs" edit "$base" --auto --try natural --pairs "$pairs" --prompts "$held" --out "$edited" |
   tee .models/demo-records/edit.txt
 
 heading "3. Verify: which tensors changed, and that they are what base and step give"

@@ -74,7 +74,7 @@ import Testing
       #expect(budget.status == 64 && budget.errors.contains("belong to --auto"), "\(budget.errors)")
     }
     let lacking = try Transcript(Array(Self.arguments.prefix(5)) + ["--out", "out"], in: folder)
-    #expect(lacking.status == 64 && lacking.errors.contains("--prompts and --text"), "\(lacking.errors)")
+    #expect(lacking.status == 64 && lacking.errors.contains("--auto needs --prompts"), "\(lacking.errors)")
     let single = try Transcript(Self.arguments, in: try Self.folder(prompts: 1))
     #expect(single.status == 1 && single.errors.contains("at least 2 prompts"), "\(single.errors)")
   }

@@ -96,6 +96,20 @@ import Testing
     #expect(try sample("1") != sample("2"))
   }
 
+  @Test("the built-in text is Data/neutral.txt")
+  func builtinText() throws {
+    let folder = try TemporaryFolder()
+    func measured(_ text: String) throws -> [Double?] {
+      let run = try Transcript(
+        ["perplexity", Fixture.model("llama-tied"), "--text", text, "--limit", "2000", "--json"], in: folder)
+      let report = try run.json()
+      return ["perplexity", "tokens"].map { report[$0]?.double ?? report[$0]?.int.map(Double.init) }
+    }
+    let builtin = try measured("builtin")
+    let file = try measured(Fixture.root + "/Data/neutral.txt")
+    #expect(builtin[0] != nil && builtin == file)
+  }
+
   @Test("perplexity is e to the mean loss, and both recipes agree on one window")
   func perplexity() throws {
     let folder = try TemporaryFolder()

@@ -28,7 +28,7 @@ struct AutomaticEdit {
     self.command = command
     quiet = command.output.quiet || command.output.json
     out = command.destination.path(of: command.model)
-    (prompts, text) = (command.automatic.prompts ?? "", command.automatic.text ?? "")
+    (prompts, text) = (command.automatic.prompts ?? "", command.automatic.text)
     try command.destination.check(command.model)
     let texts = try TextList(path: prompts).texts
     guard texts.count >= 2 else {

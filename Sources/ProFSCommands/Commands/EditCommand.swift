@@ -24,7 +24,7 @@ struct EditCommand: SplitCommand {
       With --auto everything but the data is chosen by trying: half of the prompts choose the edit, as profs tune does, \
       and the other half judge what was written, as profs eval does.
 
-        profs edit model/ --auto --pairs pairs.jsonl --prompts prompts.jsonl --text text.txt --out edited/
+        profs edit model/ --auto --pairs pairs.jsonl --prompts prompts.jsonl --out edited/
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")

@@ -26,7 +26,8 @@ struct EvalCommand: SplitCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Text for perplexity and KL: one text, or a .jsonl of texts, each read by itself.", valueName: "file"))
+      "Text for perplexity and KL: one text, or a .jsonl of texts, each read by itself; or builtin, 1,600 words.",
+      valueName: "file"))
   var text: String?
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit: Int?
   @OptionGroup var windows: WindowOptions

@@ -19,7 +19,7 @@ struct TuneCommand: SplitCommand {
       them on few prompts and little text, the best of each round on more. Give prompts that no pair was made from, and keep \
       others for the final evaluation: what was tuned on flatters.
 
-        profs tune MODEL --pairs pairs.jsonl --prompts validation.txt --text text.txt --out tune.json
+        profs tune MODEL --pairs pairs.jsonl --prompts validation.txt --out tune.json
 
       With --out the measurements are saved as the run goes on, and the same command takes up a run that was stopped.
       """)
@@ -31,8 +31,11 @@ struct TuneCommand: SplitCommand {
     help: ArgumentHelp(
       "Validation prompts: .txt, one a line, or .jsonl, RealToxicityPrompts' form too.", valueName: "file"))
   var prompts: String
-  @Option(help: ArgumentHelp("Text for perplexity: one text, or a .jsonl of texts.", valueName: "file"))
-  var text: String
+  @Option(
+    help: ArgumentHelp(
+      "Text for perplexity: one text, or a .jsonl of texts; builtin: 1,600 words that are part of profs.",
+      valueName: "file"))
+  var text = WindowOptions.builtinText
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit = 8192
   @OptionGroup var search: SearchOptions
   @Option(help: ArgumentHelp("What scores toxicity, as profs eval takes it.", valueName: "scorer"))

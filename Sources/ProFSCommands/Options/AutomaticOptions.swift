@@ -14,8 +14,11 @@ struct AutomaticOptions: ParsableArguments {
       valueName: "file"))
   var prompts: String?
 
-  @Option(help: ArgumentHelp("Text for perplexity: one text, or a .jsonl of texts.", valueName: "file"))
-  var text: String?
+  @Option(
+    help: ArgumentHelp(
+      "Text for perplexity: one text, or a .jsonl of texts; builtin: 1,600 words that are part of profs.",
+      valueName: "file"))
+  var text = WindowOptions.builtinText
 
   @Option(help: ArgumentHelp("Use the first n tokens of the text only.", valueName: "n")) var textLimit =
     Self.standardTextLimit
@@ -35,9 +38,7 @@ struct AutomaticOptions: ParsableArguments {
   func validate() throws {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
     if maxNewTokens < 1 { throw ValidationError("--max-new-tokens must be at least 1.") }
-    if auto, prompts == nil || text == nil {
-      throw ValidationError("--auto needs --prompts and --text to judge edits by.")
-    }
+    if auto, prompts == nil { throw ValidationError("--auto needs --prompts to judge edits by.") }
     if !auto, isGiven {
       throw ValidationError(
         "--prompts, --text, --text-limit, --max-new-tokens, --scorer, --try, --max-perplexity-increase and "
@@ -47,7 +48,8 @@ struct AutomaticOptions: ParsableArguments {
 
   /// Whether any of them was given, as far as a value tells it from its default.
   private var isGiven: Bool {
-    prompts != nil || text != nil || !scorers.isEmpty || textLimit != Self.standardTextLimit
+    prompts != nil || text != WindowOptions.builtinText || !scorers.isEmpty
+      || textLimit != Self.standardTextLimit
       || maxNewTokens != Self.standardNewTokens || !search.isStandard
   }
 }

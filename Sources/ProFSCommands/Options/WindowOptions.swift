@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Editing
 internal import Evaluation
 internal import PreferenceData
 internal import Storage
@@ -24,10 +25,14 @@ struct WindowOptions: ParsableArguments {
     }
   }
 
+  /// Stands for the text that is part of the program, in the place of a file's name.
+  static let builtinText = "builtin"
+
   /// How the windows' losses are averaged.
   var weighting: Perplexity.Weighting { recipe == .detoxEdit ? .windows : .tokens }
 
-  /// The windows over the texts of a file: one text, or each of the texts of a `.jsonl` or `.json` list.
+  /// The windows over the texts of a file, one text, or each of the texts of a `.jsonl` or `.json` list, or over the built-in
+  /// text.
   ///
   /// - Parameter limit: tokens that are read, counted over all texts.
   func windows(_ path: String, _ model: Model, _ tokenizer: Tokenizer, limit: Int?) throws -> TextWindows {
@@ -57,6 +62,7 @@ struct WindowOptions: ParsableArguments {
   }
 
   private static func texts(_ path: String) throws -> [[UInt8]] {
+    if path == builtinText { return [NeutralText.measured] }
     let name = path.lowercased()
     let isList = [".jsonl", ".json"].contains { name.hasSuffix($0) || name.hasSuffix($0 + ".gz") }
     if isList { return try TextList(path: path).texts.map { Array($0.utf8) } }
