@@ -29,19 +29,7 @@ extension SubspaceFitting {
     addNeutralText(
       to: &plan, decomposing: blocksTogether(from: gramSide),
       waiting: portions.count { !$0.passages.isEmpty } > 1 ? waiting : 0)
-    if recipe.method == .natural {
-      // One pass finishes block by block; several add up the moments of all blocks.
-      let tokens = packing.ownTokens.reduce(0, +)
-      let together = stepsTogether
-      let blocks = tokens <= passTokens ? together : recipe.blocks.count
-      // And of those that are decomposed together, two bases of eigenvectors, products of them, and LAPACK's copies.
-      plan.add(
-        .init("moments of \(blocks) blocks and steps", (3 * blocks + 6 * together) * hidden * hidden * 8))
-      let kept = ForwardPass.keptBytes(
-        tokens: min(tokens, passTokens), fromBlock: recipe.blocks.lowerBound, model)
-      if kept <= ForwardPass.keptInMemory { plan.add(.init("residual streams before every block", kept)) }
-      plan.add(.init("gradients of \(tokens) tokens", 2 * min(tokens, passTokens) * hidden * 4))
-    }
+    if recipe.method == .natural { addSteps(to: &plan, samples: 1, tokens: packing.ownTokens.reduce(0, +)) }
     if recipe.method == .oblique {
       plan.add(.init("what an MLP writes", packing.largest * hidden * 4))
     }
@@ -51,10 +39,41 @@ extension SubspaceFitting {
   /// Bytes of blocks that are decomposed together.
   private static let togetherBytes = 256 << 20
 
-  /// How many blocks' steps are computed together, a thread each.
-  var stepsTogether: Int {
+  /// What steps of so many samples will hold, of passes over so many tokens.
+  private func addSteps(to plan: inout MemoryPlan, samples: Int, tokens: Int) {
     let hidden = model.configuration.hidden
-    return max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / (3 * hidden * hidden * 8)))
+    // One pass finishes block by block; several add up the moments of all blocks.
+    let together = stepsTogether(samples: samples)
+    let blocks = tokens <= passTokens ? together : recipe.blocks.count
+    // And of those that are decomposed together, two bases of eigenvectors, products of them, and LAPACK's copies.
+    plan.add(
+      .init(
+        "moments of \(blocks) blocks and steps",
+        ((2 + samples) * blocks + 6 * together) * hidden * hidden * 8))
+    let kept = ForwardPass.keptBytes(
+      tokens: min(tokens, passTokens), fromBlock: recipe.blocks.lowerBound, model)
+    if kept <= ForwardPass.keptInMemory { plan.add(.init("residual streams before every block", kept)) }
+    plan.add(.init("gradients of \(tokens) tokens", 2 * min(tokens, passTokens) * hidden * 4))
+  }
+
+  /// How many blocks' steps are computed together, a thread each.
+  func stepsTogether(samples: Int) -> Int {
+    let hidden = model.configuration.hidden
+    let bytes = (2 + samples) * hidden * hidden * 8
+    return max(1, min(context.threads, recipe.blocks.count, Self.togetherBytes / bytes))
+  }
+
+  /// Tokens of all pairs and passages, beginnings that they share counted twice.
+  private var unsharedTokens: Int {
+    (texts.sides + texts.passages).reduce(0) { $0 + $1.count }
+  }
+
+  /// How many samples' steps one pass serves: as many as leave the sums of the blocks that wait within 1 GiB.
+  var samplesPerPass: Int {
+    let hidden = model.configuration.hidden
+    let blocks =
+      unsharedTokens <= passTokens ? min(context.threads, recipe.blocks.count) : recipe.blocks.count
+    return max(1, (1 << 30) / (blocks * hidden * hidden * 8))
   }
 
   /// How many blocks' preference matrices are decomposed together, a thread each.
@@ -85,6 +104,7 @@ extension SubspaceFitting {
   ///
   /// - Parameter most: pairs that are decomposed together.
   package func rowMemoryPlan(decomposing most: Int) throws -> MemoryPlan {
+    precondition(recipe.method.isProjection, "a step keeps sums")
     let portions = rowPortions
     let hidden = model.configuration.hidden
     var plan =
@@ -103,6 +123,13 @@ extension SubspaceFitting {
         "decomposition of \(most) pairs",
         together * (2 * most * hidden * 4 + 3 * most * hidden * 8 + 2 * small * small * 8)))
     addNeutralText(to: &plan, decomposing: together, waiting: waiting)
+    return plan
+  }
+
+  /// What ``run(_:progress:)`` of so many samples will hold where the recipe makes steps.
+  package func stepMemoryPlan(samples: Int) -> MemoryPlan {
+    var plan = packing.plan
+    addSteps(to: &plan, samples: min(samples, samplesPerPass), tokens: unsharedTokens)
     return plan
   }
 

@@ -21,10 +21,12 @@ extension SubspaceFitting {
   /// Runs the pass over all pairs once, and fits every sample to its own rows of the embeddings.
   ///
   /// A text's embedding does not depend on the other texts, so a sample has the subspace that a pass over its pairs alone
-  /// would find, but for rounding; ``EditRecipe/Method/detoxEdit``, whose padding depends on them, is not for this.
+  /// would find, but for rounding; ``EditRecipe/Method/detoxEdit``, whose padding depends on them, is not for this. Steps are
+  /// computed from sums over a sample's gradients: one pass over the pairs of as many samples as there is room for.
   package func run(_ fits: [SampledFit], progress: ProgressHandler? = nil) throws -> [EditSubspace] {
     precondition(recipe.method != .detoxEdit, "padding depends on the sample")
     precondition(fits.allSatisfy { $0.recipe.method == recipe.method }, "one pass serves one method")
+    if recipe.method == .natural { return try sampledSteps(fits, progress: progress) }
     let most = fits.map(\.recipe.protectedDirections).max() ?? 0
     let found = try mapBlocks(protecting: most, from: .rows, progress: progress) { block, preferences in
       try fits.map { fit -> BlockSubspace? in
@@ -41,5 +43,22 @@ extension SubspaceFitting {
         blocks: Self.blocks(index, of: found),
         provenance: try provenance(fit.recipe, pairs: fit.sample.pairs.count))
     }
+  }
+
+  /// The steps of `fits`, those of ``samplesPerPass`` samples from one pass.
+  private func sampledSteps(_ fits: [SampledFit], progress: ProgressHandler?) throws -> [EditSubspace] {
+    var order: [PairSample] = []
+    for fit in fits where !order.contains(fit.sample) { order.append(fit.sample) }
+    var found: [SampledFit: EditSubspace] = [:]
+    let starts = Array(stride(from: 0, to: order.count, by: samplesPerPass))
+    for (index, start) in starts.enumerated() {
+      let samples = Set(order[start..<min(start + samplesPerPass, order.count)])
+      let some = fits.filter { samples.contains($0.sample) }
+      let steps = try naturalSteps(some) { done, total in
+        progress?(1000 * index + 1000 * done / max(1, total), 1000 * starts.count)
+      }
+      found.merge(zip(some, steps)) { $1 }
+    }
+    return fits.compactMap { found[$0] }
   }
 }

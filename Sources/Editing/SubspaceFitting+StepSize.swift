@@ -42,14 +42,14 @@ extension SubspaceFitting {
     }
   }
 
-  /// Steps, by block, as subspaces of the size at which each recipe's model moves by ``stepDivergence``.
+  /// Steps, by block, as subspaces of the size at which each fit's model moves by ``stepDivergence``.
   ///
-  /// The divergence grows about with the square of the size. Every round measures it, all recipes in one pass, and
+  /// The divergence grows about with the square of the size. Every round measures it, all fits in one pass, and
   /// corrects the sizes by the power that the last two rounds show.
   ///
   /// - Parameter progress: told of rounds done.
   func sized(
-    _ steps: [(recipe: EditRecipe, ofBlock: [Int: NaturalStep])], progress: (Int) -> Void
+    _ steps: [(fit: SampledFit, ofBlock: [Int: NaturalStep])], progress: (Int) -> Void
   ) throws -> [EditSubspace] {
     var sizes = steps.map { step in
       (Self.firstGuess / step.ofBlock.values.reduce(0) { $0 + $1.divergence }).squareRoot()
@@ -60,7 +60,7 @@ extension SubspaceFitting {
           blocks: try step.ofBlock.sorted { $0.key < $1.key }.map {
             EditSubspace.Block(block: $0.key, subspace: try $0.value.subspace(scale: size))
           },
-          provenance: try provenance(step.recipe, pairs: pairs))
+          provenance: try provenance(step.fit.recipe, pairs: step.fit.sample.pairs.count))
       }
     }
     let scoring = try calibrationScoring(firstBlocks: Set(steps.compactMap { $0.ofBlock.keys.min() }))

@@ -129,7 +129,10 @@ package struct SubspaceFitting {
     precondition(
       recipes.allSatisfy { $0.method == recipe.method && $0.maximumTokens == recipe.maximumTokens },
       "one pass serves one method")
-    if recipe.method == .natural { return try naturalSteps(recipes, progress: progress) }
+    if recipe.method == .natural {
+      let all = PairSample(pairs: Array(0..<pairs))
+      return try naturalSteps(recipes.map { SampledFit(recipe: $0, sample: all) }, progress: progress)
+    }
     let counts = Set(recipes.map(\.protectedDirections)).sorted()
     let found = try mapBlocks(protecting: counts.last ?? 0, from: gramSide, progress: progress) {
       block, preferences in

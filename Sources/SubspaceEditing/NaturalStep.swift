@@ -1,46 +1,64 @@
 package import Kernels
 
-/// What a step at one matrix is computed from: sums over the tokens of pairs and of neutral text.
+/// What steps at one matrix are computed from: sums over the tokens of samples of the pairs, and of neutral text.
 ///
 /// y is what the matrix writes for a token and g the gradient with respect to it: of the pairs' Σ ln p(chosen) − ln p(rejected),
 /// of neutral text's Σ ln p.
 public struct StepMoments: Sendable {
-  /// Σ g yᵀ over the pairs' tokens, `[hidden, hidden]`: the gradient with respect to M in y′ = (I + M) y.
-  package private(set) var gradient: Matrix
+  /// Σ g yᵀ over the tokens of each sample's pairs, `[hidden, hidden]`: the gradient with respect to M in y′ = (I + M) y.
+  package private(set) var gradients: [Matrix]
   /// Σ g gᵀ over neutral tokens.
   package var neutralGradient: SecondMoment
   /// Σ y yᵀ over neutral tokens.
   package var neutralOutput: SecondMoment
 
-  /// No tokens.
-  package init(hidden: Int) {
-    gradient = Matrix(zeros: hidden, hidden)
+  /// No tokens, of any of `samples` samples.
+  package init(hidden: Int, samples: Int = 1) {
+    gradients = Array(repeating: Matrix(zeros: hidden, hidden), count: samples)
     neutralGradient = SecondMoment(width: hidden)
     neutralOutput = SecondMoment(width: hidden)
   }
 
-  /// Adds tokens of pairs, `[tokens, hidden]` each.
-  package mutating func addPairs(gradient g: Span<Float>, output y: Span<Float>) throws(SubspaceError) {
-    let hidden = gradient.rows
+  /// Adds tokens of pairs of one sample, `[tokens, hidden]` each.
+  package mutating func addPairs(
+    of sample: Int = 0, gradient g: Span<Float>, output y: Span<Float>
+  ) throws(SubspaceError) {
+    let hidden = gradients[sample].rows
     precondition(g.count == y.count && g.count.isMultiple(of: hidden), "a gradient for every output")
     for start in stride(from: 0, to: g.count / hidden, by: 1024) {
       let range = start * hidden..<min((start + 1024) * hidden, g.count)
       let g = Matrix(rows: range.count / hidden, columns: hidden, widening: g.extracting(range))
       let y = Matrix(rows: range.count / hidden, columns: hidden, widening: y.extracting(range))
-      try computing { () throws(LinearAlgebraError) in try gradient.addProduct(g, y, transposing: .first) }
+      try computing { () throws(LinearAlgebraError) in
+        try gradients[sample].addProduct(g, y, transposing: .first)
+      }
     }
   }
 
   /// Adds what the other processes have added, in all of them.
   package mutating func add(over ranks: Communicator) {
-    ranks.sum(&gradient.elements)
+    for sample in gradients.indices { ranks.sum(&gradients[sample].elements) }
     neutralGradient.add(over: ranks)
     neutralOutput.add(over: ranks)
   }
 
   /// Whether everything that was added is finite.
   package var isFinite: Bool {
-    gradient.elements.allSatisfy(\.isFinite) && neutralGradient.isFinite && neutralOutput.isFinite
+    gradients.allSatisfy { $0.elements.allSatisfy(\.isFinite) } && neutralGradient.isFinite
+      && neutralOutput.isFinite
+  }
+}
+
+/// The coordinates in which neutral text's outputs and gradients are of equal size in every direction.
+package struct StepCoordinates: Sendable {
+  /// Those of what is written, A.
+  let gradient: Whitening
+  /// Those of what is read, B.
+  let output: Whitening
+
+  /// The coordinates that the neutral tokens of `moments` give; throws where there are none.
+  package init(_ moments: StepMoments) throws(SubspaceError) {
+    (gradient, output) = (try Whitening(moments.neutralGradient), try Whitening(moments.neutralOutput))
   }
 }
 
@@ -60,17 +78,17 @@ public struct NaturalStep: Sendable {
   /// Aᵀ p of the same.
   private let writes: Matrix
 
-  /// The step of rank `rank`.
+  /// The step of rank `rank` for Σ g yᵀ = `sum`.
   ///
-  /// Throws where there was no neutral text or no gradient, or `rank` is more than the width.
-  public init(_ moments: StepMoments, rank: Int) throws(SubspaceError) {
-    let hidden = moments.gradient.rows
+  /// Throws where there was no gradient, or `rank` is more than the width.
+  package init(_ sum: Matrix, in coordinates: StepCoordinates, rank: Int) throws(SubspaceError) {
+    let hidden = sum.rows
     guard (1...hidden).contains(rank) else {
       throw SubspaceError(reason: .rankUnavailable(requested: rank, available: hidden))
     }
-    let (a, b) = (try Whitening(moments.neutralGradient), try Whitening(moments.neutralOutput))
+    let (a, b) = (coordinates.gradient, coordinates.output)
     // A G Bᵀ, the rows of G in the coordinates of B and then its columns in those of A.
-    let half = try b.whitened(moments.gradient).transposed
+    let half = try b.whitened(sum).transposed
     let whole = try a.whitened(half).transposed
     let (values, right, left) = try computing { () throws(LinearAlgebraError) in
       var (values, right) = try BlockSubspace.decompose(whole, rank)

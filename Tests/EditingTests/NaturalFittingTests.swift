@@ -18,23 +18,12 @@ import Transformer
       EditRecipe(method: .natural, rank: .fixed(rank), blocks: PaperGoldens.blocks))
   }
 
-  /// M of y′ = (I + M) y, `[hidden, hidden]`.
-  private static func map(_ subspace: BlockSubspace) throws -> [Double] {
-    let (reads, writes) = (subspace.directions.values, try #require(subspace.writes).values)
-    let hidden = subspace.hidden
-    return (0..<hidden * hidden).map { index in
-      (0..<subspace.rank).reduce(0.0) {
-        $0 - Double(writes[$1 * hidden + index / hidden]) * Double(reads[$1 * hidden + index % hidden])
-      }
-    }
-  }
-
   @Test("the step is the one that autograd's gradients give in float64, in direction and size")
   func isTheReference() throws {
     let file = try SafetensorsFile(
       path: PaperGoldens.reference("natural/llama-biases.safetensors"))
     for block in try Self.fitting().run().blocks {
-      let found = try Self.map(block.subspace)
+      let found = try block.subspace.changeMap()
       let expected = try file.tensors.floats(try #require(file.tensors["\(block.block).operator"]))
       let square = expected.reduce(0) { $0 + Double($1) * Double($1) }
       // The size is found by measuring, to a percent or so.
@@ -54,7 +43,7 @@ import Transformer
     fitting.passTokens = 300
     let portions = try fitting.run()
     for (one, other) in zip(whole.blocks, portions.blocks) {
-      let (expected, found) = (try Self.map(one.subspace), try Self.map(other.subspace))
+      let (expected, found) = (try one.subspace.changeMap(), try other.subspace.changeMap())
       let square = expected.reduce(0) { $0 + $1 * $1 }
       let difference = zip(expected, found).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
       #expect((difference / square).squareRoot() < 1e-4, "block \(one.block)")
@@ -107,8 +96,8 @@ import Transformer
     let paths = ["a", "b"].map { folder.path("\($0).safetensors") }
     let both = try EditSubspace.combined(paths, to: nil, rank: nil)
     for block in both.blocks {
-      let parts = try paths.map { try Self.map(try #require(try EditSubspace(path: $0)[block.block])) }
-      let whole = try Self.map(block.subspace)
+      let parts = try paths.map { try (try #require(try EditSubspace(path: $0)[block.block])).changeMap() }
+      let whole = try block.subspace.changeMap()
       #expect(whole.indices.allSatisfy { abs(whole[$0] - parts[0][$0] - parts[1][$0]) < 1e-6 })
     }
     let model = try Self.goldens.model()

@@ -53,6 +53,36 @@ import Transformer
     #expect(between.largestSine > 0.01, "the sample makes a difference")
   }
 
+  @Test(
+    "one pass there and back gives samples the steps that passes over each alone find, in portions too",
+    arguments: [Int.max, 300])
+  func steps(passTokens: Int) throws {
+    let samples = [
+      PairSample(pairs: [40, 3, 17, 9, 60, 22, 5, 31, 12, 48], flipped: [9, 31, 48]),
+      PairSample(pairs: Array(0..<64)), PairSample(pairs: Array(20..<40)),
+    ]
+    var fitting = try Self.fitting(.natural)
+    fitting.passTokens = min(passTokens, fitting.passTokens)
+    let found = try fitting.run(samples.map { .init(recipe: Self.recipe(.natural), sample: $0) })
+    for (sample, one) in zip(samples, found) {
+      let alone = try Self.fitting(.natural, sample).run()
+      #expect(one.provenance.pairs == sample.pairs.count)
+      #expect(one.blocks.map(\.block) == alone.blocks.map(\.block))
+      for (a, b) in zip(one.blocks, alone.blocks) {
+        let (found, expected) = (try a.subspace.changeMap(), try b.subspace.changeMap())
+        let square = expected.reduce(0) { $0 + $1 * $1 }
+        let difference = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+        #expect((difference / square).squareRoot() < 1e-3, "block \(a.block) of \(sample.pairs.count) pairs")
+      }
+    }
+    let (one, other) = (
+      try found[0].blocks[0].subspace.changeMap(), try found[1].blocks[0].subspace.changeMap()
+    )
+    let square = other.reduce(0) { $0 + $1 * $1 }
+    #expect(
+      zip(one, other).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } > 0.01 * square, "samples differ")
+  }
+
   @Test("without centring the mean of the chosen side is left in")
   func uncentred() throws {
     let all = PairSample(pairs: Array(0..<64))

@@ -136,3 +136,15 @@ func tensorBytes(_ name: String, _ folder: String) throws -> (entry: TensorEntry
 
 /// Name of the weight that an edit of `block` changes.
 func editedName(_ block: Int) -> String { "model.layers.\(block - 1).mlp.down_proj.weight" }
+
+extension BlockSubspace {
+  /// M of y′ = (I + M) y, `[hidden, hidden]`, of an edit of strength 1.
+  func changeMap() throws -> [Double] {
+    let (reads, writes) = (directions.values, try #require(writes).values)
+    return (0..<hidden * hidden).map { index in
+      (0..<rank).reduce(0.0) {
+        $0 - Double(writes[$1 * hidden + index / hidden]) * Double(reads[$1 * hidden + index % hidden])
+      }
+    }
+  }
+}

@@ -4,7 +4,7 @@ internal import SubspaceEditing
 internal import Tokenization
 internal import Transformer
 
-/// The subspaces of many points, from one pass over all pairs for each recipe that compares texts one by one.
+/// The subspaces of many points, from one pass over all pairs for each recipe whose part of a pair does not depend on the others.
 struct StudySubspaces {
   /// What is fitted to which pairs.
   let inputs: StudyInputs
@@ -71,7 +71,11 @@ struct StudySubspaces {
       let shared = try method.sharesPasses ? ofMethod(together).map { try fit($0) } : []
       if !shared.isEmpty {
         let most = shared.map(\.sample.pairs.count).max() ?? 0
-        plans.append(try sharedPass(shared).rowMemoryPlan(decomposing: most))
+        let pass = try sharedPass(shared)
+        plans.append(
+          try method.isProjection
+            ? pass.rowMemoryPlan(decomposing: most)
+            : pass.stepMemoryPlan(samples: Set(shared.map(\.sample)).count))
       }
       let apart = try (ofMethod(alone) + (method.sharesPasses ? [] : ofMethod(together))).map { try fit($0) }
       if let largest = apart.max(by: {
@@ -103,10 +107,10 @@ struct StudySubspaces {
 }
 
 extension EditRecipe.Method {
-  /// Whether one pass over all pairs serves every sample of them: a text's embedding does not depend on the other texts.
+  /// Whether one pass over all pairs serves every sample of them: what a pair adds does not depend on the others.
   ///
-  /// A gradient is a sum over the sample, and padding goes by the longest of it.
-  fileprivate var sharesPasses: Bool { isProjection && self != .detoxEdit }
+  /// Padding goes by the longest of the sample.
+  fileprivate var sharesPasses: Bool { self != .detoxEdit }
 }
 
 extension StudyPoint {

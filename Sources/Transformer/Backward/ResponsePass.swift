@@ -8,8 +8,6 @@ package import Kernels
 package struct ResponsePass {
   /// Σ ln p of the response of each text.
   package let logProbabilities: [Double]
-  /// The place of the first token of the texts that share no beginnings; after all others where there are none.
-  package let firstAloneRow: Int
   private let model: Model
   private let context: ComputeContext
   private let forest: TokenForest
@@ -44,8 +42,6 @@ package struct ResponsePass {
     self.layout = layout
     let forest = TokenForest(sequences.map(\.tokens), chunkTokens: chunkTokens, alone: alone)
     self.forest = forest
-    let firstAlone = forest.lastSegment.suffix(alone).lazy.compactMap(\.self).first
-    firstAloneRow = firstAlone.map { forest.segments[$0].tokens.lowerBound } ?? forest.tokens.count
     var (texts, rows, tokens) = ([Int](), [Int](), [Int32]())
     for (index, sequence) in sequences.enumerated() {
       let places = forest.ranges(ofText: index).flatMap { Array($0) }
@@ -74,6 +70,9 @@ package struct ResponsePass {
     self.texts = texts
     targets = HeadBackward.Targets(rows: rows, tokens: tokens, weights: [], logNormalizers: normalizers)
   }
+
+  /// Places of a text's tokens, from its beginning; texts that share nothing have one range each, one after another.
+  package func rows(ofText index: Int) -> [Range<Int>] { forest.ranges(ofText: index) }
 
   /// Adds the gradient of Σ over texts of weight · ln p(response) to `gradients`.
   ///
