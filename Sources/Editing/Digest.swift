@@ -26,9 +26,5 @@ struct Digest {
   }
 
   /// The digest of everything so far.
-  var hex: String {
-    let digits = Array("0123456789abcdef".utf8)
-    let bytes = hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-    return String(decoding: bytes, as: UTF8.self)
-  }
+  var hex: String { hash.finalize().hexadecimal }
 }

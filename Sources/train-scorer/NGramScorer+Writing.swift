@@ -1,7 +1,6 @@
 internal import Checkpoints
 internal import Crypto
 internal import Evaluation
-internal import Foundation
 internal import Kernels
 internal import Storage
 
@@ -26,7 +25,7 @@ extension NGramScorer {
     ]
     var digest = SHA256()
     for tensor in tensors { digest.update(data: tensor.bytes) }
-    let sha256 = digest.finalize().map { String(format: "%02x", $0) }.joined()
+    let sha256 = digest.finalize().hexadecimal
     let file = try AtomicFile(path, replacing: true)
     var writer = try SafetensorsWriter(
       file.writer, tensors: tensors.map { .init(name: $0.name, type: $0.type, shape: $0.shape) },

@@ -23,7 +23,7 @@ package enum Fingerprint {
         hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: tail))
       }
     }
-    return hex(hash)
+    return hash.finalize().hexadecimal
   }
 
   /// SHA-256 of texts, each with its length.
@@ -32,14 +32,14 @@ package enum Fingerprint {
     for text in texts {
       hash.update(data: Array("\(text.utf8.count) \(text)".utf8))
     }
-    return hex(hash)
+    return hash.finalize().hexadecimal
   }
 
   /// SHA-256 of a file.
   package static func file(_ path: String) throws -> String {
     var hash = SHA256()
     try MappedFile(path: path).withBytes { hash.update(bufferPointer: $0) }
-    return hex(hash)
+    return hash.finalize().hexadecimal
   }
 
   /// SHA-256 of token ids, each text with its length.
@@ -49,7 +49,7 @@ package enum Fingerprint {
       hash.update(data: Array("\(text.count) ".utf8))
       text.withUnsafeBytes { hash.update(bufferPointer: $0) }
     }
-    return hex(hash)
+    return hash.finalize().hexadecimal
   }
 
   /// SHA-256 of the tokens of windows and of where each begins and ends.
@@ -60,7 +60,7 @@ package enum Fingerprint {
       hash.update(
         data: Array("\(window.range.lowerBound) \(window.range.upperBound) \(window.scored)\n".utf8))
     }
-    return hex(hash)
+    return hash.finalize().hexadecimal
   }
 
   /// SHA-256 of a task's questions: contexts, candidates and the right answers.
@@ -69,12 +69,5 @@ package enum Fingerprint {
       set.items.flatMap { item in
         item.candidates.flatMap { [$0.context, $0.continuation] } + [String(item.gold)]
       })
-  }
-
-  private static func hex(_ hash: SHA256) -> String {
-    hash.finalize().map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
   }
 }

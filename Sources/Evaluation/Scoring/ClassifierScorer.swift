@@ -79,6 +79,6 @@ package struct ClassifierScorer: ToxicityScorer, Sendable {
   private static func digest(_ model: Model) throws -> String {
     var hash = SHA256()
     for file in model.tensors.files { try file.withBytes { hash.update(bufferPointer: $0) } }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    return hash.finalize().hexadecimal
   }
 }

@@ -1,6 +1,5 @@
 internal import Checkpoints
 internal import Crypto
-internal import Foundation
 internal import Kernels
 internal import Storage
 
@@ -48,8 +47,7 @@ extension NGramScorer {
       let intercept = metadata["calibration_intercept"].flatMap({ Double($0) }), intercept.isFinite,
       let name = metadata["name"], let sha256 = metadata["sha256"]
     else { throw EvaluationError(path, "the metadata lacks a number or name that the format asks for") }
-    let found = SHA256.hash(data: UnsafeRawBufferPointer(rebasing: bytes[header.dataStart...]))
-      .map { String(format: "%02x", $0) }.joined()
+    let found = SHA256.hash(data: UnsafeRawBufferPointer(rebasing: bytes[header.dataStart...])).hexadecimal
     guard found == sha256 else {
       throw EvaluationError(
         path, "the file is damaged: the SHA-256 of its tensors is \(found), the metadata says \(sha256)")
