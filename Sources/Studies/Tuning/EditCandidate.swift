@@ -34,7 +34,7 @@ extension EditCandidate {
   ///
   /// Both rankings under four widths of protection, four ranks, from a third or from half of the blocks up; the consistent
   /// directions also removed by half again as much; the oblique projection at three ranks and five strengths; steps of
-  /// natural gradient at two ranks and eleven strengths; and the paper's recipe for comparison.
+  /// natural gradient at two ranks and fourteen strengths; and the paper's recipe for comparison.
   ///
   /// - Parameter largestRank: what pairs and width allow.
   package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
@@ -66,7 +66,7 @@ extension EditCandidate {
       for rank in [1, 4] where rank <= largestRank && start == starts.last {
         let natural = EditRecipe(method: .natural, rank: .fixed(rank), blocks: start...blocks)
         // What a step costs and gains grows with it without a break, so that a finer choice comes closer to a budget.
-        candidates += [0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.7, 0.85, 1, 1.4, 2].map {
+        candidates += [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.7, 0.85, 1, 1.4, 2].map {
           EditCandidate(recipe: natural, strength: $0)
         }
       }
