@@ -104,7 +104,6 @@ extension SubspaceFitting {
   ///
   /// - Parameter most: pairs that are decomposed together.
   package func rowMemoryPlan(decomposing most: Int) throws -> MemoryPlan {
-    precondition(recipe.method.isProjection, "a step keeps sums")
     let portions = rowPortions
     let hidden = model.configuration.hidden
     var plan =

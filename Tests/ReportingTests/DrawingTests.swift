@@ -74,6 +74,21 @@ import Testing
     #expect(change.shows(0.5) && !change.shows(0.51) && !change.shows(.nan))
   }
 
+  @Test("names below each other stand as near to their lines as they can, in order, and within the figure")
+  func column() {
+    let area = LabelPlacement.Box(left: 0, top: 0, right: 200, bottom: 100)
+    var placement = LabelPlacement(area: area)
+    let heights = [50.0, 52, 10, 99, 98]
+    let places = placement.column(heights.map { ("name", $0) }, x: 20)
+    // Two are drawn apart from their mean, two up from the lower edge.
+    let expected = [43.5, 58.5, 10, 92.5, 77.5]
+    #expect(zip(places, expected).allSatisfy { abs($0.y - 4 - $1) < 1e-9 && $0.x == 20 })
+    #expect(placement.taken.count == 5)
+    for (index, box) in placement.taken.enumerated() {
+      #expect(box.top >= 0 && box.bottom <= 100 && !placement.taken[..<index].contains(where: box.overlaps))
+    }
+  }
+
   @Test("labels keep clear of marks and of each other, and within the figure")
   func placement() {
     let area = LabelPlacement.Box(left: 0, top: 0, right: 300, bottom: 200)

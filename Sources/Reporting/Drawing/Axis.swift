@@ -74,9 +74,15 @@ package struct Axis: Sendable, Equatable {
   }
 
   /// The same with the row of labels that each stands in: names that have no room in one row stand in two by turns.
-  package func rowsOfTicksAcross(_ scale: Scale, about count: Int) -> [(
+  ///
+  /// - Parameter values: where marks stand; few of them on a logarithmic axis are its ticks.
+  package func rowsOfTicksAcross(_ scale: Scale, about count: Int, marksAt values: Set<Double> = []) -> [(
     value: Double, label: String, row: Int
   )] {
+    let own = values.sorted().map { (value: $0, label: NumberText.tick($0)) }
+    if kind == .logarithmic, (2...count).contains(own.count), haveRoom(own, scale) {
+      return own.map { ($0.value, $0.label, 0) }
+    }
     let (ticks, kept) = (ticks(in: scale.domain, about: count), ticksAcross(scale, about: count))
     let rows = (0..<2).map { row in ticks.enumerated().filter { $0.offset % 2 == row }.map(\.element) }
     guard case .categories = kind, kept.count < ticks.count, rows.allSatisfy({ haveRoom($0, scale) }) else {

@@ -71,6 +71,41 @@ package struct LabelPlacement: Sendable {
     return found.place
   }
 
+  /// Places for `labels` below each other from `x` on, together as near to their heights as they can be without covering
+  /// each other; they are then taken.
+  package mutating func column(_ labels: [(text: String, y: Double)], x: Double) -> [Place] {
+    let order = labels.indices.sorted { (labels[$0].y, $0) < (labels[$1].y, $1) }
+    let height = Self.lineHeight
+    // Less the lines above them, the middles may not fall; runs that would are drawn together to their mean.
+    var runs: [(sum: Double, count: Int)] = []
+    for (line, index) in order.enumerated() {
+      runs.append((labels[index].y - Double(line) * height, 1))
+      while runs.count > 1,
+        runs[runs.count - 2].sum / Double(runs[runs.count - 2].count) > runs[runs.count - 1].sum
+          / Double(runs[runs.count - 1].count)
+      {
+        let last = runs.removeLast()
+        runs[runs.count - 1].sum += last.sum
+        runs[runs.count - 1].count += last.count
+      }
+    }
+    let highest = area.top + height / 2
+    let lowest = max(highest, area.bottom - height / 2 - Double(labels.count - 1) * height)
+    let middles = runs.flatMap { run in
+      repeatElement(min(max(run.sum / Double(run.count), highest), lowest), count: run.count)
+    }
+    var places = labels.map { Place(x: x, y: $0.y, anchor: "start") }
+    for (line, (index, middle)) in zip(order, middles).enumerated() {
+      let y = middle + Double(line) * height
+      places[index].y = y + 4
+      taken.append(
+        Box(
+          left: x, top: y - height / 2, right: x + Self.width(of: labels[index].text), bottom: y + height / 2)
+      )
+    }
+    return places
+  }
+
   private static func candidate(
     _ width: Double, _ x: Double, _ y: Double, _ dx: Double, _ dy: Double, _ distance: Double
   ) -> (place: Place, box: Box) {

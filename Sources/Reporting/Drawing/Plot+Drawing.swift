@@ -28,6 +28,8 @@ private struct PlotDrawing {
   private let xRows: Double
   private let yTicks: [(value: Double, label: String)]
   private let legend: [Plot.Series]
+  /// How far the marks of each series stand beside their places, so that intervals at one place do not cover each other.
+  private let shifts: [Double]
 
   init(_ plot: Plot, width: Double) {
     self.plot = plot
@@ -53,7 +55,9 @@ private struct PlotDrawing {
     let top = 30 + lines * 18 + (lines > 0 ? 6 : 0)
     let right = width - 14 - min(names, 200)
     x = Scale(kind: plot.x.kind, domain: xDomain, range: (left, right))
-    xTicks = plot.x.rowsOfTicksAcross(x, about: isWide ? 8 : 4)
+    xTicks = plot.x.rowsOfTicksAcross(
+      x, about: isWide ? 8 : 4, marksAt: Set(shown.compactMap(\.x.value)))
+    shifts = Self.shifts(plot, x)
     xRows = Double((xTicks.map(\.row).max() ?? 0) + 1)
     let below = 30 + 16 * xRows
     height = (isWide ? 350 : 270) * plot.relativeHeight + top - 76 + below
@@ -69,9 +73,9 @@ private struct PlotDrawing {
       zip(legend, Self.places(legend, width)).map { legendEntry($0, x: $1.x, line: $1.line) }
       axes
       plot.guides.map(guide)
-      plot.series.map(line)
-      plot.series.map(intervals)
-      plot.series.map(marks)
+      plot.series.indices.map(line)
+      plot.series.indices.map(intervals)
+      plot.series.indices.map(marks)
       labels
     }
   }
@@ -139,13 +143,40 @@ private struct PlotDrawing {
 
   private func shown(_ series: Plot.Series) -> [Plot.Mark] { series.marks.filter(plot.isShown) }
 
-  private func point(_ mark: Plot.Mark) -> (x: Double, y: Double) {
-    (x.position(mark.x.value ?? 0), y.position(mark.y.value ?? 0))
+  private func point(_ mark: Plot.Mark, _ index: Int) -> (x: Double, y: Double) {
+    (x.position(mark.x.value ?? 0) + shifts[index], y.position(mark.y.value ?? 0))
   }
 
-  private func line(_ series: Plot.Series) -> HTML {
-    let points = shown(series).map(point)
-    guard series.line != .none, points.count > 1, let first = points.first else { return HTML() }
+  /// Of each series; 0 where fewer than two have intervals at the same places, or marks have intervals across.
+  private static func shifts(_ plot: Plot, _ scale: Scale) -> [Double] {
+    let none = plot.series.map { _ in 0.0 }
+    let shown = plot.series.map { $0.marks.filter(plot.isShown) }
+    guard !shown.joined().contains(where: { $0.x.ends != nil }) else { return none }
+    let beside = shown.indices.filter { shown[$0].contains { $0.y.ends != nil } }
+    let places = beside.map { Set(shown[$0].compactMap(\.x.value)) }
+    guard beside.count > 1, let first = places.first,
+      places.dropFirst().contains(where: { !$0.isDisjoint(with: first) })
+    else { return none }
+    let positions = Set(shown.joined().compactMap(\.x.value)).map(scale.position).sorted()
+    let gap = zip(positions, positions.dropFirst()).map { $1 - $0 }.min() ?? 100
+    let step = min(9, 0.5 * gap / Double(beside.count))
+    var shifts = none
+    for (order, index) in beside.enumerated() {
+      shifts[index] = step * (Double(order) - Double(beside.count - 1) / 2)
+    }
+    return shifts
+  }
+
+  /// Names have no order along which anything would rise or fall.
+  private func hasLine(_ series: Plot.Series) -> Bool {
+    if case .categories = plot.x.kind { return false }
+    return series.line != .none
+  }
+
+  private func line(_ index: Int) -> HTML {
+    let series = plot.series[index]
+    let points = shown(series).map { point($0, index) }
+    guard hasLine(series), points.count > 1, let first = points.first else { return HTML() }
     var path = "M\(NumberText.coordinate(first.x)) \(NumberText.coordinate(first.y))"
     for point in points.dropFirst() {
       let (x, y) = (NumberText.coordinate(point.x), NumberText.coordinate(point.y))
@@ -155,10 +186,11 @@ private struct PlotDrawing {
       "path", Attribute("d", path), .class("line \(series.colour)\(series.isReference ? " reference" : "")"))
   }
 
-  private func intervals(_ series: Plot.Series) -> HTML {
-    HTML(
+  private func intervals(_ index: Int) -> HTML {
+    let series = plot.series[index]
+    return HTML(
       shown(series).map { mark in
-        let place = point(mark)
+        let place = point(mark, index)
         var bars: [HTML] = []
         if let ends = mark.y.ends {
           let (low, high) = (y.position(ends.lowerBound), y.position(ends.upperBound))
@@ -174,10 +206,11 @@ private struct PlotDrawing {
       })
   }
 
-  private func marks(_ series: Plot.Series) -> HTML {
-    HTML(
+  private func marks(_ index: Int) -> HTML {
+    let series = plot.series[index]
+    return HTML(
       shown(series).map { mark in
-        let place = point(mark)
+        let place = point(mark, index)
         return element(
           "path", Attribute("d", series.symbol.path(place.x, place.y, radius: mark.radius)),
           .class("mark \(series.colour)\(series.isReference ? " reference" : "")")
@@ -199,9 +232,9 @@ private struct PlotDrawing {
   // MARK: Names
 
   /// What a mark covers with its intervals; marks too small to be hidden cover nothing.
-  private func boxes(_ mark: Plot.Mark) -> [LabelPlacement.Box] {
+  private func boxes(_ mark: Plot.Mark, _ index: Int) -> [LabelPlacement.Box] {
     guard mark.radius > 3 else { return [] }
-    let place = point(mark)
+    let place = point(mark, index)
     let r = mark.radius + 1
     var boxes = [
       LabelPlacement.Box(left: place.x - r, top: place.y - r, right: place.x + r, bottom: place.y + r)
@@ -237,7 +270,7 @@ private struct PlotDrawing {
     let look = series.isReference ? " reference" : ""
     let radius = min(4.5, series.marks.first?.radius ?? 4.5)
     return HTML([
-      series.line == .none ? HTML() : segment(x, y, x + 18, y, "line \(series.colour)\(look)"),
+      !hasLine(series) ? HTML() : segment(x, y, x + 18, y, "line \(series.colour)\(look)"),
       element(
         "path", Attribute("d", series.symbol.path(x + 9, y, radius: radius)),
         .class("mark \(series.colour)\(look)")),
@@ -245,22 +278,47 @@ private struct PlotDrawing {
     ])
   }
 
+  private var namesStandAtLines: Bool { isWide && legend.isEmpty && plot.series.count > 1 }
+
+  /// The series that go as far as any does, so that their names have room behind them, below each other.
+  private var namesInColumn: [Int] {
+    guard namesStandAtLines else { return [] }
+    let lasts = plot.series.map { series in
+      series.isNamed && series.line == .straight
+        ? shown(series).last.map { x.position($0.x.value ?? 0) } : nil
+    }
+    let most = lasts.compactMap(\.self).max() ?? 0
+    let found = lasts.indices.filter { index in lasts[index].map { $0 > most - 1 } ?? false }
+    return found.count > 1 ? found : []
+  }
+
   private var labels: HTML {
     let room = LabelPlacement.Box(left: area.left, top: area.top - 6, right: width, bottom: area.bottom)
-    var placement = LabelPlacement(area: room, taken: plot.series.flatMap(shown).flatMap(boxes))
+    let taken = plot.series.indices.flatMap { index in
+      shown(plot.series[index]).flatMap { boxes($0, index) }
+    }
+    var placement = LabelPlacement(area: room, taken: taken)
     var texts: [HTML] = []
-    func place(_ label: String, _ mark: Plot.Mark, _ name: String) {
-      let point = point(mark)
+    func place(_ label: String, _ mark: Plot.Mark, _ index: Int, _ name: String) {
+      let point = point(mark, index)
       let place = placement.place(label, besideX: point.x, y: point.y, radius: mark.radius)
       texts.append(text(label, place.x, place.y, anchor: place.anchor, class: name))
     }
-    for series in plot.series {
+    let column = namesInColumn
+    let lasts = column.compactMap { index in shown(plot.series[index]).last.map { point($0, index) } }
+    let places = placement.column(
+      zip(column, lasts).map { (plot.series[$0].name, $1.y) }, x: (lasts.map(\.x).max() ?? 0) + 10)
+    for (index, place) in zip(column, places) {
+      let series = plot.series[index]
+      texts.append(text(series.name, place.x, place.y, anchor: place.anchor, class: "name \(series.colour)"))
+    }
+    for (index, series) in plot.series.enumerated() {
       let marks = shown(series)
-      for mark in marks { if let label = mark.label { place(label, mark, "name \(series.colour)") } }
-      if isWide, legend.isEmpty, series.isNamed, series.line == .straight, plot.series.count > 1,
+      for mark in marks { if let label = mark.label { place(label, mark, index, "name \(series.colour)") } }
+      if namesStandAtLines, series.isNamed, series.line == .straight, !column.contains(index),
         let last = marks.last
       {
-        place(series.name, last, "name \(series.colour)")
+        place(series.name, last, index, "name \(series.colour)")
       }
     }
     return HTML(texts)
