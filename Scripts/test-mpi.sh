@@ -65,6 +65,13 @@ sizes=2 compare eval-sampled .json eval "$model" "${sampled[@]}" --out OUT
 study=(--model "$model" --pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" --window 32 --stride 32
   --subsets 2 "${common[@]}")
 sizes=2 compare study .json study block-ranges --set pairs=64 "${study[@]}" --out OUT
+# Samples of the same pairs with other sides exchanged, whose steps come from one pass.
+cat >"$work/flips.json" <<'JSON'
+{"title": "flips", "about": "model", "fixed": {"recipe": "natural", "rank": 1, "pairs": 40},
+ "sweeps": [{"title": "flips", "x": {"vary": "flipped", "label": "exchanged", "values": [0, 0.1, 0.2, 0.3, 0.4]},
+  "measures": ["perplexity", "kl_from_base"]}]}
+JSON
+sizes=2 tolerance=1e-4 compare study-steps .json study "$work/flips.json" "${study[@]}" --out OUT
 search=(--pairs "$pairs" --prompts "$work/prompts.txt" --text "$work/text.txt" --try paper "${common[@]}"
   --max-perplexity-increase 1000% --max-continuation-increase 1000%)
 # A change of perplexity is a small difference of two figures, so what is rounding in them is more in it.

@@ -34,6 +34,7 @@ for study in "${studies[@]}"; do
   echo "$study"
   "$profs" study "$study" "${given[@]}" --out "$folder/$study.json"
 done
+rm -f "$folder/report.html"
 records=()
 for study in "${studies[@]}"; do records+=("$folder/$study.json"); done
 "$profs" report "${records[@]}" --out "$folder/report.html"

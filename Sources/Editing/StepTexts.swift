@@ -16,14 +16,14 @@ struct StepTexts {
   private let passages: [Int]
   /// Of each pair of all, the samples that it is in, with its share in the mean over the sample, negative where its sides are
   /// exchanged.
-  private let shares: [[(sample: Int, share: Float)]]
+  private let shares: [[(sample: Int, share: Double)]]
 
   /// - Parameter samples: at least one, none of them empty.
   init(_ texts: FitTexts, _ samples: [PairSample], _ context: ComputeContext) {
     (self.texts, self.samples) = (texts, samples)
-    var shares = Array(repeating: [(sample: Int, share: Float)](), count: texts.pairs)
+    var shares = Array(repeating: [(sample: Int, share: Double)](), count: texts.pairs)
     for (index, sample) in samples.enumerated() {
-      let share = 1 / Float(sample.pairs.count)
+      let share = 1 / Double(sample.pairs.count)
       for pair in sample.pairs {
         shares[pair].append((index, sample.flipped.contains(pair) ? -share : share))
       }
@@ -64,7 +64,7 @@ struct StepTexts {
     /// How many of them are neutral passages.
     private(set) var neutral = 0
     /// Of each sequence of a pair, the samples that its rows count in; none where all count in the one there is.
-    private var shares: [[(sample: Int, share: Float)]] = []
+    private var shares: [[(sample: Int, share: Double)]] = []
     private let isShared: Bool
 
     fileprivate init(_ texts: StepTexts, _ range: Range<Int>) {
@@ -82,7 +82,7 @@ struct StepTexts {
         let common = zip(sides[0], sides[1]).prefix { $0 == $1 }.count
         sequences += sides.map { ScoredSequence(tokens: $0, responseStart: common) }
         let shares = texts.shares[texts.pairs[index]]
-        let weight = isShared ? Double(shares[0].share) : 1
+        let weight = isShared ? shares[0].share : 1
         weights += [weight, -weight]
         if !isShared { self.shares += [shares, shares] }
       }
@@ -112,10 +112,10 @@ struct StepRows {
   let firstNeutral: Int
   /// Runs of rows of one text of a pair, in order, and the samples that they count in; empty where there is one sample, in which
   /// all count.
-  let ofPairs: [(rows: Range<Int>, shares: [(sample: Int, share: Float)])]
+  let ofPairs: [(rows: Range<Int>, shares: [(sample: Int, share: Double)])]
 
   /// The parts of `run`, rows of pairs, that are of one text each.
-  fileprivate func texts(in run: Range<Int>) -> [(rows: Range<Int>, shares: [(sample: Int, share: Float)])] {
+  fileprivate func texts(in run: Range<Int>) -> [(rows: Range<Int>, shares: [(sample: Int, share: Double)])] {
     // The first that ends behind the run's beginning.
     var (low, high) = (0, ofPairs.count)
     while low < high {
@@ -148,7 +148,9 @@ extension StepMoments {
       }
       for (part, shares) in rows.texts(in: ofPairs) {
         for (sample, share) in shares {
-          ofSamples[sample, default: ([], [])].gradient += seen.gradient(of: part).lazy.map { $0 * share }
+          ofSamples[sample, default: ([], [])].gradient += seen.gradient(of: part).lazy.map {
+            $0 * Float(share)
+          }
           ofSamples[sample, default: ([], [])].output += seen.output(of: part)
         }
       }

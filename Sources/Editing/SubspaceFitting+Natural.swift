@@ -14,7 +14,7 @@ extension SubspaceFitting {
   /// Where one pass holds all texts, moments are held only of the block whose turn is on the way back, and of a few that are
   /// decomposed together. Of several processes each computes some of the texts.
   func naturalSteps(_ fits: [SampledFit], progress: ProgressHandler?) throws -> [EditSubspace] {
-    let samples = Array(Set(fits.map(\.sample)).sorted { $0.pairs.lexicographicallyPrecedes($1.pairs) })
+    let samples = Self.samples(of: fits)
     guard
       samples.allSatisfy({ sample in
         sample.pairs.contains { texts.sides[$0] != texts.sides[pairs + $0] }

@@ -128,6 +128,8 @@ extension SubspaceFitting {
   /// What ``run(_:progress:)`` of so many samples will hold where the recipe makes steps.
   package func stepMemoryPlan(samples: Int) -> MemoryPlan {
     var plan = packing.plan
+    let measured = calibration.reduce(0) { $0 + $1.count } * model.configuration.hidden * 4
+    plan.add(.init("steps that are measured together", (1 + Self.measuredTogether) * measured))
     addSteps(to: &plan, samples: min(samples, samplesPerPass), tokens: unsharedTokens)
     return plan
   }

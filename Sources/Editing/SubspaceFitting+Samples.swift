@@ -9,7 +9,8 @@ extension SubspaceFitting {
     package var recipe: EditRecipe
     /// The pairs it is found from.
     package var sample: PairSample
-    /// Whether the mean of the chosen side is projected out; without effect on ``EditRecipe/Method/oblique``.
+    /// Whether the mean of the chosen side is projected out; without effect on ``EditRecipe/Method/oblique`` and
+    /// ``EditRecipe/Method/natural``.
     package var centred: Bool
 
     /// A fit from its parts.
@@ -45,10 +46,15 @@ extension SubspaceFitting {
     }
   }
 
+  /// The samples of `fits`, each once, in their order: the same in all processes, which add up sums by it.
+  static func samples(of fits: [SampledFit]) -> [PairSample] {
+    var seen: Set<PairSample> = []
+    return fits.map(\.sample).filter { seen.insert($0).inserted }
+  }
+
   /// The steps of `fits`, those of ``samplesPerPass`` samples from one pass.
   private func sampledSteps(_ fits: [SampledFit], progress: ProgressHandler?) throws -> [EditSubspace] {
-    var order: [PairSample] = []
-    for fit in fits where !order.contains(fit.sample) { order.append(fit.sample) }
+    let order = Self.samples(of: fits)
     var found: [SampledFit: EditSubspace] = [:]
     let starts = Array(stride(from: 0, to: order.count, by: samplesPerPass))
     for (index, start) in starts.enumerated() {

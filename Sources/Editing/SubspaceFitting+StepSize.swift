@@ -10,6 +10,8 @@ extension SubspaceFitting {
   private static let firstGuess = 0.0002
   /// Tokens of neutral text that it is measured on.
   private static let calibrationTokens = 2048
+  /// Steps that are measured beside the base in one pass: each has its own residual stream.
+  static let measuredTogether = 12
   /// Rounds of measuring that it usually takes, for the time that is announced; at most one more.
   static let expectedRounds = 3
   /// Tokens of neutral text for each dimension of the residual stream that a step is computed from.
@@ -44,7 +46,7 @@ extension SubspaceFitting {
 
   /// Steps, by block, as subspaces of the size at which each fit's model moves by ``stepDivergence``.
   ///
-  /// The divergence grows about with the square of the size. Every round measures it, all fits in one pass, and
+  /// The divergence grows about with the square of the size. Every round measures it, many fits in one pass, and
   /// corrects the sizes by the power that the last two rounds show.
   ///
   /// - Parameter progress: told of rounds done.
@@ -98,7 +100,10 @@ extension SubspaceFitting {
 
   /// KL(base‖edited) of each edit on the calibration text, nats a token.
   private func divergences(of subspaces: [EditSubspace], _ scoring: VariantScoring) throws -> [Double] {
-    let divergences = try scoring.divergences(of: subspaces.map { try $0.variant(strength: 1) })
+    let variants = try subspaces.map { try $0.variant(strength: 1) }
+    let divergences = try stride(from: 0, to: variants.count, by: Self.measuredTogether).flatMap {
+      try scoring.divergences(of: Array(variants[$0..<min($0 + Self.measuredTogether, variants.count)]))
+    }
     var sums = divergences.map { $0.reduce(0, +) } + [Double(scoring.rowCount)]
     context.ranks.sum(&sums)
     guard sums.allSatisfy(\.isFinite) else {

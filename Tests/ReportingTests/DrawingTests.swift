@@ -137,6 +137,34 @@ import Testing
     }
   }
 
+  @Test(
+    "intervals of two series at one place stand side by side; names get no lines, few values ticks of their own"
+  )
+  func besides() {
+    var plot = Plot(title: "T", x: Axis(label: "rank", kind: .logarithmic), y: Axis(label: "y"))
+    plot.series = ["one", "other"].map { name in
+      var series = Plot.Series(name: name)
+      series.line = .straight
+      series.marks = [1.0, 3, 7].map { .init(x: Interval($0), y: Interval($0 * 100, lower: 0, upper: 900)) }
+      return series
+    }
+    plot.assignColours()
+    /// The places across of upright bars, as many as there are marks.
+    func bars(_ plot: Plot) -> Set<String> {
+      Set(
+        plot.drawing(width: 680).markup.matches(of: /<line x1="([^"]+)" y1="[^"]+" x2="\1"[^>]+class="bar/)
+          .map { String($0.1) })
+    }
+    #expect(bars(plot).count == 6)
+    let markup = plot.drawing(width: 680).markup
+    for tick in ["1", "3", "7"] { #expect(markup.contains(">\(tick)</text>"), "\(tick)") }
+    #expect(!markup.contains(">2</text>") && markup.contains("class=\"line"))
+    plot.series[1].marks = plot.series[1].marks.map { .init(x: $0.x, y: Interval($0.y.value ?? 0)) }
+    #expect(bars(plot).count == 3, "one series alone stays in its place")
+    plot.x.kind = .categories(["a", "b", "c", "d", "e", "f", "g", "h"])
+    #expect(!plot.drawing(width: 680).markup.contains("class=\"line"))
+  }
+
   @Test("a plot of nothing, of one point or of extreme numbers is still a figure")
   func unusual() {
     for values in [[], [0.0], [1e-300], [-1e15, 1e15], [1e15, 1e15]] {
