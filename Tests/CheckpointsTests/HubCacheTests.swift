@@ -73,7 +73,8 @@ import Testing
   @Test(
     "What is neither a path nor the name of a model is refused without looking in the cache",
     arguments: [
-      "", "a/b/c", "../x", "org/..", "/absent/path", "./absent", "org/", "/model", "a b/c", "org/x--y",
+      "", "a/b/c", "../absent-model", "org/..", "/absent/path", "./absent", "org/", "/model", "a b/c",
+      "org/x--y",
       "-a/b",
       "org/x@", "org/x@../..", "org/x@a/../b", "org/x@a//b", "x.git", "é/x", "org/x@main\0", "a\u{0}b",
       "models.gguf/", "org/" + String(repeating: "x", count: 97),
