@@ -167,9 +167,11 @@ let package = Package(
     .testTarget(
       name: "HostileInputTests",
       dependencies: [
-        "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Reporting", "Storage",
+        "CFuzzer", "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Reporting",
+        "Storage",
         "Studies", "SubspaceEditing", "Tokenization", "Training", "Transformer", crypto,
       ], swiftSettings: safe),
+    .target(name: "CFuzzer", path: "Tests/CFuzzer"),
   ]
 )
 

@@ -4,7 +4,8 @@ import Foundation
 ///
 /// Imports go strictly downward.
 private let layers = [
-  "CBLAS": 0, "CBusErrors": 0, "CNeutralText": 0, "COneDNN": 0, "COpenMPI": 0, "CPCRE2": 0, "CProcessor": 0,
+  "CBLAS": 0, "CBusErrors": 0, "CFuzzer": 0, "CNeutralText": 0, "COneDNN": 0, "COpenMPI": 0, "CPCRE2": 0,
+  "CProcessor": 0,
   "CScorerWeights": 0, "CUtf8proc": 0, "CVectorLoops": 0, "CZlib": 0,
   "Storage": 1,
   "Kernels": 2,

@@ -19,17 +19,18 @@ public struct ProFSCommand: ParsableCommand {
     commandName: "profs",
     abstract: "Edits unwanted behaviour out of an open-weights language model, without training.",
     discussion: """
-      A few hundred preference pairs, one pass over the weights, and an edited checkpoint that other tools load, with
+      A few hundred preference pairs, one pass over the weights, and an edited checkpoint that other tools load, with \
       proof of what changed. The method is ProFS (ICLR 2025, arXiv 2405.13967).
 
         profs edit MODEL --pairs pairs.jsonl --out EDITED      edit a model
-        profs verify EDITED --base MODEL                       prove the edit from its files
+        profs verify EDITED --base MODEL                       prove what changed
         profs generate MODEL --against EDITED --prompts p.txt  see what it does
         profs eval MODEL EDITED --prompts p.txt --text t.txt   measure what it does
 
-      MODEL is a folder in Hugging Face layout, a .gguf file, or the id of a model in the local Hub cache. Blocks are
-      counted from 1. Every command takes --json for one JSON document on standard output; progress and messages go to
+      MODEL is a folder in Hugging Face layout, a .gguf file, or the id of a model in the local Hub cache. Blocks are \
+      counted from 1. Every command takes --json for one JSON document on standard output; progress and messages go to \
       standard error.
+
       Exit codes: 0 done, 1 the input is at fault or nothing was changed, 64 usage, 70 internal error.
       """,
     version: profsVersion,

@@ -3,7 +3,7 @@ import Testing
 
 /// Every reader of files against files that were altered at random, for `PROFS_FUZZ_SECONDS` each (1 without it).
 ///
-/// `PROFS_FUZZ_READER` names one reader, as `Scripts/fuzz.sh` does. `PROFS_FUZZ_SEED` sets where the random numbers begin. The altered file is written before it is read, so what ends the
+/// `PROFS_FUZZ_READER` names one reader. `PROFS_FUZZ_SEED` sets where the random numbers begin. The altered file is written before it is read, so what ends the
 /// process is left in the temporary folder, in a folder named `mutation-READER`. A limit on the address space
 /// (`ulimit -v`) makes allocations that a file does not justify end it too.
 @Suite struct MutationTests {

@@ -43,7 +43,12 @@ struct Mutator {
   /// One of `samples` with up to four alterations.
   mutating func mutated(_ samples: [Sample]) -> (Sample, [UInt8]) {
     let sample = samples[random(samples.count)]
-    var bytes = sample.bytes
+    return (sample, altered(sample.bytes, of: sample, among: samples))
+  }
+
+  /// `bytes`, which a sample or an alteration of it has, with up to four alterations.
+  mutating func altered(_ bytes: [UInt8], of sample: Sample, among samples: [Sample]) -> [UInt8] {
+    var bytes = bytes
     let before = bytes.count
     for _ in 0...random(4) where !bytes.isEmpty { alter(&bytes, sample, samples) }
     // A header whose length no longer fits is refused at once: every other time it is made to.
@@ -51,7 +56,7 @@ struct Mutator {
       let length = UInt64(clamping: header - 8 + bytes.count - before)
       for index in 0..<8 { bytes[index] = UInt8(truncatingIfNeeded: length >> UInt64(8 * index)) }
     }
-    return (sample, bytes)
+    return bytes
   }
 
   private mutating func alter(_ bytes: inout [UInt8], _ sample: Sample, _ samples: [Sample]) {

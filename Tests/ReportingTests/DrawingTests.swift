@@ -44,6 +44,21 @@ import Testing
     #expect(abs(scale.position(10) - 100) < 1e-9 && scale.position(1) == 0 && scale.position(-5) == 0)
   }
 
+  @Test("a figure has a logarithmic scale where most of its values would lie at the end of a linear one")
+  func decades() {
+    func spansDecades(_ values: [Interval], unit: Axis.Unit = .plain, kind: Axis.Kind = .linear) -> Bool {
+      var plot = Plot(title: "", x: Axis(label: "x"), y: Axis(label: "y", kind: kind, unit: unit))
+      plot.series = [Plot.Series(name: "a")]
+      plot.series[0].marks = values.map { Plot.Mark(x: Interval(0), y: $0) }
+      return plot.spansDecades
+    }
+    #expect(spansDecades([Interval(25), Interval(777), Interval(7261)]))
+    #expect(!spansDecades([Interval(25), Interval(777)]) && !spansDecades([]))
+    #expect(!spansDecades([Interval(25, lower: -2, upper: 50), Interval(7261)]))
+    #expect(!spansDecades([Interval(0.001), Interval(0.4)], unit: .percent))
+    #expect(!spansDecades([Interval(25), Interval(7261)], kind: .logarithmic))
+  }
+
   @Test("a scale may run downward, and holds what lies beyond it at its ends")
   func scale() {
     let scale = Scale(kind: .linear, domain: -1...1, range: (300, 100))

@@ -7,7 +7,7 @@ internal import Transformer
 struct ApplyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "apply",
-    abstract: "Project a fitted subspace out of a model and write the edited checkpoint.",
+    abstract: "Apply a fitted subspace to a model and write the edited checkpoint.",
     discussion: """
       With --format lora the edit is written as an adapter in PEFT's format instead: two small matrices for each edited \
       one, which merged into the base give the edited weights to rounding. The base stays as it is.
@@ -34,7 +34,8 @@ struct ApplyCommand: ParsableCommand {
       valueName: "file"))
   var subspace: [String]
   @OptionGroup var destination: EditOutputOptions
-  @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
+  @Option(help: ArgumentHelp("Share of a projection that is removed, or size of a step.", valueName: "x"))
+  var strength = 1.0
   @Option(help: ArgumentHelp("Only these of the subspace's blocks.", valueName: "a-b")) var layers:
     LayerRange?
   @Option(help: ArgumentHelp("Only the first k directions of each block of each subspace.", valueName: "k"))

@@ -8,13 +8,16 @@ internal import Transformer
 struct EditCommand: SplitCommand {
   static let configuration = CommandConfiguration(
     commandName: "edit",
-    abstract: "Edit a model: fit the subspace, project it out, write the checkpoint, prove it.",
+    abstract: "Edit a model: fit a subspace, apply it, write the checkpoint, prove it.",
     discussion: """
-      Each pair is two texts of which one is preferred. The directions in which the rejected texts' embeddings differ \
-      most from the chosen ones' are projected out of the MLP-value matrices of the chosen blocks; nothing else changes.
+      Each pair is two texts of which one is preferred. The MLP-value matrices of the chosen blocks take one step towards \
+      the preferred texts, in few directions, where that costs other text least; with the recipes that project, the \
+      directions in which the rejected texts' embeddings differ most from the chosen ones' are removed from what they \
+      write. Nothing else changes, and nothing is trained.
 
         profs edit model/ --pairs pairs.jsonl --out edited/
-        profs edit model.gguf --pairs p.tsv --columns chosen=neutral1,rejected=toxic --out edited/
+        profs edit model.gguf --pairs p.tsv --out edited/ \\
+          --columns chosen=neutral1,rejected=toxic
 
       The output has the files of the input, its receipt profs.json, and a model card. Torch's .bin files become \
       safetensors. A GGUF becomes a Hugging Face folder: in f16 or f32 where its MLP-value matrices are, else in bf16.
@@ -24,7 +27,8 @@ struct EditCommand: SplitCommand {
       With --auto everything but the data is chosen by trying: half of the prompts choose the edit, as profs tune does, \
       and the other half judge what was written, as profs eval does.
 
-        profs edit model/ --auto --pairs pairs.jsonl --prompts prompts.jsonl --out edited/
+        profs edit model/ --auto --pairs pairs.jsonl --out edited/ \\
+          --prompts prompts.jsonl
       """)
 
   @Argument(help: "Folder in Hugging Face layout, or .gguf file.")
@@ -32,7 +36,8 @@ struct EditCommand: SplitCommand {
 
   @OptionGroup var fit: FitOptions
   @OptionGroup var destination: EditOutputOptions
-  @Option(help: ArgumentHelp("Share of the subspace that is removed.", valueName: "x")) var strength = 1.0
+  @Option(help: ArgumentHelp("Share of a projection that is removed, or size of a step.", valueName: "x"))
+  var strength = 1.0
   @OptionGroup(title: "Choosing automatically") var automatic: AutomaticOptions
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions

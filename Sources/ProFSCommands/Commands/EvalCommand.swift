@@ -13,7 +13,8 @@ struct EvalCommand: SplitCommand {
       read the same windows, prompts and questions, and the change has the interval of paired differences: where it holds \
       zero, the verdict says "indistinguishable". Edits run beside their base in one pass over one set of weights.
 
-        profs eval BASE EDITED --prompts prompts.jsonl --text wiki.txt --tasks tasks/ --limit 500 --out eval.json
+        profs eval BASE EDITED --prompts prompts.jsonl --text wiki.txt \\
+          --tasks tasks/ --limit 500 --out eval.json
 
       Continuations are 10 tokens, greedy, and scored without their prompt, as in the paper, unless told otherwise. With \
       --out the records are saved as the run goes on, and the same command takes up a run that was stopped.

@@ -13,7 +13,8 @@ struct ReportCommand: ParsableCommand {
       edit, apply, fit, dpo, gradients, explain, perplexity, tasks, generate and verify print with --json.
 
         profs eval BASE EDITED --prompts p.txt --text t.txt --out eval.json
-        profs explain EDITED/profs/subspace.safetensors --model BASE --json > directions.json
+        profs explain EDITED/profs/subspace.safetensors --model BASE --json \\
+          > directions.json
         profs report eval.json directions.json EDITED/profs.json --out report.html
 
       Offensive words are masked and toxic texts covered until the reader asks for them. The same records give the same page.

@@ -15,7 +15,8 @@ struct StudyCommand: SplitCommand {
       changed and given as a file.
 
         profs study theory --out theory.json
-        profs study sample-size --model MODEL --pairs pairs.jsonl --prompts prompts.txt --text text.txt --out study.json
+        profs study sample-size --model MODEL --pairs pairs.jsonl \\
+          --prompts prompts.txt --text text.txt --out study.json
         profs report study.json --out report.html
 
       safety has prompts by category: --prompts is the folder with their files, which --print shows, and --limit counts in \

@@ -84,6 +84,16 @@ package struct Plot: Sendable, Equatable {
   /// A figure of these axes, empty yet.
   package init(title: String, x: Axis, y: Axis) { (self.title, self.x, self.y) = (title, x, y) }
 
+  /// Whether values stand so far apart along a linear y axis that most would lie at its end: all above 0, the largest more
+  /// than 50 times the least.
+  package var spansDecades: Bool {
+    let values = series.flatMap(\.marks).flatMap { [$0.y.value, $0.y.lower, $0.y.upper].compactMap(\.self) }
+    guard case .linear = y.kind, y.unit == .plain, let least = values.min(), let most = values.max() else {
+      return false
+    }
+    return least > 0 && most > 50 * least
+  }
+
   /// Gives series their colours and shapes in order, those of its kin to one that has some.
   package mutating func assignColours() {
     var next = 0

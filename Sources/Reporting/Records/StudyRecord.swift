@@ -42,6 +42,7 @@ extension StudyRecord.Figure {
     plot.series += try (field.optional("references")?.list(atMost: 8) ?? []).map {
       try Plot.Series($0, x, isReference: true)
     }
+    if plot.spansDecades { plot.y.kind = .logarithmic }
     plot.assignColours()
   }
 }
