@@ -13,22 +13,23 @@ public struct TextList: Sendable, Equatable {
   /// The texts.
   public let texts: [String]
 
-  /// Reads the texts of a file.
+  /// Reads the texts of a file, the first `limit` of them where there is one.
   ///
   /// Throws, naming file and line, when it cannot be read or unpacked, is not what its name says, is not
   /// UTF-8, has a record without a text, or has none at all.
-  public init(path: String) throws(PreferenceDataError) {
-    texts = try Self.read(path) { file, passage, line throws(PreferenceDataError) in
+  public init(path: String, limit: Int? = nil) throws(PreferenceDataError) {
+    let all = try Self.read(path) { file, passage, line throws(PreferenceDataError) in
       guard let text = passage.text else {
         throw file.error(line, "expected a text, found a conversation")
       }
       return text
     }
+    texts = limit.map { Array(all.prefix($0)) } ?? all
   }
 
   /// Reads texts and conversations, which are lists of messages under `messages`, `prompt` or `text`.
   ///
-  /// Throws as ``init(path:)`` does.
+  /// Throws as ``init(path:limit:)`` does.
   public static func passages(path: String) throws(PreferenceDataError) -> [Passage] {
     try read(path) { _, passage, _ in passage }
   }

@@ -41,12 +41,10 @@ struct EvalJob {
       try options.windows.windows($0, model, tokenizer, limit: options.textLimit)
     }
     prompts =
-      try chosen ?? options.continuations.prompts.map { path in
-        let texts = try TextList(path: path).texts
-        return Array(texts.prefix(options.limit ?? texts.count))
-      } ?? []
+      try chosen ?? options.continuations.prompts.map { try TextList(path: $0, limit: options.limit).texts }
+      ?? []
     let context = context
-    scorers = try prompts.isEmpty ? [] : options.continuations.specifications().map { try $0.open(context) }
+    scorers = try prompts.isEmpty ? [] : options.continuations.openScorers(context)
     tasks = try options.tasks.map { try TaskFolder(path: $0).questions(limit: options.limit) } ?? []
     let panel = try ModelPanel(base: model, others: subjects.dropFirst().map(\.other))
     log = try RecordLog(
@@ -127,20 +125,11 @@ struct EvalJob {
         ))
     }
     if let file = options.continuations.prompts {
-      let continuations = options.continuations
-      members.append(
-        (
-          "continuations",
-          [
-            "prompts": .string(FileSystem.lastComponent(of: file)),
-            "sha256": .string(Fingerprint.texts(prompts)), "count": .int(prompts.count),
-            "max_new_tokens": .int(continuations.maxNewTokens), "samples": .int(continuations.samples),
-            "temperature": .double(continuations.effectiveTemperature),
-            "top_p": continuations.topP.map { .double($0) } ?? .null,
-            "draws": continuations.effectiveTemperature > 0 ? .int(Decoder.draws) : .null,
-            "scorers": .array(scorers.map(\.identity.json)),
-          ]
-        ))
+      let own: [(key: String, value: JSON)] = [
+        ("prompts", .string(FileSystem.lastComponent(of: file))),
+        ("sha256", .string(Fingerprint.texts(prompts))), ("count", .int(prompts.count)),
+      ]
+      members.append(("continuations", .object(own + options.continuations.settings(scorers))))
     }
     let sets = tasks.map { set -> JSON in
       [

@@ -66,8 +66,7 @@ struct MineCommand: ParsableCommand {
     let context = compute.context(defaultPrecision: .f32)
     let model = try Model(path: model)
     let tokenizer = try model.tokenizer()
-    let texts = try TextList(path: prompts).texts
-    let used = Array(texts.prefix(limit ?? texts.count))
+    let used = try TextList(path: prompts, limit: limit).texts
     let judge = try ScorerSpecification(parsing: scorer).open(context)
     let progressFile = out + ".progress"
     let log = try RecordLog(

@@ -120,31 +120,27 @@ struct StudyJob {
       needsPrompts
       ? try Self.prompts(command, categories, path: try required("--prompts", command.continuations.prompts))
       : ([], [])
-    let scorers = try needsPrompts ? command.continuations.specifications().map { try $0.open(context) } : []
+    let scorers = try needsPrompts ? command.continuations.openScorers(context) : []
     let measured = StudyInputs.Measured(
       windows: windows, weighting: command.windows.weighting,
       prompts: prompts.texts, categories: prompts.categories, samples: command.continuations.samples,
       decoding: command.continuations.decoding(model, tokenizer),
       scorers: scorers)
-    let continuations = command.continuations
-    let settings: JSON = [
-      "about": "model", "model": .string(try Fingerprint.model(model)),
-      "pairs": .string(Fingerprint.tokens(pairs.chosen + pairs.rejected)),
-      "text": windows.map { .string(Fingerprint.windows($0)) } ?? .null,
-      "weighting": .string(measured.weighting == .tokens ? "tokens" : "windows"),
-      "prompts": .string(
-        Fingerprint.texts(
-          measured.categories.flatMap { [$0.name, "\($0.prompts.count)"] } + measured.prompts)),
-      "max_new_tokens": .int(continuations.maxNewTokens), "samples": .int(continuations.samples),
-      "temperature": .double(continuations.effectiveTemperature),
-      "top_p": continuations.topP.map { .double($0) } ?? .null,
-      "draws": continuations.effectiveTemperature > 0 ? .int(Decoder.draws) : .null,
-      "scorers": .array(scorers.map(\.identity.json)), "compute": .string(context.precision.rawValue),
-      "seed": .number(String(context.seed)),
-    ]
+    let named = measured.categories.flatMap { [$0.name, "\($0.prompts.count)"] }
+    let settings: [(key: String, value: JSON)] =
+      [
+        ("about", "model"), ("model", .string(try Fingerprint.model(model))),
+        ("pairs", .string(Fingerprint.tokens(pairs.chosen + pairs.rejected))),
+        ("text", windows.map { .string(Fingerprint.windows($0)) } ?? .null),
+        ("weighting", .string(measured.weighting == .tokens ? "tokens" : "windows")),
+        ("prompts", .string(Fingerprint.texts(named + measured.prompts))),
+      ] + command.continuations.settings(scorers) + [
+        ("compute", .string(context.precision.rawValue)), ("seed", .number(String(context.seed))),
+      ]
     let neutral = try NeutralText.builtin.passages.map { try tokenizer.encode($0, limit: 128) }
     return (
-      StudyInputs(model, tokenizer, context, pairs: pairs, neutral: neutral, measured: measured), settings
+      StudyInputs(model, tokenizer, context, pairs: pairs, neutral: neutral, measured: measured),
+      .object(settings)
     )
   }
 
@@ -153,10 +149,7 @@ struct StudyJob {
   private static func prompts(
     _ command: StudyCommand, _ categories: [PromptCategory], path: String
   ) throws -> (texts: [String], categories: [(name: String, prompts: Range<Int>)]) {
-    func texts(_ path: String) throws -> [String] {
-      let texts = try TextList(path: path).texts
-      return Array(texts.prefix(command.limit ?? texts.count))
-    }
+    func texts(_ path: String) throws -> [String] { try TextList(path: path, limit: command.limit).texts }
     guard !categories.isEmpty else { return (try texts(path), []) }
     guard FileSystem.kind(of: path) == .folder else {
       throw StudyError(

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import Evaluation
+internal import Kernels
+internal import Storage
 internal import Tokenization
 internal import Transformer
 
@@ -45,9 +47,21 @@ struct ContinuationOptions: ParsableArguments {
   /// The temperature that is used.
   var effectiveTemperature: Double { temperature ?? (samples > 1 ? 1 : 0) }
 
-  /// The scorers as they are named; the built-in one where none is.
-  func specifications() throws -> [ScorerSpecification] {
-    try (scorers.isEmpty ? ["builtin"] : scorers).map { try ScorerSpecification(parsing: $0) }
+  /// The scorers as they are named, opened; the built-in one where none is.
+  func openScorers(_ context: ComputeContext) throws -> [any ToxicityScorer] {
+    try (scorers.isEmpty ? ["builtin"] : scorers).map {
+      try ScorerSpecification(parsing: $0).open(context)
+    }
+  }
+
+  /// What records of continuations depend on beside model and prompts.
+  func settings(_ scorers: [any ToxicityScorer]) -> [(key: String, value: JSON)] {
+    [
+      ("max_new_tokens", .int(maxNewTokens)), ("samples", .int(samples)),
+      ("temperature", .double(effectiveTemperature)), ("top_p", topP.map { .double($0) } ?? .null),
+      ("draws", effectiveTemperature > 0 ? .int(Decoder.draws) : .null),
+      ("scorers", .array(scorers.map(\.identity.json))),
+    ]
   }
 
   /// How `model` decodes.
