@@ -42,6 +42,8 @@ import Testing
       #expect(!series.isEmpty && series.allSatisfy { $0["points"]?.count ?? 0 > 0 })
       let values = series.flatMap { $0["points"]?.elements ?? [] }.compactMap { $0["y"]?.double }
       #expect(values.allSatisfy { $0 >= 0 && $0.isFinite })
+      let saysWhose = figure["caption"]?.string?.contains("the paper's GPT-2 medium") == true
+      #expect(saysWhose == (figure["references"]?.count ?? 0 > 0), "\(figure["title"]?.string ?? "")")
     }
     let report = try Transcript(["report", "study.json", "--out", "report.html"], in: folder)
     #expect(report.status == 0, "\(report.errors)")

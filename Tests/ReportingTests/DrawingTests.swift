@@ -155,7 +155,7 @@ import Testing
   @Test(
     "intervals of two series at one place stand side by side; names get no lines, few values ticks of their own"
   )
-  func besides() {
+  func besides() throws {
     var plot = Plot(title: "T", x: Axis(label: "rank", kind: .logarithmic), y: Axis(label: "y"))
     plot.series = ["one", "other"].map { name in
       var series = Plot.Series(name: name)
@@ -174,6 +174,13 @@ import Testing
     let markup = plot.drawing(width: 680).markup
     for tick in ["1", "3", "7"] { #expect(markup.contains(">\(tick)</text>"), "\(tick)") }
     #expect(!markup.contains(">2</text>") && markup.contains("class=\"line"))
+    // Marks at the beginning of the axis keep clear of the labels left of it.
+    var fromZero = plot
+    fromZero.x.kind = .linear
+    for index in fromZero.series.indices { fromZero.series[index].marks[0].x = Interval(0) }
+    let axis = fromZero.drawing(width: 680).markup.firstMatch(of: /<line x1="([^"]+)"[^>]+class="axis"/)
+    let left = try #require(axis.flatMap { Double($0.1) })
+    #expect(bars(fromZero).count == 6 && bars(fromZero).allSatisfy { Double($0) ?? 0 > left + 4 })
     plot.series[1].marks = plot.series[1].marks.map { .init(x: $0.x, y: Interval($0.y.value ?? 0)) }
     #expect(bars(plot).count == 3, "one series alone stays in its place")
     plot.x.kind = .categories(["a", "b", "c", "d", "e", "f", "g", "h"])

@@ -54,10 +54,12 @@ private struct PlotDrawing {
     let lines = Double((Self.places(legend, width).last?.line ?? -1) + 1)
     let top = 30 + lines * 18 + (lines > 0 ? 6 : 0)
     let right = width - 14 - min(names, 200)
-    x = Scale(kind: plot.x.kind, domain: xDomain, range: (left, right))
+    shifts = Self.shifts(plot, Scale(kind: plot.x.kind, domain: xDomain, range: (left, right)))
+    // Room for marks that stand beside the axis's ends, where labels of the other axis are.
+    let room = shifts.map { abs($0) + 6 }.max().map { $0 > 6 ? $0 : 0 } ?? 0
+    x = Scale(kind: plot.x.kind, domain: xDomain, range: (left + room, right - room))
     xTicks = plot.x.rowsOfTicksAcross(
       x, about: isWide ? 8 : 4, marksAt: Set(shown.compactMap(\.x.value)))
-    shifts = Self.shifts(plot, x)
     xRows = Double((xTicks.map(\.row).max() ?? 0) + 1)
     let below = 30 + 16 * xRows
     height = (isWide ? 350 : 270) * plot.relativeHeight + top - 76 + below

@@ -92,7 +92,7 @@ package struct StudyFigures {
           Figure(
             title: "\(sweep.title): \(label)" + (scorer.isEmpty ? "" : " (\(scorer))"), label: label,
             unit: Self.shares.contains(measure) ? "percent" : "plain", series: series, x: sweep.x,
-            caption: Self.caption(sweep.caption, cells, single: Self.singles),
+            caption: Self.caption(sweep, of: measure, cells, single: Self.singles),
             references: sweep.references.filter { $0.measure == measure }.map(\.json)))
       }
     }
@@ -124,7 +124,7 @@ package struct StudyFigures {
         Figure(
           title: "\(sweep.title): \(label) by category (\(scorer))", label: label, unit: "percent",
           series: series, x: StudyAxis(categories),
-          caption: Self.caption(sweep.caption, cells, single: Self.singles),
+          caption: Self.caption(sweep, of: measure, cells, single: Self.singles),
           references: sweep.references.filter { $0.measure == measure }.map(\.json)))
     }
   }
@@ -142,7 +142,7 @@ package struct StudyFigures {
     figures.append(
       Figure(
         title: sweep.title, label: "sine of the largest angle to span(B)", unit: "plain", series: series,
-        x: sweep.x, caption: Self.caption(sweep.caption, result.cells.flatMap { $0 }),
+        x: sweep.x, caption: Self.caption(sweep, result.cells.flatMap { $0 }),
         references: sweep.references.map(\.json)))
   }
 
@@ -156,11 +156,18 @@ package struct StudyFigures {
 
   private static let shares: Set = ["toxicity", "toxicity_probability", "distinct_2"]
 
-  /// A caption with what the intervals are of.
-  private static func caption(_ text: String, _ cells: [SweepResult.Cell], single: String = "") -> String {
+  /// The sweep's caption, of a figure with published values theirs too, and what the intervals are of.
+  ///
+  /// - Parameter measure: that of the figure; `nil` where it has all published values.
+  private static func caption<Settings>(
+    _ sweep: StudySweep<Settings>, of measure: String? = nil, _ cells: [SweepResult.Cell],
+    single: String = ""
+  ) -> String {
+    let isCompared = sweep.references.contains { measure == nil || $0.measure == measure }
     let most = cells.map(\.repeats.count).max() ?? 0
     let words = most > 1 ? "Means of \(most) with 95 % intervals (Student's)\(single)." : ""
-    return [text, words].filter { !$0.isEmpty }.joined(separator: " ")
+    return [sweep.caption, isCompared ? sweep.referenceCaption : "", words].filter { !$0.isEmpty }
+      .joined(separator: " ")
   }
 }
 

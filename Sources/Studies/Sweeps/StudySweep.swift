@@ -19,6 +19,8 @@ package struct StudySweep<Settings: StudySettings>: Sendable {
   package let title: String
   /// What a reader should know of it.
   package let caption: String
+  /// What a reader should know of its published values, where a figure has any.
+  package let referenceCaption: String
   /// What is varied along the axis of the figures.
   package let x: StudyAxis
   /// What tells the series apart; `nil` where there is one.
@@ -30,7 +32,7 @@ package struct StudySweep<Settings: StudySettings>: Sendable {
   /// The settings of each point, by series and by value of x.
   package let settings: [[Settings]]
 
-  /// Reads `{"title", "caption", "fixed", "x", "series", "measures", "references"}`.
+  /// Reads `{"title", "caption", "reference_caption", "fixed", "x", "series", "measures", "references"}`.
   ///
   /// - Parameters:
   ///   - fixed: settings of the whole study, which the sweep's own and its axes change.
@@ -40,12 +42,15 @@ package struct StudySweep<Settings: StudySettings>: Sendable {
     measures known: [String]
   ) throws {
     let members = try field.members(
-      among: ["title", "caption", "fixed", "x", "series", "measures", "references"])
+      among: [
+        "title", "caption", "reference_caption", "fixed", "x", "series", "measures", "references",
+      ])
     guard let title = members["title"], let x = members["x"], let measures = members["measures"] else {
       throw field.error(expected: "an object with \"title\", \"x\" and \"measures\"")
     }
     self.title = try title.text
     caption = try members["caption"]?.text ?? ""
+    referenceCaption = try members["reference_caption"]?.text ?? ""
     self.x = try StudyAxis(x, of: Settings.self)
     series = try members["series"].map { try StudyAxis($0, of: Settings.self) }
     self.measures = try measures.list.map {
