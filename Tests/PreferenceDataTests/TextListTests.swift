@@ -21,6 +21,8 @@ struct TextListTests {
     ])
   func lines(content: String, texts: [String]) throws {
     #expect(try withFile("texts.txt", content.utf8) { try TextList(path: $0).texts } == texts)
+    let first = try withFile("texts.txt", content.utf8) { try TextList(path: $0, limit: 2).texts }
+    #expect(first == Array(texts.prefix(2)))
   }
 
   @Test(

@@ -56,7 +56,8 @@ private struct PlotDrawing {
     let right = width - 14 - min(names, 200)
     shifts = Self.shifts(plot, Scale(kind: plot.x.kind, domain: xDomain, range: (left, right)))
     // Room for marks that stand beside the axis's ends, where labels of the other axis are.
-    let room = shifts.map { abs($0) + 6 }.max().map { $0 > 6 ? $0 : 0 } ?? 0
+    let furthest = shifts.map(abs).max() ?? 0
+    let room = furthest > 0 ? furthest + 6 : 0
     x = Scale(kind: plot.x.kind, domain: xDomain, range: (left + room, right - room))
     xTicks = plot.x.rowsOfTicksAcross(
       x, about: isWide ? 8 : 4, marksAt: Set(shown.compactMap(\.x.value)))
