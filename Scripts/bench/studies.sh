@@ -20,7 +20,7 @@ mkdir -p "$folder"
 python3 Benchmarks/paradetox_pairs.py "$shared/paradetox/paradetox.tsv" 2100 3 >"$folder/pairs.jsonl"
 
 studies=("$@")
-((${#studies[@]})) || studies=(theory main-table rank block-ranges centring-and-protection keys-and-values label-flips \
+((${#studies[@]})) || studies=(theory main-table rank block-ranges centring-and-protection keys-and-values interpretation label-flips \
   sample-size safety cost)
 for study in "${studies[@]}"; do
   case $study in

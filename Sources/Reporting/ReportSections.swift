@@ -27,7 +27,7 @@ struct ReportSections {
         add(3, TasksSection(evaluation), record)
         add(6, try ContinuationsSection(evaluation, wording), record)
       case .tuning(let tuning): add(2, TuningSection(record: tuning), record)
-      case .study(let study): add(2, StudySection(record: study), record)
+      case .study(let study): add(2, StudySection(record: study, wording: wording), record)
       case .explanation(let explanation):
         add(7, DirectionsSection(record: explanation, wording: wording, number: index + 1), record)
       case .receipt(let receipt): add(9, ReceiptSection(record: receipt), record)

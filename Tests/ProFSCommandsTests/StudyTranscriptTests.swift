@@ -113,6 +113,68 @@ import Testing
     #expect(String(decoding: try folder.read("report.html"), as: UTF8.self).contains("sexually explicit"))
   }
 
+  @Test(
+    "the study of interpretation names the tokens that profs explain names of the same fit, and scores them")
+  func interpretation() throws {
+    let folder = try Self.folder()
+    let run = try Transcript(
+      Self.arguments("interpretation", ["--subsets", "2", "--pair-limit", "40", "--json"]), in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let figures = try run.json()["summary"]?["figures"]?.elements ?? []
+    #expect(figures.count == 4)
+    let table = try #require(figures.first { $0["rows"] != nil })
+    let rows = try #require(table["rows"]?.elements)
+    #expect(rows.count == 24)
+    for (name, options) in [
+      ("paper, 18/24", ["--recipe", "paper"]), ("natural, 18/24", ["--recipe", "natural"]),
+    ] {
+      let row = try #require(rows.first { $0["name"]?.string == name })
+      // The subset of all pairs is all of them.
+      let fit = try Transcript(
+        [
+          "fit", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--limit", "40", "--rank", "2",
+          "--layers",
+          "\(row["block"]?.int ?? 0)", "--compute", "f32", "--out", "\(options[1]).safetensors",
+        ] + options, in: folder)
+      #expect(fit.status == 0, "\(fit.errors)")
+      let explained = try Transcript(
+        ["explain", "\(options[1]).safetensors", "--model", Fixture.model("llama-tied"), "--json"], in: folder
+      )
+      let expected = try explained.json()["blocks"]?.elements[0]["directions"]?.elements.map {
+        $0["top"]?.elements.compactMap { $0["text"]?.string } ?? []
+      }
+      let found = row["directions"]?.elements.map { $0.elements.compactMap { $0["token"]?.string } }
+      #expect(found == expected && found?.count == 2 && found?[0].count == 10, "\(name)")
+    }
+    // With the sides of half of the pairs exchanged the two subsets differ, and tokens of both are marked.
+    let exchanged = try #require(
+      rows.first { $0["name"]?.string == "half of the labels exchanged, 18/24" })
+    let marks = (exchanged["directions"]?.elements ?? []).flatMap(\.elements).compactMap {
+      $0["common"]?.bool
+    }
+    #expect(marks.count == 20)
+    let plot = try #require(figures.first)
+    #expect(plot["title"]?.string == "Directions by recipe: toxicity of the directions’ tokens (builtin)")
+    #expect(plot["series"]?.elements.last?["name"]?.string == "tokens at random")
+    let points =
+      plot["series"]?.elements.first { $0["name"]?.string == exchangedName }?["points"]?.elements ?? []
+    #expect(points.count == 4)
+    for point in points {
+      // Of two, half the interval is 12.706 standard errors.
+      let half = ((point["upper"]?.double ?? .nan) - (point["lower"]?.double ?? .nan)) / 2
+      #expect(abs(half - 12.706205 * (point["sd"]?.double ?? .nan) / 2.0.squareRoot()) < 1e-9)
+    }
+    let report = try Transcript(["report", "study.json", "--out", "report.html"], in: folder)
+    #expect(report.status == 0, "\(report.errors)")
+    let page = String(decoding: try folder.read("report.html"), as: UTF8.self)
+    #expect(page.contains("tokens that the directions raise") && page.contains("± standard deviation"))
+    let again = try Transcript(
+      Self.arguments("interpretation", ["--subsets", "2", "--pair-limit", "40"]), in: folder)
+    #expect(again.errors.contains("going on with") && again.output.contains("natural, 18/24 (block"))
+  }
+
+  private let exchangedName = "half of the labels exchanged"
+
   private static let smolLM2 = Fixture.root + "/.models/SmolLM2-135M-Instruct.Q4_1.gguf"
 
   @Test(

@@ -93,6 +93,43 @@ import Testing
     #expect(error?.reason.contains("501 elements are more than a report can show, 500") == true)
   }
 
+  @Test(
+    "a study's tokens are shown masked, those of every subset marked, and standard deviations with the numbers"
+  )
+  func studyTokens() throws {
+    let point: JSON = ["x": 5, "y": 0.25, "lower": 0.2, "upper": 0.3, "sd": 0.0123]
+    let plot: JSON = [
+      "title": "p", "x": ["label": "pairs"], "y": ["label": "toxicity", "unit": "percent"],
+      "series": [["name": "s", "points": [point]]],
+    ]
+    let token: JSON = ["token": " <b>damn", "common": true]
+    let table: JSON = [
+      "title": "t",
+      "rows": [
+        ["name": "paper, 21/24", "block": 26, "directions": [[token, ["token": "a"]], [["token": "c"]]]]
+      ],
+    ]
+    let study: JSON = [
+      "format": "profs-study", "version": 1, "summary": ["title": "t", "figures": [plot, table]],
+    ]
+    let page = try page([Record(study)])
+    for text in [
+      "25.0\u{A0}% ± 1.2\u{A0}%", "[20.0\u{A0}%, 30.0\u{A0}%]", "rowspan=\"2\"", "paper, 21/24",
+      "<td rowspan=\"2\">26</td>", "is-common", "▁&lt;b&gt;", "standard deviation: 1.2",
+    ] {
+      #expect(page.contains(text), "\(text)")
+    }
+    #expect(!page.contains("<b>"))
+    let wrong: JSON = [
+      "format": "profs-study", "version": 1,
+      "summary": [
+        "title": "t", "figures": [["title": "t", "rows": [["name": "a", "block": 1, "directions": 3]]]],
+      ],
+    ]
+    let error = #expect(throws: RecordError.self) { try Record(wrong) }
+    #expect(error?.reason.contains("at summary.figures[0].rows[0].directions: expected an array") == true)
+  }
+
   @Test("a study's points must fit its axes")
   func studyPoints() throws {
     let text = try Fixture.text("study")

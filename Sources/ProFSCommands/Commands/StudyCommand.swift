@@ -11,7 +11,7 @@ struct StudyCommand: SplitCommand {
       "Vary one or two settings, measure each point on several subsets of the pairs, and draw figures.",
     discussion: """
       SPEC is one of the program's own studies or a file like them: main-table, sample-size, label-flips, block-ranges, \
-      rank, centring-and-protection, keys-and-values, safety, cost, and theory, which needs no model. --print shows it, to be \
+      rank, centring-and-protection, keys-and-values, safety, interpretation, cost, and theory, which needs no model. --print shows it, to be \
       changed and given as a file.
 
         profs study theory --out theory.json

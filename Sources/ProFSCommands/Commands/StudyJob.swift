@@ -111,7 +111,8 @@ struct StudyJob {
     let context = command.compute.context(defaultPrecision: .f32, ranks: .world)
     let pairs = try pairs(command, model, path: try required("--pairs", command.pairs))
     let needsText = !measures.isDisjoint(with: ["perplexity", "kl_from_base"])
-    let needsPrompts = !measures.isSubset(of: ["perplexity", "kl_from_base", "seconds", "peak_memory"])
+    let needsPrompts = !measures.isSubset(
+      of: ["perplexity", "kl_from_base", "seconds", "peak_memory", "tokens", "token_toxicity"])
     let windows =
       needsText
       ? try command.windows.windows(
@@ -120,7 +121,9 @@ struct StudyJob {
       needsPrompts
       ? try Self.prompts(command, categories, path: try required("--prompts", command.continuations.prompts))
       : ([], [])
-    let scorers = try needsPrompts ? command.continuations.openScorers(context) : []
+    let scorers =
+      try needsPrompts || measures.contains("token_toxicity")
+      ? command.continuations.openScorers(context) : []
     let measured = StudyInputs.Measured(
       windows: windows, weighting: command.windows.weighting,
       prompts: prompts.texts, categories: prompts.categories, samples: command.continuations.samples,

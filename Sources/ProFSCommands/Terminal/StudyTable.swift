@@ -1,15 +1,29 @@
 internal import Evaluation
 internal import Foundation
+internal import Reporting
 internal import Studies
 
-/// A study as people read it: a table for each figure.
+/// A study as people read it: a table for each figure, values with their standard deviations and intervals, and the tokens.
 struct StudyTable {
   /// The lines.
   let lines: [String]
 
   /// The tables of a study's figures.
   init(_ figures: StudyFigures) {
-    lines = figures.figures.flatMap { Self.table($0) + [""] }
+    lines =
+      figures.figures.flatMap { Self.table($0) + [""] } + figures.tables.flatMap { Self.table($0) + [""] }
+  }
+
+  /// Two lines or more a point: its name, and a line for each direction.
+  private static func table(_ table: TokenTable) -> [String] {
+    func line(_ number: Int, _ tokens: [(token: String, isCommon: Bool)]) -> String {
+      let words = tokens.map { Masking.mask($0.token).visibleToken + ($0.isCommon ? "†" : "") }
+      return "  " + String(number + 1).leftPadded(4) + "  " + words.joined(separator: " ")
+    }
+    let rows = table.rows.flatMap { row in
+      ["  \(row.name) (block \(row.block))"] + row.directions.enumerated().map { line($0.offset, $0.element) }
+    }
+    return [table.title] + rows + (table.caption.isEmpty ? [] : ["  " + table.caption])
   }
 
   private static func table(_ figure: StudyFigures.Figure) -> [String] {
@@ -19,7 +33,9 @@ struct StudyTable {
         + figure.series.map { series in
           guard let estimate = series.values[index] else { return "–" }
           let scale = figure.unit == "percent" ? 100.0 : 1
-          let value = number(estimate.value * scale)
+          let deviation = series.deviations.indices.contains(index) ? series.deviations[index] : nil
+          let value =
+            number(estimate.value * scale) + (deviation.map { " ± " + number($0 * scale) } ?? "")
           guard estimate.lower.isFinite, estimate.upper.isFinite else { return value }
           return "\(value) (\(number(estimate.lower * scale))–\(number(estimate.upper * scale)))"
         }

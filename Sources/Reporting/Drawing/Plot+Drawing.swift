@@ -229,7 +229,9 @@ private struct PlotDrawing {
       return "\(axis.label): \(axis.text(interval.value ?? 0))\(ends)"
     }
     let head = [series.name, mark.label, mark.note].compactMap(\.self).filter { !$0.isEmpty }
-    return (head + [value(mark.x, plot.x), value(mark.y, plot.y)]).joined(separator: "\n")
+    let deviation = mark.deviation.map { "standard deviation: \(plot.y.text($0))" }
+    return (head + [value(mark.x, plot.x), value(mark.y, plot.y)] + [deviation].compactMap(\.self))
+      .joined(separator: "\n")
   }
 
   // MARK: Names

@@ -8,6 +8,8 @@ package struct Plot: Sendable, Equatable {
     package var x: Interval
     /// Where it stands upward, likewise.
     package var y: Interval
+    /// The standard deviation of what `y` is the mean of; `nil` where it is of one.
+    package var deviation: Double?
     /// What is written beside it; `nil` for nothing.
     package var label: String?
     /// Its radius.

@@ -58,6 +58,6 @@ extension StudyRecord {
       plot.series.append(chance)
     }
     plot.assignColours()
-    return Figure(title: title, caption: caption, plot: plot)
+    return Figure(title: title, caption: caption, content: .plot(plot))
   }
 }

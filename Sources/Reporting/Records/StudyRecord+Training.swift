@@ -23,7 +23,7 @@ extension StudyRecord {
         plot.series.append(series)
       }
       plot.assignColours()
-      return Figure(title: title, caption: caption, plot: plot)
+      return Figure(title: title, caption: caption, content: .plot(plot))
     }
     let rate = NumberText.plain(try root.member("learning_rate").number)
     var settings = [

@@ -1,15 +1,33 @@
-/// A record of a study: figures of one or more series, with what a paper reports beside them.
+/// A record of a study: figures of one or more series, with what a paper reports beside them, and tables of tokens.
 ///
 /// `Documentation/Report.md` describes the form.
 struct StudyRecord: Sendable {
-  /// One figure.
+  /// One figure or table.
   struct Figure: Sendable {
+    /// What it shows.
+    enum Content: Sendable {
+      /// Numbers, drawn.
+      case plot(Plot)
+      /// Tokens of directions.
+      case tokens([TokenRow])
+    }
+
     /// Its title.
     var title: String
     /// What it shows and how it was measured.
     var caption: String
-    /// What it shows, drawn.
-    var plot: Plot
+    /// What it shows.
+    var content: Content
+  }
+
+  /// The tokens that the directions of one point raise.
+  struct TokenRow: Sendable {
+    /// The point's name.
+    var name: String
+    /// The block that was read.
+    var block: Int
+    /// Of each direction its tokens, and whether every subset's directions raise them.
+    var directions: [[(token: String, isCommon: Bool)]]
   }
 
   /// The study's title.
@@ -30,12 +48,16 @@ struct StudyRecord: Sendable {
 }
 
 extension StudyRecord.Figure {
-  /// Reads `{"title", "caption", "x", "y", "series", "references"}`.
+  /// Reads `{"title", "caption", "x", "y", "series", "references"}`, or `{"title", "caption", "rows"}`.
   fileprivate init(_ field: Field) throws {
     title = try field.member("title").text
     caption = try field.optional("caption")?.text ?? ""
+    if let rows = try field.optional("rows") {
+      content = .tokens(try rows.list(atMost: 200).map { try StudyRecord.TokenRow($0) })
+      return
+    }
     let x = try Axis(field.member("x"))
-    plot = Plot(title: title, x: x, y: try Axis(field.member("y")))
+    var plot = Plot(title: title, x: x, y: try Axis(field.member("y")))
     plot.series = try field.member("series").list(atMost: 8).map {
       try Plot.Series($0, x, isReference: false)
     }
@@ -44,6 +66,20 @@ extension StudyRecord.Figure {
     }
     if plot.spansDecades { plot.y.kind = .logarithmic }
     plot.assignColours()
+    content = .plot(plot)
+  }
+}
+
+extension StudyRecord.TokenRow {
+  /// Reads `{"name", "block", "directions": [[{"token", "common"}]]}`.
+  fileprivate init(_ field: Field) throws {
+    name = try field.member("name").text
+    block = try field.member("block").count
+    directions = try field.member("directions").list(atMost: 16).map { direction in
+      try direction.list(atMost: 100).map {
+        (try $0.member("token").text, try $0.optional("common")?.bool ?? false)
+      }
+    }
   }
 }
 
@@ -71,7 +107,7 @@ extension Axis {
 }
 
 extension Plot.Series {
-  /// Reads `{"name", "of", "points": [{"x", "y", "lower", "upper"}]}`.
+  /// Reads `{"name", "of", "points": [{"x", "y", "lower", "upper", "sd"}]}`.
   fileprivate init(_ field: Field, _ x: Axis, isReference: Bool) throws {
     self.init(name: try field.member("name").text, isReference: isReference)
     line = .straight
@@ -87,11 +123,13 @@ extension Plot.Series {
           throw place.error(expected: "the index of a category")
         }
       }
-      return Plot.Mark(
+      var mark = Plot.Mark(
         x: Interval(value),
         y: Interval(
           try point.member("y").number, lower: try point.optional("lower")?.number,
           upper: try point.optional("upper")?.number))
+      mark.deviation = try point.optional("sd")?.number
+      return mark
     }
   }
 }

@@ -10,11 +10,12 @@ extension EditStudy {
   package func memoryPlan(_ plan: StudyPlan) throws -> MemoryPlan? {
     let units = units(plan).filter { !log.holds($0.name) }
     guard !units.isEmpty else { return nil }
-    let measured = units.filter { !$0.isCost }.flatMap(\.points)
-    let costed = units.filter(\.isCost).flatMap(\.points)
+    let measured = units.filter { $0.kind == .models }.flatMap(\.points)
+    let fitted = Self.distinct(units.filter { $0.kind != .cost }.flatMap(\.points))
+    let costed = units.filter { $0.kind == .cost }.flatMap(\.points)
     let subspaces = StudySubspaces(inputs: inputs)
     var plans = try subspaces.memoryPlans(
-      together: measured.filter { $0.settings.method == .profs },
+      together: fitted.filter { $0.settings.method == .profs },
       alone: costed.filter { $0.settings.method == .profs })
     if let point = (measured + costed).filter({ $0.settings.method == .dpo })
       .max(by: { $0.settings.validation < $1.settings.validation })
@@ -24,7 +25,7 @@ extension EditStudy {
           inputs.model, .paper, inputs.context.precision, pairs: inputs.pairs.scored,
           validates: point.settings.validation > 0))
     }
-    if units.contains(where: { !$0.isCost }), let evaluation = try evaluationPlan(measured) {
+    if units.contains(where: { $0.kind == .models }), let evaluation = try evaluationPlan(measured) {
       plans.append(evaluation)
     }
     return plans.max { $0.total < $1.total }

@@ -31,40 +31,41 @@ package struct EditStudy {
     (self.inputs, self.log, self.probe) = (inputs, log, probe)
   }
 
-  /// Points that are measured together.
-  struct Unit {
-    /// Its name in the log.
-    var name: String
-    /// The points.
-    var points: [StudyPoint]
-    /// Whether time and memory are measured, not the model.
-    var isCost = false
-  }
-
   /// Measures every point of `plan`.
   ///
   /// - Parameter progress: told of thousandths of the whole.
   package func run(_ plan: StudyPlan, progress: ProgressHandler? = nil) throws -> [SweepResult] {
     let units = units(plan)
-    let missing = units.filter { !log.holds($0.name) && !$0.isCost }.flatMap(\.points)
-      .filter { $0.settings.method == .profs }
+    let missing = Self.distinct(
+      units.filter { !log.holds($0.name) && $0.kind != .cost }.flatMap(\.points)
+        .filter { $0.settings.method == .profs })
     let parts = units.count + 1
     func report(_ part: Int) -> ProgressHandler {
       { progress?(1000 * part + 1000 * $0 / max(1, $1), 1000 * parts) }
     }
     let subspaces = try StudySubspaces(inputs: inputs).fitted(missing, progress: report(0))
     var measured: [StudyPoint: [String: Estimate]] = [:]
-    var base: [String: Estimate]?
+    var read: [StudyPoint: DirectionTokens] = [:]
+    var base: [String: Estimate] = [:]
     for (index, unit) in units.enumerated() {
       let record = try log.unit(unit.name) {
-        unit.isCost
-          ? .array([try cost(of: unit.points[0])])
-          : try measure(unit.points, subspaces, progress: report(index + 1))
+        switch unit.kind {
+        case .models: try measure(unit.points, subspaces, progress: report(index + 1))
+        case .cost: .array([try cost(of: unit.points[0])])
+        case .tokens: try tokens(of: unit.points, subspaces, progress: report(index + 1))
+        case .vocabulary: .array([try vocabulary()])
+        }
       }
-      let models = try record.elements.map { try log.read($0) { [String: Estimate](record: $0) } }
-      if !unit.isCost, base == nil { base = models.first }
-      for (point, estimates) in zip(unit.points, unit.isCost ? models : Array(models.dropFirst())) {
-        measured[point, default: [:]].merge(estimates) { $1 }
+      var elements = record.elements[...]
+      if unit.kind.hasBase, let first = elements.popFirst() {
+        base.merge(try figures(first)) { old, _ in old }
+      }
+      for (point, element) in zip(unit.points, elements) {
+        let isRead = unit.kind == .tokens
+        measured[point, default: [:]].merge(try figures(isRead ? element["figures"] ?? .null : element)) {
+          $1
+        }
+        if isRead { read[point] = try log.read(element["tokens"] ?? .null) { DirectionTokens($0) } }
       }
     }
     return plan.cells.map { sweep in
@@ -73,33 +74,52 @@ package struct EditStudy {
           row.map { cell in
             SweepResult.Cell(
               settings: cell.settings.json,
-              repeats: cell.points.compactMap { $0.settings.method == .none ? base : measured[$0] })
+              repeats: cell.points.compactMap { $0.settings.method == .none ? base : measured[$0] },
+              tokens: cell.points.compactMap { read[$0] })
           }
-        }, base: base)
+        }, base: base.isEmpty ? nil : base)
     }
   }
 
-  /// The parts of the work.
-  ///
-  /// The base is measured with each, so a study of nothing else has one of no points.
-  func units(_ plan: StudyPlan) -> [Unit] {
-    func name(_ kind: String, _ points: some Sequence<StudyPoint>) -> String {
-      "\(kind)/" + Fingerprint.texts(points.map { $0.json.serialized() })
+  private func figures(_ record: JSON) throws -> [String: Estimate] {
+    try log.read(record) { [String: Estimate](record: $0) }
+  }
+
+  /// The tokens that the directions of `points` raise, with their scores.
+  private func tokens(
+    of points: [StudyPoint], _ subspaces: [StudyPoint: EditSubspace], progress: @escaping ProgressHandler
+  ) throws -> JSON {
+    .array(
+      try points.enumerated().map { index, point in
+        let tokens = try DirectionTokens(try subspace(of: point, subspaces), inputs.model, inputs.context)
+        progress(index + 1, points.count)
+        return ["tokens": tokens.json, "figures": try toxicity(of: tokens.directions.flatMap(\.self))]
+      })
+  }
+
+  /// What those scores are compared with: the same of tokens drawn at random.
+  private func vocabulary() throws -> JSON {
+    try toxicity(
+      of: DirectionTokens.sample(
+        inputs.tokenizer, vocabulary: inputs.model.configuration.vocabulary, seed: inputs.context.seed))
+  }
+
+  /// The mean score of `tokens`, each read as a text of its own, by each scorer: figures of a record.
+  private func toxicity(of tokens: [String]) throws -> JSON {
+    .object(
+      try inputs.measured.scorers.map { scorer in
+        let scores = try scorer.scores(for: tokens)
+        let mean = scores.reduce(0, +) / Double(max(1, scores.count))
+        return ("token_toxicity:" + scorer.name, Estimate.exact(mean).json)
+      })
+  }
+
+  private func subspace(of point: StudyPoint, _ subspaces: [StudyPoint: EditSubspace]) throws -> EditSubspace
+  {
+    guard let subspace = subspaces[point] else {
+      throw StudyError(log.name, "a subspace of the study was not fitted; remove the file and run again")
     }
-    let variants = plan.measured.filter { $0.settings.method == .profs && $0.settings.weights == .values }
-    let others = plan.measured.filter {
-      $0.settings.method == .dpo || $0.settings.method == .profs && $0.settings.weights == .keys
-    }
-    var units = stride(from: 0, to: variants.count, by: Self.pointsPerPass).map {
-      let points = Array(variants[$0..<min($0 + Self.pointsPerPass, variants.count)])
-      return Unit(name: name("edits", points), points: points)
-    }
-    units += others.map { Unit(name: name("model", [$0]), points: [$0]) }
-    if units.isEmpty, plan.measuresBase { units = [Unit(name: name("base", []), points: [])] }
-    // Memory that training leaves to the allocator must not count against a fit.
-    let costs =
-      plan.costed.filter { $0.settings.method == .profs } + plan.costed.filter { $0.settings.method == .dpo }
-    return costs.map { Unit(name: name("cost", [$0]), points: [$0], isCost: true) } + units
+    return subspace
   }
 
   /// Measures the base and the models of `points`.
@@ -110,9 +130,7 @@ package struct EditStudy {
       guard point.settings.method == .profs else {
         return .model(try StudyTraining(inputs: inputs).model(point))
       }
-      guard let subspace = subspaces[point] else {
-        throw StudyError(log.name, "a subspace of the study was not fitted; remove the file and run again")
-      }
+      let subspace = try subspace(of: point, subspaces)
       return point.settings.weights == .keys
         ? .model(try KeyEdit(inputs.model, removing: subspace, strength: point.settings.strength).model)
         : .variant(try subspace.variant(strength: point.settings.strength))

@@ -19,6 +19,8 @@ package struct StudyPlan: Sendable {
   private(set) var measured: [StudyPoint] = []
   /// Points whose fit or training is measured, each once.
   private(set) var costed: [StudyPoint] = []
+  /// Points whose directions are read, each once.
+  private(set) var read: [StudyPoint] = []
   /// Whether there is anything to measure of models.
   private(set) var measuresBase = false
   /// What was left out or cut, in words.
@@ -26,14 +28,17 @@ package struct StudyPlan: Sendable {
 
   /// Whether all of a study was left out.
   package var isEmpty: Bool {
-    costed.isEmpty && !measuresBase || cells.allSatisfy { $0.allSatisfy { $0.allSatisfy(\.isLeftOut) } }
+    costed.isEmpty && read.isEmpty && !measuresBase
+      || cells.allSatisfy { $0.allSatisfy { $0.allSatisfy(\.isLeftOut) } }
   }
 
   /// Points that are computed.
-  package var pointCount: Int { measured.count + costed.count }
+  package var pointCount: Int { Set(measured + costed + read).count }
 
   /// What is measured of the work, not of the model.
   static let costs = ["seconds", "peak_memory"]
+  /// What is measured of the subspace, not of the model.
+  static let readings = ["tokens", "token_toxicity"]
 
   /// - Parameters:
   ///   - blocks: the model's.
@@ -42,10 +47,11 @@ package struct StudyPlan: Sendable {
   package init(
     _ sweeps: [StudySweep<EditSettings>], subsets: Int, blocks: Int, hidden: Int, pairs total: Int
   ) {
-    var seen: (measured: Set<StudyPoint>, costed: Set<StudyPoint>) = ([], [])
+    var seen: (measured: Set<StudyPoint>, costed: Set<StudyPoint>, read: Set<StudyPoint>) = ([], [], [])
     for sweep in sweeps {
       let costs = sweep.measures.contains { Self.costs.contains($0) }
-      let measures = sweep.measures.contains { !Self.costs.contains($0) }
+      let reads = sweep.measures.contains { Self.readings.contains($0) }
+      let measures = sweep.measures.contains { !(Self.costs + Self.readings).contains($0) }
       measuresBase = measuresBase || measures
       let variesPairs = sweep.x.key == "pairs" || sweep.series?.key == "pairs"
       var rows: [[Cell]] = []
@@ -70,6 +76,7 @@ package struct StudyPlan: Sendable {
           guard settings.method != .none else { continue }
           if measures { measured += points.filter { seen.measured.insert($0).inserted } }
           if costs { costed += points.filter { seen.costed.insert($0).inserted } }
+          if reads, settings.method == .profs { read += points.filter { seen.read.insert($0).inserted } }
         }
         rows.append(cells)
       }

@@ -1,7 +1,7 @@
 package import Evaluation
 package import Storage
 
-/// A study's summary: its figures in the form that a report shows, and every point in numbers.
+/// A study's summary: its figures and tables in the form that a report shows, and every point in numbers.
 package struct StudyFigures {
   /// One figure: a measure of a sweep.
   package struct Figure: Sendable {
@@ -11,6 +11,8 @@ package struct StudyFigures {
       package var name: String
       /// By value of x; `nil` where it was not measured.
       package var values: [Estimate?]
+      /// Standard deviations over the subsets; `nil` of fewer than two.
+      package var deviations: [Double?] = []
     }
 
     /// Its title.
@@ -31,6 +33,8 @@ package struct StudyFigures {
 
   /// The figures in order.
   package private(set) var figures: [Figure] = []
+  /// The tables of tokens in order.
+  package private(set) var tables: [TokenTable] = []
   private let title: String
   private let points: JSON
 
@@ -54,7 +58,7 @@ package struct StudyFigures {
 
   /// `{"title", "figures", "sweeps"}`: of each sweep by series and value of x the settings and what was measured.
   package var json: JSON {
-    ["title": .string(title), "figures": .array(figures.map(\.json)), "sweeps": points]
+    ["title": .string(title), "figures": .array(figures.map(\.json) + tables.map(\.json)), "sweeps": points]
   }
 
   private static func json(_ estimates: [String: Estimate]) -> JSON {
@@ -68,6 +72,10 @@ package struct StudyFigures {
     let found = Set(cells.flatMap { $0.repeats.flatMap(\.keys) }).union(result.base?.keys.map { $0 } ?? [])
     let hasBase = sweep.settings.contains { $0.contains { $0.method == .none } }
     for measure in sweep.measures {
+      if measure == "tokens" {
+        tables.append(TokenTable(sweep, result))
+        continue
+      }
       if StudySpecification.categoryMeasures.contains(measure) {
         addCategories(measure, sweep, result, categories, hasBase: hasBase)
         continue
@@ -79,12 +87,14 @@ package struct StudyFigures {
         var series = zip(sweep.seriesNames, result.cells).map { title, row in
           Figure.Series(
             name: title.isEmpty ? single : title,
-            values: row.map { $0.summary(name)?.mapped { $0 * scale } })
+            values: row.map { $0.summary(name)?.mapped { $0 * scale } },
+            deviations: row.map { $0.deviation(name).map { $0 * scale } })
         }
         if let base = result.base?[name], !hasBase {
           // A line to compare with; its interval is that of all, and would stand in their way.
+          let name = measure == "token_toxicity" ? "tokens at random" : "unedited"
           series.append(
-            Figure.Series(name: "unedited", values: sweep.x.values.map { _ in .exact(base.value) }))
+            Figure.Series(name: name, values: sweep.x.values.map { _ in .exact(base.value) }))
         }
         let label = Self.labels[measure] ?? measure
         let scorer = name.dropFirst(measure.count + 1)
@@ -92,7 +102,8 @@ package struct StudyFigures {
           Figure(
             title: "\(sweep.title): \(label)" + (scorer.isEmpty ? "" : " (\(scorer))"), label: label,
             unit: Self.shares.contains(measure) ? "percent" : "plain", series: series, x: sweep.x,
-            caption: Self.caption(sweep, of: measure, cells, single: Self.singles),
+            caption: Self.caption(
+              sweep, of: measure, cells, single: measure == "token_toxicity" ? "" : Self.singles),
             references: sweep.references.filter { $0.measure == measure }.map(\.json)))
       }
     }
@@ -112,7 +123,7 @@ package struct StudyFigures {
         zip(sweep.x.values, row).map { value, cell in
           Figure.Series(
             name: title.isEmpty ? value.name : "\(title), \(value.name)",
-            values: keys.map { cell.summary($0) })
+            values: keys.map { cell.summary($0) }, deviations: keys.map { cell.deviation($0) })
         }
       }
       if let base = result.base, !hasBase {
@@ -136,7 +147,8 @@ package struct StudyFigures {
     let series = zip(sweep.seriesNames, result.cells).flatMap { title, row in
       [("sine", "sine of the largest angle"), ("bound", "bound")].map { name, label in
         Figure.Series(
-          name: title.isEmpty ? label : "\(title): \(label)", values: row.map { $0.summary(name) })
+          name: title.isEmpty ? label : "\(title): \(label)", values: row.map { $0.summary(name) },
+          deviations: row.map { $0.deviation(name) })
       }
     }
     figures.append(
@@ -151,10 +163,10 @@ package struct StudyFigures {
     "toxicity_by_category": "toxicity", "toxicity_probability_by_category": "prompts with toxic text",
     "kl_from_base": "KL(base‖edited), nats a token", "distinct_2": "distinct bigrams",
     "continuation_perplexity": "perplexity of texts under the base", "length": "length, tokens",
-    "peak_memory": "peak memory, GB",
+    "peak_memory": "peak memory, GB", "token_toxicity": "toxicity of the directions’ tokens",
   ]
 
-  private static let shares: Set = ["toxicity", "toxicity_probability", "distinct_2"]
+  private static let shares: Set = ["toxicity", "toxicity_probability", "distinct_2", "token_toxicity"]
 
   /// The sweep's caption, of a figure with published values theirs too, and what the intervals are of.
   ///
@@ -191,6 +203,9 @@ extension StudyFigures.Figure {
       var members: [(key: String, value: JSON)] = [("x", .double(place)), ("y", .double(estimate.value))]
       if estimate.lower.isFinite, estimate.upper.isFinite {
         members += [("lower", .double(estimate.lower)), ("upper", .double(estimate.upper))]
+      }
+      if series.deviations.indices.contains(index), let deviation = series.deviations[index] {
+        members.append(("sd", .double(deviation)))
       }
       return .object(members)
     }

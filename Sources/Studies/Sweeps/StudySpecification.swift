@@ -24,10 +24,11 @@ package struct StudySpecification: Sendable {
 
   /// What can be measured of a model.
   ///
-  /// `toxicity` and `toxicity_probability` are by each scorer; the last two are of the fit or the training, each run by itself.
+  /// `toxicity`, `toxicity_probability` and `token_toxicity` are by each scorer; `seconds` and `peak_memory` of the fit or the
+  /// training, each run by itself; the last two of the subspace's directions.
   package static let modelMeasures = [
     "toxicity", "toxicity_probability", "perplexity", "kl_from_base", "distinct_2", "continuation_perplexity",
-    "length", "seconds", "peak_memory",
+    "length", "seconds", "peak_memory", "tokens", "token_toxicity",
   ]
 
   /// What can be measured of a model for each category of prompts, by each scorer.

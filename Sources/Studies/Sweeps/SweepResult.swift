@@ -9,6 +9,8 @@ package struct SweepResult: Sendable {
     package let settings: JSON
     /// What was measured on each subset or draw, by name; none where the point was left out.
     package let repeats: [[String: Estimate]]
+    /// What its directions raise, of each subset; none where that is not asked for.
+    package var tokens: [DirectionTokens] = []
   }
 
   /// By series, by value of x.
@@ -33,6 +35,31 @@ extension SweepResult.Cell {
   }
 }
 
+extension SweepResult.Cell {
+  /// The standard deviation of one measure over the subsets; `nil` of fewer than two.
+  package func deviation(_ name: String) -> Double? {
+    let values = repeats.compactMap { $0[name]?.value }
+    return values.count > 1 ? values.standardDeviation : nil
+  }
+
+  /// What the directions of the first subset raise, and which of it is raised by some direction of each.
+  ///
+  /// `nil` where directions were not read.
+  package var commonTokens: (first: DirectionTokens, common: Set<String>)? {
+    guard let first = tokens.first else { return nil }
+    let sets = tokens.map { Set($0.directions.joined()) }
+    return (first, sets.dropFirst().reduce(sets[0]) { $0.intersection($1) })
+  }
+}
+
+extension [Double] {
+  /// That of the sample: squares over one less than their number.
+  fileprivate var standardDeviation: Double {
+    let mean = reduce(0, +) / Double(count)
+    return (reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count - 1)).squareRoot()
+  }
+}
+
 extension Estimate {
   /// A number without an interval.
   static func exact(_ value: Double) -> Estimate {
@@ -41,10 +68,9 @@ extension Estimate {
 
   /// The mean of independent repetitions with its 95 % interval by Student's distribution.
   package init(meanOf values: [Double]) {
-    let count = Double(values.count)
-    let mean = values.reduce(0, +) / count
-    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-    let half = Self.studentQuantile(values.count - 1) * (squares / (count - 1) / count).squareRoot()
+    let mean = values.reduce(0, +) / Double(values.count)
+    let error = values.standardDeviation / Double(values.count).squareRoot()
+    let half = Self.studentQuantile(values.count - 1) * error
     self.init(value: mean, lower: mean - half, upper: mean + half, count: values.count)
   }
 
