@@ -54,6 +54,29 @@ import Testing
     #expect(try folder.read("tune.json") == whole)
   }
 
+  @Test("between the best strength and the next one three more are tried on everything")
+  func refinement() throws {
+    let folder = try Self.folder()
+    let run = try Transcript(Self.arguments + ["--try", "natural", "--json"], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let report = try run.json()
+    let candidates = try #require(report["candidates"]?.elements)
+    #expect(candidates.count == 28 + 3)
+    let more = candidates.suffix(3)
+    #expect(more.allSatisfy { $0["round"]?.int == 3 })
+    func strength(_ candidate: JSONValue) throws -> Double {
+      try #require(candidate["options"]?.string?.split(separator: " ").last.flatMap { Double($0) })
+    }
+    let tried = try more.map(strength)
+    let chosen = try strength(try #require(report["chosen"]))
+    let others = try candidates.prefix(28).map(strength).sorted()
+    // All of them lie between two neighbours of those that were there, and the best is one of these or the lower one.
+    let low = try #require(others.last { $0 < tried[0] })
+    let high = try #require(others.first { $0 > tried[0] })
+    #expect(tried.sorted() == tried && Set(tried).count == 3 && tried[2] < high)
+    #expect(([low] + tried).contains(chosen))
+  }
+
   @Test("an edit beyond the budget is not chosen, and the measurements are kept in any case")
   func budget() throws {
     let folder = try Self.folder()

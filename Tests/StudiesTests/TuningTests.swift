@@ -47,6 +47,16 @@ import Studies
     #expect([120, 72, 30, 12, 4, 2, 1].map(round.kept) == [24, 24, 10, 4, 2, 2, 1])
   }
 
+  @Test(
+    "between two strengths lie up to three of two digits, none twice",
+    arguments: [
+      (0.25, 0.3, [0.26, 0.27, 0.29]), (1, 1.4, [1.1, 1.2, 1.3]), (1.4, 2, [1.5, 1.7, 1.8]),
+      (0.1, 0.15, [0.11, 0.12, 0.14]), (0.5, 0.52, [0.51]), (2, 2, []),
+    ])
+  func strengths(low: Double, high: Double, expected: [Double]) {
+    #expect(EditCandidate.strengths(between: low, and: high) == expected)
+  }
+
   @Test("what an edit costs is counted in budgets, and an edit that broke the model is beyond all of them")
   func excess() {
     var settings = Tuning.Settings()

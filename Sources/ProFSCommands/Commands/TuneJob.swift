@@ -78,8 +78,11 @@ struct TuneJob {
           + "\(command.search.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs"
       )
     }
-    let whole = chosen.candidate.recipe.method.isProjection ? nil : chosen.candidate
-    let subspace = whole.flatMap { candidates.firstIndex(of: $0) }.map { subspaces[$0] }
+    // Whatever the strength: the search tries more of them than there are candidates.
+    let recipe = chosen.candidate.recipe
+    let subspace =
+      recipe.method.isProjection
+      ? nil : candidates.firstIndex { $0.recipe == recipe }.map { subspaces[$0] }
     return (result, chosen, subspace, summary)
   }
 

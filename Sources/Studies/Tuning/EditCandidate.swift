@@ -1,4 +1,5 @@
 package import Editing
+internal import Foundation
 internal import SubspaceEditing
 
 /// A way of editing a model that a search tries.
@@ -30,6 +31,15 @@ package struct EditCandidate: Sendable, Hashable {
 }
 
 extension EditCandidate {
+  /// Three strengths between two, in equal ratios, to two digits.
+  package static func strengths(between low: Double, and high: Double) -> [Double] {
+    let digits = pow(10, 1 - log10(low).rounded(.down))
+    let strengths = (1...3).map { step in
+      (low * pow(high / low, Double(step) / 4) * digits).rounded() / digits
+    }
+    return strengths.reduce(into: []) { if $1 > $0.last ?? low, $1 < high { $0.append($1) } }
+  }
+
   /// The candidates for a model of `blocks` blocks of width `hidden`: more than a hundred.
   ///
   /// Both rankings under four widths of protection, four ranks, from a third or from half of the blocks up; the consistent

@@ -7,7 +7,7 @@ extension Tuning {
   /// The rounds of a search, as they go on.
   struct Search {
     private let tuning: Tuning
-    private let candidates: [(candidate: EditCandidate, subspace: EditSubspace)]
+    private var candidates: [(candidate: EditCandidate, subspace: EditSubspace)]
     private let prompts: [[Int32]]
     private let text: TextWindows
     private let progress: ProgressHandler?
@@ -19,6 +19,8 @@ extension Tuning {
     /// Passes done in each round, and the share of the whole work that they were.
     private var passes: [Int]
     private var finished = 0.0
+    /// The share of the whole work that each round is, and after them the strengths tried around the best.
+    private let shares: [Double]
 
     /// Candidates of one pass.
     private static let candidatesPerPass = 14
@@ -33,9 +35,10 @@ extension Tuning {
       (self.tuning, self.candidates, self.prompts) = (tuning, candidates, prompts)
       (self.text, self.progress) = (text, progress)
       passes = Array(repeating: 0, count: tuning.settings.rounds.count)
+      shares = Self.shares(tuning.settings.rounds, of: candidates.count)
     }
 
-    /// All rounds: the best of each go on.
+    /// All rounds: the best of each go on, and around the best of the last more strengths are tried.
     ///
     /// Where all that came to the last round turn out beyond a budget there, those that ranked behind them have their turn.
     mutating func run() throws -> Result {
@@ -49,22 +52,48 @@ extension Tuning {
         ranking.replaceSubrange(..<entering, with: ranked(ranking[..<entering], slack: slack))
         entering = round.kept(of: entering)
       }
-      var chosen: CandidateOutcome?
+      var chosen: Int?
       for start in stride(from: 0, to: ranking.count, by: max(1, entering)) where chosen == nil {
         let batch = ranking[start..<min(start + entering, ranking.count)].filter {
           start == 0 || latest[$0].map { tuning.settings.excess(of: $0) <= Self.slack } ?? false
         }
         try measure(batch[...], inRound: rounds.count - 1)
-        chosen = ranked(batch[...], slack: 1).first.flatMap { latest[$0] }.flatMap {
-          tuning.settings.excess(of: $0) <= 1 ? $0 : nil
-        }
+        chosen = best(of: batch)
       }
+      if let found = chosen { chosen = try refined(found) }
       return Result(
-        chosen: chosen, outcomes: candidates.indices.compactMap { latest[$0] }, baseToxicity: baseToxicity)
+        chosen: chosen.flatMap { latest[$0] }, outcomes: candidates.indices.compactMap { latest[$0] },
+        baseToxicity: baseToxicity)
+    }
+
+    /// The best of some candidates by all that they were measured on; `nil` where none is within the budgets.
+    private func best(of some: [Int]) -> Int? {
+      ranked(some[...], slack: 1).first.flatMap { index in
+        latest[index].flatMap { tuning.settings.excess(of: $0) <= 1 ? index : nil }
+      }
+    }
+
+    /// The best of `chosen` and of strengths between it and the next larger one of the same recipe that was tried.
+    private mutating func refined(_ chosen: Int) throws -> Int {
+      let (candidate, subspace) = candidates[chosen]
+      let larger = candidates.map(\.candidate).filter {
+        $0.recipe == candidate.recipe && $0.strength > candidate.strength
+      }
+      guard let next = larger.map(\.strength).min() else { return chosen }
+      let first = candidates.count
+      for strength in EditCandidate.strengths(between: candidate.strength, and: next) {
+        candidates.append((EditCandidate(recipe: candidate.recipe, strength: strength), subspace))
+      }
+      let tried = Array(first..<candidates.count)
+      let rounds = tuning.settings.rounds.count
+      try measure(tried[...], inRound: rounds - 1, work: rounds)
+      return best(of: [chosen] + tried) ?? chosen
     }
 
     /// Measures some candidates beside the base, many in one pass, on what a round looks at and they were not measured on.
-    private mutating func measure(_ chosen: ArraySlice<Int>, inRound index: Int) throws {
+    ///
+    /// - Parameter work: what of `shares` it is; that of the round where `nil`.
+    private mutating func measure(_ chosen: ArraySlice<Int>, inRound index: Int, work: Int? = nil) throws {
       let seen = Dictionary(grouping: chosen) { latest[$0]?.round ?? 0 }
       for (round, alike) in seen.sorted(by: { $0.key < $1.key }) {
         let prompts = Array(
@@ -73,7 +102,7 @@ extension Tuning {
         let windows = text[extent(count, \.text, round)..<extent(count, \.text, index + 1)]
         for start in stride(from: 0, to: alike.count, by: Self.candidatesPerPass) {
           let batch = alike[start..<min(start + Self.candidatesPerPass, alike.count)]
-          let share = share(of: index) * Double(batch.count) / Double(chosen.count)
+          let share = shares[work ?? index] * Double(batch.count) / Double(chosen.count)
           let measures = try measures(batch, inRound: index, prompts, windows, share)
           for (candidate, measure) in zip(batch, measures.dropFirst()) {
             var sums = measured[candidate] ?? (CandidateMeasure(), CandidateMeasure())
@@ -126,14 +155,15 @@ extension Tuning {
       round == 0 ? 0 : max(1, Int(Double(count) * tuning.settings.rounds[round - 1][keyPath: share]))
     }
 
-    /// The share of the whole work that a round is.
-    private func share(of round: Int) -> Double {
-      var (entering, seen) = (candidates.count, 0.0)
-      let work = tuning.settings.rounds.map { round in
+    /// The shares of the whole work on `count` candidates.
+    private static func shares(_ rounds: [Round], of count: Int) -> [Double] {
+      var (entering, seen) = (count, 0.0)
+      var work = rounds.map { round in
         defer { (entering, seen) = (round.kept(of: entering), round.prompts + round.text) }
         return Double(entering) * (round.prompts + round.text - seen)
       }
-      return work[round] / work.reduce(0, +)
+      work.append(3 * seen)
+      return work.map { $0 / work.reduce(0, +) }
     }
 
     /// Those within `slack` times the budgets by toxicity, then the others by what they exceed them by.
