@@ -33,9 +33,8 @@ struct StudyTable {
         + figure.series.map { series in
           guard let estimate = series.values[index] else { return "–" }
           let scale = figure.unit == "percent" ? 100.0 : 1
-          let deviation = series.deviations.indices.contains(index) ? series.deviations[index] : nil
-          let value =
-            number(estimate.value * scale) + (deviation.map { " ± " + number($0 * scale) } ?? "")
+          let deviation = series.deviation(index).map { " ± " + number($0 * scale) } ?? ""
+          let value = number(estimate.value * scale) + deviation
           guard estimate.lower.isFinite, estimate.upper.isFinite else { return value }
           return "\(value) (\(number(estimate.lower * scale))–\(number(estimate.upper * scale)))"
         }

@@ -12,7 +12,12 @@ package struct StudyFigures {
       /// By value of x; `nil` where it was not measured.
       package var values: [Estimate?]
       /// Standard deviations over the subsets; `nil` of fewer than two.
-      package var deviations: [Double?] = []
+      fileprivate var deviations: [Double?] = []
+
+      /// The standard deviation at a value of x; `nil` where there are not two subsets.
+      package func deviation(_ index: Int) -> Double? {
+        deviations.indices.contains(index) ? deviations[index] : nil
+      }
     }
 
     /// Its title.
@@ -204,9 +209,7 @@ extension StudyFigures.Figure {
       if estimate.lower.isFinite, estimate.upper.isFinite {
         members += [("lower", .double(estimate.lower)), ("upper", .double(estimate.upper))]
       }
-      if series.deviations.indices.contains(index), let deviation = series.deviations[index] {
-        members.append(("sd", .double(deviation)))
-      }
+      if let deviation = series.deviation(index) { members.append(("sd", .double(deviation))) }
       return .object(members)
     }
   }
