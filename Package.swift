@@ -159,7 +159,7 @@ let package = Package(
       of: "Studies",
       with: [
         "Checkpoints", "Editing", "Evaluation", "Kernels", "PreferenceData", "Storage", "SubspaceEditing",
-        "Transformer",
+        "Tokenization", "Transformer",
       ]),
     .tests(of: "Reporting", with: ["Storage"]),
     .tests(of: "ProFSCommands", with: ["Checkpoints", "Kernels", "Storage", "profs"]),

@@ -4,12 +4,14 @@ internal import SubspaceEditing
 extension EditSubspace {
   /// One of the subspaces that were put together into one.
   public struct Part: Sendable, Equatable {
-    /// Name of its file, without the folder.
+    /// Name of its file, without the folder; of a step and its correction, which have none, `step` and `correction`.
     public var name: String
-    /// SHA-256 of its file.
+    /// SHA-256 of its file, or without one of its directions and of what they write.
     public var digest: String
     /// Where it comes from; it has no parts of its own.
     public var provenance: Provenance
+    /// How many times it counts.
+    public var weight = 1.0
   }
 
   /// Reads subspaces of one model and puts them together block by block, as ``BlockSubspace/init(combining:)`` does, or
@@ -71,7 +73,7 @@ extension EditSubspace {
 
 extension EditSubspace.Provenance {
   /// What stands for a combination: the first part's recipe over all blocks, all pairs, and the parts.
-  fileprivate init(combining parts: [EditSubspace.Part], _ blocks: [EditSubspace.Block]) {
+  init(combining parts: [EditSubspace.Part], _ blocks: [EditSubspace.Block]) {
     self = parts[0].provenance
     recipe.rank = .fixed(blocks.map(\.subspace.rank).max() ?? 1)
     recipe.blocks = .enclosing(parts.map(\.provenance.recipe.blocks))
@@ -96,6 +98,7 @@ extension EditSubspace.Part {
     if recipe.method == .protected {
       members.append(("protected_directions", .int(recipe.protectedDirections)))
     }
+    if weight != 1 { members.append(("weight", .double(weight))) }
     if let neutral = provenance.neutralDigest {
       members += [("ranking", .string(recipe.ranking.rawValue)), ("neutral_sha256", .string(neutral))]
     }
@@ -128,5 +131,9 @@ extension EditSubspace.Part {
       provenance: EditSubspace.Provenance(
         recipe: recipe, pairs: pairs, pairsDigest: pairsDigest, neutralDigest: neutral,
         modelDigest: modelDigest, compute: compute))
+    if let value = value["weight"] {
+      guard let weight = value.double, weight.isFinite else { return nil }
+      self.weight = weight
+    }
   }
 }

@@ -1,3 +1,5 @@
+internal import Checkpoints
+internal import Kernels
 internal import SubspaceEditing
 package import Transformer
 
@@ -30,5 +32,37 @@ extension EditSubspace {
             ]
           )
         }))
+  }
+}
+
+extension EditSubspace {
+  /// The edited model in memory: as it is written to a folder, for what needs its weights.
+  ///
+  /// - Parameters:
+  ///   - model: what is edited, `W` of its blocks' MLP-value matrices.
+  ///   - strength: share of the subspace that is removed, or size of a step.
+  /// - Throws: ``EditingError`` where the subspace does not fit the model.
+  package func edited(_ model: Model, strength: Double) throws -> Model {
+    try requireFits(model)
+    let layout: WeightLayout =
+      model.layout(of: .mlpValue) == .inputMajor ? .inputsByOutputs : .outputsByInputs
+    return try model.changed(
+      blocks.map { block in
+        (
+          try model.weight(.mlpValue, block: block.block),
+          { entry, values in
+            do {
+              let shape = WeightShape(entry.shape, layout)
+              var projection = try WeightProjection(
+                removing: block.subspace, from: shape, strength: strength)
+              try projection.observe(values.span, rows: 0..<shape.rows)
+              var span = values.mutableSpan
+              try projection.edit(&span, rows: 0..<shape.rows)
+            } catch let error as SubspaceError {
+              throw EditingError("tensor \"\(entry.name)\"", "\(error)")
+            }
+          }
+        )
+      }, by: "the edit")
   }
 }

@@ -11,4 +11,15 @@ extension BlockSubspace {
       writes: Embeddings(count: count, hidden: hidden, values: steps.flatMap(\.taken.values)),
       isProjection: false, singularValues: steps.flatMap(\.singularValues).sorted(by: >))
   }
+
+  /// The step of `factor` times the size.
+  ///
+  /// Throws where what it writes would no longer be finite.
+  public func scaled(by factor: Double) throws(SubspaceError) -> BlockSubspace {
+    try BlockSubspace(
+      directions: directions,
+      writes: Embeddings(
+        count: rank, hidden: hidden, values: taken.values.map { Float(Double($0) * factor) }),
+      isProjection: false, singularValues: singularValues.map { $0 * abs(factor) })
+  }
 }

@@ -52,6 +52,7 @@ struct AutomaticEdit {
       [command.model, "--pairs", command.fit.source.pairs, "--prompts", prompts, "--text", text])
     tune.source = command.fit.source
     tune.maxTokens = command.fit.maxTokens
+    tune.correctOn = command.correction.correctOn
     tune.textLimit = command.automatic.textLimit
     tune.maxNewTokens = command.automatic.maxNewTokens
     tune.search = command.automatic.search

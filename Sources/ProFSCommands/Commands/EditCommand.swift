@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Editing
 internal import Kernels
 internal import Storage
+internal import SubspaceEditing
 internal import Transformer
 
 /// `profs edit`: the main job, from pairs to a proved checkpoint.
@@ -24,6 +25,10 @@ struct EditCommand: SplitCommand {
       With --format lora the output is an adapter in PEFT's format, and the base stays as it is.
       With --out NAME.gguf it is one GGUF file, as profs apply writes it.
 
+      With --correct-on the edit becomes milder in what it writes: where the model would continue a prompt with an unwanted \
+      text, a second step leads from what the edited model writes there to the most probable harmless text that leaves the \
+      model's own at a single token.
+
       With --auto everything but the data is chosen by trying: half of the prompts choose the edit, as profs tune does, \
       and the other half judge what was written, as profs eval does.
 
@@ -35,6 +40,7 @@ struct EditCommand: SplitCommand {
   var model: String
 
   @OptionGroup var fit: FitOptions
+  @OptionGroup var correction: CorrectionOptions
   @OptionGroup var destination: EditOutputOptions
   @Option(help: ArgumentHelp("Share of a projection that is removed, or size of a step.", valueName: "x"))
   var strength = 1.0
@@ -46,11 +52,15 @@ struct EditCommand: SplitCommand {
     if !strength.isFinite || strength == 0 {
       throw ValidationError("--strength must be a number other than 0.")
     }
-    if automatic.auto, fit.choosesRecipe || strength != 1 {
+    if automatic.auto,
+      fit.choosesRecipe || strength != 1 || correction.correction != nil || correction.correctBy != nil
+    {
       throw ValidationError(
-        "--auto chooses --recipe, --protect, --rank-by, --rank, --layers and --strength itself, and takes no --neutral."
+        "--auto chooses --recipe, --protect, --rank-by, --rank, --layers, --strength and --correction itself, and takes no "
+          + "--neutral and no --correct-by."
       )
     }
+    try correction.validate(recipe: fit.recipe)
     if automatic.auto, ![.checkpoint, .gguf].contains(destination.chosenFormat(of: model)) {
       throw ValidationError(
         "--auto judges what it writes, and so writes a checkpoint or a GGUF file, not an adapter.")
@@ -107,8 +117,12 @@ struct EditCommand: SplitCommand {
 
   /// What the edit of `job` will write, whatever directions are found.
   private func plan(_ job: FitJob) throws -> EditPlan {
-    try EditApplication(
-      job.model, try EditSubspace.standIn(job.recipe, for: job.model), strength: strength, seed: compute.seed,
+    var recipe = job.recipe
+    if correction.correctOn != nil {
+      recipe.rank = .fixed(min(2 * recipe.rank.largest, job.model.configuration.hidden))
+    }
+    return try EditApplication(
+      job.model, try EditSubspace.standIn(recipe, for: job.model), strength: strength, seed: compute.seed,
       format: destination.chosenFormat(of: model), type: destination.ggufType, context: job.context
     ).plan(inPlace: destination.inPlace)
   }
@@ -143,7 +157,7 @@ struct EditCommand: SplitCommand {
     if !quiet { job.announce() }
     let (subspace, fitting) =
       try known.map { ($0, 0) }
-      ?? ProgressBar.run("fitting the subspace", quiet: quiet) { try job.fitting.run(progress: $0) }
+      ?? job.subspace(correction, quiet: quiet)
     guard writes else { return nil }
     if !quiet { job.announce(subspace) }
     let (receipt, writing) = try ProgressBar.run("writing the \(format.noun)", quiet: quiet) {

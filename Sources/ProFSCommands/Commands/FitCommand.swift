@@ -15,9 +15,12 @@ struct FitCommand: SplitCommand {
   var model: String
 
   @OptionGroup var fit: FitOptions
+  @OptionGroup var correction: CorrectionOptions
   @Option(help: ArgumentHelp("Subspace file to write; must not exist.", valueName: "file")) var out: String
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
+
+  func validate() throws { try correction.validate(recipe: fit.recipe) }
 
   func run() throws {
     let meter = MemoryMeter()
@@ -26,9 +29,7 @@ struct FitCommand: SplitCommand {
     let (job, _) = try ProgressBar.run("reading pairs", quiet: quiet) { _ in try FitJob(model, fit, compute) }
     try job.fitting.memoryPlan().requireRoom(for: model)
     if !quiet { job.announce() }
-    let (subspace, seconds) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
-      try job.fitting.run(progress: $0)
-    }
+    let (subspace, seconds) = try job.subspace(correction, quiet: quiet)
     if !quiet { job.announce(subspace) }
     guard Communicator.world.isFirst else { return }
     try subspace.write(to: out)

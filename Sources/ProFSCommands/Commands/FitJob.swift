@@ -1,6 +1,8 @@
 internal import Editing
+internal import Evaluation
 internal import Kernels
 internal import Storage
+internal import Studies
 internal import SubspaceEditing
 internal import Transformer
 
@@ -18,12 +20,14 @@ struct FitJob {
   let notes: [String]
   /// The pairs packed for the pass.
   let fitting: SubspaceFitting
+  private let options: FitOptions
 
   /// Opens the model at `path`, reads the pairs and packs them; nothing is computed yet.
   ///
   /// - Throws: whatever is wrong with the model, the pairs or the options.
   init(_ path: String, _ options: FitOptions, _ compute: ComputeOptions) throws {
     model = try Model(path: path)
+    self.options = options
     recipe = options.editRecipe(model)
     let sides = try options.tokenizedPairs(model)
     pairs = sides.chosen.count
@@ -31,6 +35,29 @@ struct FitJob {
     fitting = try options.fitting(
       model, compute.context(defaultPrecision: .forFitting, ranks: .world), sides)
     context = fitting.context
+  }
+
+  /// Fits the subspace, and the second step where the user wants one; with the seconds that it took.
+  func subspace(_ correction: CorrectionOptions, quiet: Bool) throws -> (EditSubspace, seconds: Double) {
+    guard let prompts = correction.correctOn else {
+      return try ProgressBar.run("fitting the subspace", quiet: quiet) { try fitting.run(progress: $0) }
+    }
+    guard recipe.method == .natural else {
+      throw EditingError("--correct-on", "belongs to --recipe natural, and this is \(recipe.method.rawValue)")
+    }
+    let start = ContinuousClock.now
+    let tokenizer = try model.tokenizer()
+    let job = try CorrectionJob(
+      prompts, model, tokenizer, try ScorerSpecification(parsing: correction.scorer).open(context), context,
+      quiet: quiet)
+    let (step, _) = try ProgressBar.run("fitting the subspace", quiet: quiet) {
+      try fitting.run(progress: $0)
+    }
+    let corrected = try job.correction(
+      of: step, recipe, pairs: job.pairs(after: step),
+      neutral: options.neutralTokens(for: recipe.method, tokenizer), context
+    ).subspace(weight: correction.weight)
+    return (corrected, (ContinuousClock.now - start).seconds)
   }
 
   /// Says what is going to happen, and what the user should know of the pairs.

@@ -44,11 +44,21 @@ struct TuneCommand: SplitCommand {
   @Option(help: ArgumentHelp("Texts of the pairs are cut after this many tokens.", valueName: "n"))
   var maxTokens = 128
   @Option(help: ArgumentHelp("File for the measurements, in JSON.", valueName: "file")) var out: String?
+  @Option(
+    help: ArgumentHelp(
+      "Prompts, such as those that the pairs were mined from, for edits with a second step: see profs edit --help.",
+      valueName: "file"))
+  var correctOn: String?
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
   /// In which the search fits and measures, and so the edit that it chooses is to be made.
   var precision: ComputePrecision { compute.compute ?? .f32 }
+
+  private var correctionWords: String {
+    "--correct-on \((correctOn ?? "").shellWord) "
+      + (scorer == "builtin" ? "" : "--correct-by \(scorer.shellWord) ")
+  }
 
   func validate() throws {
     if textLimit < 2 { throw ValidationError("--text-limit must be at least 2.") }
@@ -70,7 +80,7 @@ struct TuneCommand: SplitCommand {
       Console.message(
         "edit with: profs edit \(model.shellWord) \(source.words(standardStyle: .level)) --max-tokens \(maxTokens) "
           + "--compute \(precision.rawValue) \(result.chosen.candidate.options) "
-          + "--out EDITED")
+          + (result.chosen.candidate.correction > 0 ? correctionWords : "") + "--out EDITED")
     }
   }
 }

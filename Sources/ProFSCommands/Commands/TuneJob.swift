@@ -43,23 +43,27 @@ struct TuneJob {
     let configuration = model.configuration
     let candidates = EditCandidate.standard(
       blocks: configuration.blocks, hidden: configuration.hidden,
-      largestRank: min(pairs.chosen.count, configuration.hidden)
+      largestRank: min(pairs.chosen.count, configuration.hidden), corrected: command.correctOn != nil
     ).filter { command.search.recipes.isEmpty || command.search.recipes.contains($0.recipe.method) }
     let settings = command.search.settings(newTokens: command.maxNewTokens)
+    let correction = try command.correctOn.map {
+      try CorrectionJob($0, model, tokenizer, scorer, context, quiet: quiet)
+    }
+    var logged: [(key: String, value: JSON)] = [
+      ("model", .string(try Fingerprint.model(model))),
+      ("pairs", .string(Fingerprint.tokens(pairs.chosen + pairs.rejected))),
+      ("prompts", .string(Fingerprint.texts(prompts))), ("text", .string(Fingerprint.windows(windows))),
+      ("candidates", .array(candidates.map { .string($0.options) })), ("scorer", scorer.identity.json),
+      ("search", settings.json), ("compute", .string(context.precision.rawValue)),
+    ]
+    if let correction { logged.append(("correct_on", .string(Fingerprint.tokens(correction.prompts)))) }
     let log = try RecordLog(
-      path: command.out, Tuning.format,
-      settings: [
-        "model": .string(try Fingerprint.model(model)),
-        "pairs": .string(Fingerprint.tokens(pairs.chosen + pairs.rejected)),
-        "prompts": .string(Fingerprint.texts(prompts)), "text": .string(Fingerprint.windows(windows)),
-        "candidates": .array(candidates.map { .string($0.options) }), "scorer": scorer.identity.json,
-        "search": settings.json, "compute": .string(context.precision.rawValue),
-      ], ranks: context.ranks)
+      path: command.out, Tuning.format, settings: .object(logged), ranks: context.ranks)
     if log.count > 0, !quiet {
       Console.message("going on with \(command.out ?? ""), \(log.count) parts done")
     }
 
-    let subspaces = try subspaces(candidates, model, tokenizer, pairs, context)
+    let subspaces = try subspaces(candidates, model, tokenizer, pairs, context, correction, log)
     let tuning = Tuning(StudySubject(model, tokenizer, scorer, context), settings, log: log)
     let (result, _) = try ProgressBar.run("trying \(candidates.count) edits", quiet: quiet) {
       try tuning.run(
@@ -79,10 +83,9 @@ struct TuneJob {
       )
     }
     // Whatever the strength: the search tries more of them than there are candidates.
-    let recipe = chosen.candidate.recipe
     let subspace =
-      recipe.method.isProjection
-      ? nil : candidates.firstIndex { $0.recipe == recipe }.map { subspaces[$0] }
+      chosen.candidate.recipe.method.isProjection
+      ? nil : candidates.firstIndex { $0.isAlike(chosen.candidate) }.map { subspaces[$0] }
     return (result, chosen, subspace, summary)
   }
 
@@ -99,7 +102,7 @@ struct TuneJob {
   private func subspaces(
     _ candidates: [EditCandidate], _ model: Model, _ tokenizer: Tokenizer,
     _ pairs: PairOptions.TokenizedPairs,
-    _ context: ComputeContext
+    _ context: ComputeContext, _ correction: CorrectionJob?, _ log: RecordLog
   ) throws -> [EditSubspace] {
     var whole: [EditRecipe] = []
     let needed = candidates.map { candidate in
@@ -135,9 +138,19 @@ struct TuneJob {
       }
       for (recipe, subspace) in zip(recipes, subspaces) { fitted[recipe] = subspace }
     }
+    var corrections: [EditRecipe: StepCorrection] = [:]
+    for (candidate, recipe) in zip(candidates, needed) where candidate.correction > 0 {
+      guard corrections[recipe] == nil, let correction, let step = fitted[recipe] else { continue }
+      corrections[recipe] = try correction.correction(
+        of: step, recipe, pairs: correction.pairs(after: step, log: log),
+        neutral: NeutralText.builtin.tokens(for: recipe.method, tokenizer, limit: command.maxTokens), context)
+    }
     return try zip(candidates, needed).map { candidate, recipe in
       guard let subspace = fitted[recipe] else {
         throw EvaluationError(command.model, "no subspace was fitted")
+      }
+      if candidate.correction > 0, let corrected = corrections[recipe] {
+        return try corrected.subspace(weight: candidate.correction)
       }
       return try subspace.restricted(to: candidate.recipe.blocks, rank: candidate.recipe.rank.largest)
     }

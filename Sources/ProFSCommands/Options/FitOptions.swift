@@ -102,8 +102,13 @@ struct FitOptions: ParsableArguments {
     let recipe = editRecipe(model)
     return try SubspaceFitting(
       model, context, recipe, chosen: pairs.chosen, rejected: pairs.rejected,
-      neutral: try neutralText().tokens(for: recipe.method, tokenizer, limit: maxTokens),
+      neutral: try neutralTokens(for: recipe.method, tokenizer),
       padding: tokenizer.eosID ?? 0)
+  }
+
+  /// The passages of neutral text as tokens, where `method` uses them.
+  func neutralTokens(for method: EditRecipe.Method, _ tokenizer: Tokenizer) throws -> [[Int32]] {
+    try neutralText().tokens(for: method, tokenizer, limit: maxTokens)
   }
 
   private func neutralText() throws -> NeutralText {

@@ -8,15 +8,21 @@ package struct EditCandidate: Sendable, Hashable {
   package var recipe: EditRecipe
   /// The share of it that is removed.
   package var strength: Double
+  /// How many times a second step counts, as ``StepCorrection`` makes it; 0 where there is none.
+  package var correction = 0.0
 
   /// A recipe with a strength.
-  package init(recipe: EditRecipe, strength: Double) {
-    (self.recipe, self.strength) = (recipe, strength)
+  package init(recipe: EditRecipe, strength: Double, correction: Double = 0) {
+    (self.recipe, self.strength, self.correction) = (recipe, strength, correction)
   }
+
+  /// Whether `other` differs in strength at most.
+  package func isAlike(_ other: Self) -> Bool { recipe == other.recipe && correction == other.correction }
 
   /// The options of `profs edit` that make it.
   package var options: String {
-    (recipeOptions + ["--strength", "\(strength)"]).joined(separator: " ")
+    (recipeOptions + (correction > 0 ? ["--correction", "\(correction)"] : [])
+      + ["--strength", "\(strength)"]).joined(separator: " ")
   }
 
   /// The options of `profs fit` that find its subspace.
@@ -46,8 +52,12 @@ extension EditCandidate {
   /// directions also removed by half again as much; the oblique projection at three ranks and five strengths; steps of
   /// natural gradient at two ranks and fourteen strengths; and the paper's recipe for comparison.
   ///
-  /// - Parameter largestRank: what pairs and width allow.
-  package static func standard(blocks: Int, hidden: Int, largestRank: Int) -> [EditCandidate] {
+  /// - Parameters:
+  ///   - largestRank: what pairs and width allow.
+  ///   - corrected: whether the larger steps are also tried with a second one behind them.
+  package static func standard(blocks: Int, hidden: Int, largestRank: Int, corrected: Bool = false)
+    -> [EditCandidate]
+  {
     let starts = Set([blocks / 3 + 1, blocks / 2 + 1]).sorted()
     let ranks = [2, 4, 8, 16].filter { $0 <= largestRank }
     let protections = Set([1, 2, 4, 6].map { max(1, hidden * $0 / 16) }).sorted()
@@ -78,6 +88,10 @@ extension EditCandidate {
         // What a step costs and gains grows with it without a break, so that a finer choice comes closer to a budget.
         candidates += [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.7, 0.85, 1, 1.4, 2].map {
           EditCandidate(recipe: natural, strength: $0)
+        }
+        guard corrected, rank > 1 else { continue }
+        candidates += [0.2, 0.25, 0.3, 0.35, 0.42, 0.5, 0.6, 0.7, 0.85, 1, 1.4, 2].map {
+          EditCandidate(recipe: natural, strength: $0, correction: StepCorrection.standardWeight)
         }
       }
       for rank in [1, 2, 4] where rank <= largestRank {

@@ -77,12 +77,14 @@ extension Tuning {
     private mutating func refined(_ chosen: Int) throws -> Int {
       let (candidate, subspace) = candidates[chosen]
       let larger = candidates.map(\.candidate).filter {
-        $0.recipe == candidate.recipe && $0.strength > candidate.strength
+        $0.isAlike(candidate) && $0.strength > candidate.strength
       }
       guard let next = larger.map(\.strength).min() else { return chosen }
       let first = candidates.count
       for strength in EditCandidate.strengths(between: candidate.strength, and: next) {
-        candidates.append((EditCandidate(recipe: candidate.recipe, strength: strength), subspace))
+        var between = candidate
+        between.strength = strength
+        candidates.append((between, subspace))
       }
       let tried = Array(first..<candidates.count)
       let rounds = tuning.settings.rounds.count

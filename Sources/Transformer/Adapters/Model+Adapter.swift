@@ -17,52 +17,31 @@ extension Model {
   }
 
   private func adapted(by adapter: PEFTAdapter) throws -> Model {
-    let changes = try changes(of: adapter)
-    func type(_ entry: TensorEntry) -> ElementType {
-      entry.type.isNarrowable && !entry.type.isQuantized ? entry.type : .f32
-    }
-    var offsets: [String: Int] = [:]
-    var size = 0
-    for change in changes {
-      offsets[change.weight.name] = size
-      size += ((type(change.weight).byteCount(elements: change.weight.elementCount) ?? 0) + 63) / 64 * 64
-    }
-    let memory = try MappedFile(zeroedBytes: size, name: adapter.path + ", added to \(path)")
-    try memory.withMutableBytes { bytes in
-      guard let start = bytes.baseAddress else { return }
-      for change in changes {
-        var values = try tensors.floats(change.weight)
-        let (a, b) = try (
-          adapter.tensors.floats(change.module.input), adapter.tensors.floats(change.module.output)
-        )
-        try values.withUnsafeMutableBufferPointer { values in
-          try a.withUnsafeBufferPointer { a in
-            try b.withUnsafeBufferPointer { b in
-              guard let weight = values.baseAddress, let a = a.baseAddress, let b = b.baseAddress else {
-                return
+    try changed(
+      changes(of: adapter).map { change in
+        (
+          change.weight,
+          { _, values in
+            let (a, b) = try (
+              adapter.tensors.floats(change.module.input), adapter.tensors.floats(change.module.output)
+            )
+            values.withUnsafeMutableBufferPointer { values in
+              a.withUnsafeBufferPointer { a in
+                b.withUnsafeBufferPointer { b in
+                  guard let weight = values.baseAddress, let a = a.baseAddress, let b = b.baseAddress else {
+                    return
+                  }
+                  LowRankFactors(
+                    input: a, output: b, rank: change.module.input.shape[0],
+                    inputs: change.module.input.shape[1],
+                    outputs: change.module.output.shape[0], scale: Float(change.module.scale)
+                  ).add(to: weight, layout: layout(of: change.role))
+                }
               }
-              LowRankFactors(
-                input: a, output: b, rank: change.module.input.shape[0], inputs: change.module.input.shape[1],
-                outputs: change.module.output.shape[0], scale: Float(change.module.scale)
-              ).add(to: weight, layout: layout(of: change.role))
-              try narrow(
-                type(change.weight), from: weight, count: values.count,
-                to: start + (offsets[change.weight.name] ?? 0))
             }
           }
-        }
-      }
-    }
-    return try withTensors(
-      TensorStore(
-        files: tensors.files + [memory],
-        entries: tensors.entries.map { entry in
-          guard let offset = offsets[entry.name] else { return entry }
-          let bytes = type(entry).byteCount(elements: entry.elementCount) ?? 0
-          return TensorEntry(
-            name: entry.name, shape: entry.shape, type: type(entry), file: tensors.files.count,
-            bytes: offset..<offset + bytes)
-        }))
+        )
+      }, by: adapter.path)
   }
 
   /// A matrix and what is added to it.
