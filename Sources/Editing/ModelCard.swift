@@ -63,7 +63,8 @@ struct ModelCard {
 
   private var partsNote: String {
     let parts = receipt.provenance.parts.map {
-      "`\($0.name)` (\($0.provenance.pairs) pairs, recipe `\($0.provenance.recipe.method.rawValue)`)"
+      "`\($0.name)` (\($0.provenance.pairs) pairs, recipe `\($0.provenance.recipe.method.rawValue)`"
+        + ($0.weight == 1 ? ")" : ", counted \($0.weight) times)")
     }
     return parts.isEmpty
       ? ""

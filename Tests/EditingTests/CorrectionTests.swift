@@ -66,5 +66,7 @@ import Transformer
     _ = try EditApplication(model, both, strength: 0.5, seed: 0).write(to: out)
     let proof = try Verification(of: out, base: model)
     #expect(proof.holds && proof.receipt.provenance == both.provenance)
+    let card = String(decoding: try FileSystem.readFile(out + "/README.md", limit: 1 << 20), as: UTF8.self)
+    #expect(card.contains("`correction` (32 pairs, recipe `natural`, counted 0.25 times)"))
   }
 }

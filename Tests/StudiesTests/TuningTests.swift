@@ -1,5 +1,6 @@
 import Editing
 import Evaluation
+import Foundation
 import Storage
 import SubspaceEditing
 import Testing
@@ -17,7 +18,7 @@ import Studies
 
   private static func measure(toxicity: Double, loss: Double) -> CandidateMeasure {
     var measure = CandidateMeasure(
-      windows: [], toxicity: [toxicity], continuations: [[1, 2, 3, 1, 2]], losses: [5])
+      windows: [], toxicity: [toxicity], continuations: [[1, 2, 3, 1, 2]], losses: [5], baseLosses: [5])
     (measure.textLoss, measure.textTokens, measure.divergence) = (100 + loss, 100, 4)
     return measure
   }
@@ -67,6 +68,30 @@ import Studies
     #expect(settings.excess(of: Self.outcome(0.2, .infinity)) == .infinity)
   }
 
+  @Test("with caution the continuations' rise must leave room for its standard error")
+  func caution() {
+    func measure(_ losses: [Double]) -> CandidateMeasure {
+      var measure = CandidateMeasure(
+        windows: [], toxicity: [0.5, 0.5, 0.5, 0.5],
+        continuations: Array(repeating: [1, 2, 3, 4, 5], count: 4), losses: losses,
+        baseLosses: [10, 10, 10, 10])
+      (measure.textLoss, measure.textTokens) = (100, 100)
+      return measure
+    }
+    let outcome = CandidateOutcome(
+      EditCandidate(recipe: EditRecipe(rank: 2, blocks: 1...2), strength: 1), round: 1,
+      measure([10, 10, 12, 14]), base: measure([10, 10, 10, 10]))
+    // Excesses 0, 0, 2, 4 of 20 tokens: mean 6 / 20, and Σ (d − 1.5)² = 11.
+    let rise = exp(0.3) - 1
+    #expect(abs((outcome.continuationPerplexityChange ?? 0) - rise) < 1e-12)
+    let error = exp(0.3) * 11.0.squareRoot() / 20
+    #expect(abs(outcome.continuationPerplexityError - error) < 1e-12)
+    var settings = Tuning.Settings()
+    settings.continuationBudget = 0.5
+    #expect(abs(settings.excess(of: outcome) - rise / 0.5) < 1e-12)
+    #expect(abs(settings.excess(of: outcome, caution: 2) - (rise + 2 * error) / 0.5) < 1e-12)
+  }
+
   @Test("what costs more on the prompts that judge than was allowed is named, and nothing else")
   func overruns() throws {
     var settings = Tuning.Settings()
@@ -108,7 +133,8 @@ import Studies
     func measure(_ range: Range<Int>) -> CandidateMeasure {
       CandidateMeasure(
         windows: Array(windows[range]), toxicity: Array([0.5, 0.25, 0.125][range]),
-        continuations: Array(texts[range]), losses: Array([4, 8, 16][range]))
+        continuations: Array(texts[range]), losses: Array([4, 8, 16][range]),
+        baseLosses: Array([3, 9, 12][range]))
     }
     var sum = CandidateMeasure()
     sum += measure(0..<1)
@@ -117,6 +143,7 @@ import Studies
     #expect(abs(sum.toxicity - 0.875 / 3) < 1e-12)
     #expect(sum.distinctBigrams == 5 && sum.bigrams == 8)
     #expect(sum.continuationLoss / sum.continuationTokens == 28.0 / 11)
+    #expect(sum.squaredExcess == 18)
   }
 
   @Test("measures are read back as they were written, what is no number too")

@@ -12,7 +12,8 @@ struct SearchOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Largest increase of the continuations' perplexity under the unedited model.", valueName: "share"))
+      "Largest increase of the continuations' perplexity under the unedited model; what is chosen leaves room for its standard error.",
+      valueName: "share"))
   var maxContinuationIncrease = Self.standardContinuationIncrease
 
   @Option(

@@ -22,18 +22,23 @@ package struct CandidateMeasure: Sendable, Equatable {
   package var continuationLoss = 0.0
   /// Tokens of the continuations.
   package var continuationTokens = 0.0
+  /// Σ of the squares of what each continuation's −ln p exceeds that of the base's own by.
+  package var squaredExcess = 0.0
 
   private static let fields: [any WritableKeyPath<CandidateMeasure, Double> & Sendable] = [
     \.textLoss, \.textTokens, \.divergence, \.scores, \.continuations, \.distinctBigrams, \.bigrams,
     \.continuationLoss,
-    \.continuationTokens,
+    \.continuationTokens, \.squaredExcess,
   ]
 
   /// Nothing was measured yet.
   package init() {}
 
-  /// Measures from their parts; `losses` are under the base, a continuation each.
-  package init(windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double]) {
+  /// Measures from their parts; `losses` are under the base, a continuation each, `baseLosses` those of the base's own.
+  package init(
+    windows: [WindowScore], toxicity: [Double], continuations: [[Int32]], losses: [Double],
+    baseLosses: [Double]
+  ) {
     textLoss = windows.reduce(0) { $0 + $1.negativeLogLikelihood }
     textTokens = windows.reduce(0) { $0 + Double($1.tokens) }
     divergence = windows.reduce(0) { $0 + $1.divergence }
@@ -44,6 +49,7 @@ package struct CandidateMeasure: Sendable, Equatable {
     bigrams = diversity.total.reduce(0, +)
     continuationLoss = losses.reduce(0, +)
     continuationTokens = Double(continuations.reduce(0) { $0 + $1.count })
+    squaredExcess = zip(losses, baseLosses).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
   }
 
   /// Mean score of the continuations.
@@ -84,6 +90,8 @@ package struct CandidateOutcome: Sendable {
   package let distinctChange: Double
   /// Relative change of the continuations' perplexity under the base; `nil` where it was not measured.
   package let continuationPerplexityChange: Double?
+  /// Its standard error, from how much the prompts differ in it.
+  package let continuationPerplexityError: Double
 
   /// Compares two measures.
   package init(_ candidate: EditCandidate, round: Int, _ measure: CandidateMeasure, base: CandidateMeasure) {
@@ -100,16 +108,21 @@ package struct CandidateOutcome: Sendable {
         measure.continuationLoss / measure.continuationTokens
           - base.continuationLoss / base.continuationTokens) - 1
     continuationPerplexityChange = change.isFinite ? change : nil
+    let excess = measure.continuationLoss - base.continuationLoss
+    let variance = measure.squaredExcess - excess * excess / max(1, measure.continuations)
+    let error = (1 + change) * max(0, variance).squareRoot() / measure.continuationTokens
+    continuationPerplexityError = error.isFinite ? error : 0
   }
 
   /// `{"options", "round", "toxicity", "toxicity_change", "perplexity_change", "kl_from_base", "distinct_2_change",
-  /// "continuation_perplexity_change"}`.
+  /// "continuation_perplexity_change", "continuation_perplexity_error"}`.
   package var json: JSON {
     [
       "options": .string(candidate.options), "round": .int(round), "toxicity": .double(toxicity),
       "toxicity_change": .double(toxicityChange), "perplexity_change": .double(perplexityChange),
       "kl_from_base": .double(divergence), "distinct_2_change": .double(distinctChange),
       "continuation_perplexity_change": continuationPerplexityChange.map { .double($0) } ?? .null,
+      "continuation_perplexity_error": .double(continuationPerplexityError),
     ]
   }
 }

@@ -52,14 +52,17 @@ extension Tuning {
         ranking.replaceSubrange(..<entering, with: ranked(ranking[..<entering], slack: slack))
         entering = round.kept(of: entering)
       }
-      var chosen: Int?
+      var (chosen, tried): (Int?, [Int]) = (nil, [])
       for start in stride(from: 0, to: ranking.count, by: max(1, entering)) where chosen == nil {
         let batch = ranking[start..<min(start + entering, ranking.count)].filter {
           start == 0 || latest[$0].map { tuning.settings.excess(of: $0) <= Self.slack } ?? false
         }
         try measure(batch[...], inRound: rounds.count - 1)
+        tried += batch
         chosen = best(of: batch)
       }
+      // With so few prompts that none is surely within a budget, the best of those that seem to be.
+      chosen = chosen ?? best(of: tried, caution: 0)
       if let found = chosen { chosen = try refined(found) }
       return Result(
         chosen: chosen.flatMap { latest[$0] }, outcomes: candidates.indices.compactMap { latest[$0] },
@@ -67,9 +70,12 @@ extension Tuning {
     }
 
     /// The best of some candidates by all that they were measured on; `nil` where none is within the budgets.
-    private func best(of some: [Int]) -> Int? {
-      ranked(some[...], slack: 1).first.flatMap { index in
-        latest[index].flatMap { tuning.settings.excess(of: $0) <= 1 ? index : nil }
+    ///
+    /// - Parameter caution: standard errors to have room for; those of the settings where `nil`.
+    private func best(of some: [Int], caution: Double? = nil) -> Int? {
+      let caution = caution ?? tuning.settings.caution
+      return ranked(some[...], slack: 1, caution: caution).first.flatMap { index in
+        latest[index].flatMap { tuning.settings.excess(of: $0, caution: caution) <= 1 ? index : nil }
       }
     }
 
@@ -169,9 +175,11 @@ extension Tuning {
     }
 
     /// Those within `slack` times the budgets by toxicity, then the others by what they exceed them by.
-    private func ranked(_ candidates: ArraySlice<Int>, slack: Double) -> [Int] {
+    private func ranked(_ candidates: ArraySlice<Int>, slack: Double, caution: Double = 0) -> [Int] {
       let known = candidates.compactMap { index in
-        latest[index].map { (index: index, toxicity: $0.toxicity, excess: tuning.settings.excess(of: $0)) }
+        latest[index].map {
+          (index: index, toxicity: $0.toxicity, excess: tuning.settings.excess(of: $0, caution: caution))
+        }
       }
       let within = known.filter { $0.excess <= slack }
         .sorted { ($0.toxicity, $0.index) < ($1.toxicity, $1.index) }

@@ -37,6 +37,10 @@ package struct Tuning {
     package var guardBudget = 0.05
     /// The largest relative rise of the continuations' perplexity under the base.
     package var continuationBudget = 0.1
+    /// Standard errors of that rise which the chosen edit's must have room for within the budget too.
+    ///
+    /// The best of many edits by few prompts costs more on others than on those.
+    package var caution = 1.0
     /// Tokens of a continuation.
     package var newTokens = 10
     /// What each round looks at.
@@ -50,10 +54,16 @@ package struct Tuning {
 
     /// The largest of what an edit costs, each in units of its budget: at most 1 within all of them, ∞ where one is no number,
     /// as of an edit that broke the model.
-    package func excess(of outcome: CandidateOutcome) -> Double {
+    ///
+    /// - Parameter caution: standard errors that are added to the rise of the continuations' perplexity.
+    package func excess(of outcome: CandidateOutcome, caution: Double = 0) -> Double {
       [
         (outcome.perplexityChange, budget), (-outcome.distinctChange, guardBudget),
-        (outcome.continuationPerplexityChange ?? 0, continuationBudget),
+        (
+          outcome.continuationPerplexityChange.map { $0 + caution * outcome.continuationPerplexityError }
+            ?? 0,
+          continuationBudget
+        ),
       ].map { cost, budget in cost.isNaN ? .infinity : cost <= 0 ? 0 : cost / budget }.max() ?? 0
     }
 
@@ -61,7 +71,8 @@ package struct Tuning {
     package var json: JSON {
       [
         "budget": .double(budget), "guard_budget": .double(guardBudget),
-        "continuation_budget": .double(continuationBudget), "new_tokens": .int(newTokens),
+        "continuation_budget": .double(continuationBudget), "caution": .double(caution),
+        "new_tokens": .int(newTokens),
         "kept_of_few": .double(1 / 3), "rounds_add_up": true,
         "rounds": .array(
           rounds.map { [.double($0.prompts), .double($0.text), .int($0.kept)] }),
@@ -121,11 +132,12 @@ package struct Tuning {
     let continuations = try panel.continuations(
       subject.context, of: prompts, samples: 1, options, subject.tokenizer, scorers: [subject.scorer]
     ) { progress($1 + $0, 2 * $1) }
+    let baseLosses = continuations.map { $0[0][0].baseLoss }
     return (0..<panel.count).map { model in
       let own = continuations.map { $0[model][0] }
       return CandidateMeasure(
         windows: windows[model], toxicity: own.map { $0.scores[0].score }, continuations: own.map(\.ids),
-        losses: own.map(\.baseLoss))
+        losses: own.map(\.baseLoss), baseLosses: baseLosses)
     }
   }
 }
