@@ -1,5 +1,4 @@
 internal import Checkpoints
-internal import Kernels
 internal import SubspaceEditing
 package import Transformer
 
@@ -44,8 +43,7 @@ extension EditSubspace {
   /// - Throws: ``EditingError`` where the subspace does not fit the model.
   package func edited(_ model: Model, strength: Double) throws -> Model {
     try requireFits(model)
-    let layout: WeightLayout =
-      model.layout(of: .mlpValue) == .inputMajor ? .inputsByOutputs : .outputsByInputs
+    let layout = model.mlpValueLayout
     return try model.changed(
       blocks.map { block in
         (

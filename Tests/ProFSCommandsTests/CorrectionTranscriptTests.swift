@@ -88,7 +88,6 @@ import Testing
       again.errors.split(separator: "\n").last { $0.hasPrefix("edit with: profs ") })
     #expect(
       line.contains("--correction") == line.contains("--correct-on correct.txt"))
-    try folder.write("\(line.dropFirst("edit with: profs ".count))", "words.txt")
     let shell = try Transcript(
       line.dropFirst("edit with: profs ".count).replacing("'exec:python3 scorer.py'", with: "SCORER")
         .split(separator: " ").map { $0 == "SCORER" ? "exec:python3 scorer.py" : String($0) }, in: folder)

@@ -20,7 +20,7 @@ extension OutputLayout {
       modules.append(AdapterConfiguration.Module(name: module, rank: block.subspace.rank))
       let edit = WeightEdit(
         block: block.block, subspace: block.subspace, strength: strength,
-        layout: model.layout(of: .mlpValue) == .inputMajor ? .inputsByOutputs : .outputsByInputs)
+        layout: model.mlpValueLayout)
       for factor in [AdapterTensor.Factor.input, .output] {
         tensors.append(
           AdapterTensor(
@@ -48,7 +48,7 @@ extension OutputLayout {
     let tensors = try subspace.blocks.flatMap { block in
       let edit = WeightEdit(
         block: block.block, subspace: block.subspace, strength: strength,
-        layout: model.layout(of: .mlpValue) == .inputMajor ? .inputsByOutputs : .outputsByInputs)
+        layout: model.mlpValueLayout)
       let weight = try model.weight(.mlpValue, block: block.block)
       return [AdapterTensor.Factor.input, .output].map {
         AdapterTensor(

@@ -57,3 +57,10 @@ extension ModelFamily {
     }
   }
 }
+
+extension Model {
+  /// How this model's files store the matrices that are edited.
+  var mlpValueLayout: WeightLayout {
+    layout(of: .mlpValue) == .inputMajor ? .inputsByOutputs : .outputsByInputs
+  }
+}
