@@ -124,7 +124,11 @@ struct TaskScoreTests {
     let groups = try set.requests(tokenizer, maximumPositions: 128)
     let whole = ContinuationBatch(groups[...])
     #expect(whole.forest.tokens.count < groups.joined().reduce(0) { $0 + $1.input.count } / 2)
-    #expect(whole.rows.count == groups.joined().reduce(0) { $0 + $1.continuation.count })
+    let tokens = groups.joined().reduce(0) { $0 + $1.continuation.count }
+    #expect(whole.rows.count == whole.targets.count && whole.rows.count < tokens)
+    // The same continuations again are nothing to be scored again.
+    let (once, twice) = (ContinuationBatch(groups[..<1]), ContinuationBatch([groups[0] + groups[0]][...]))
+    #expect(once.rows == twice.rows && once.targets == twice.targets)
     let scorer = try ContinuationScorer(model, Self.context)
     let together = try scorer.scores(groups)
     for (group, expected) in zip(groups, together) {

@@ -94,6 +94,24 @@ import Testing
     #expect(shell.status == 0, "\(shell.errors)")
   }
 
+  @Test("a search goes on without a second step where too few prompts make pairs for it")
+  func tooFewPairs() throws {
+    let folder = try Self.folder()
+    try folder.write("A cook sang\nThe dog ran\n", "correct.txt")
+    let run = try Transcript(
+      [
+        "tune", Fixture.model("llama-tied"), "--pairs", Fixture.pairs, "--limit", "20", "--prompts",
+        "prompts.txt", "--text", "text.txt", "--max-new-tokens", "3", "--max-perplexity-increase", "900%",
+        "--max-continuation-increase", "900%", "--try", "natural", "--scorer", "exec:python3 scorer.py",
+        "--correct-on", "correct.txt", "--out", "tune.json",
+      ], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("going on without a second step"), "\(run.errors)")
+    let record = try JSONDocument(parsing: try folder.read("tune.json"), source: "tune").root
+    let tried = (record["summary"]?["candidates"]?.elements ?? []).compactMap { $0["options"]?.string }
+    #expect(tried.count >= 28 && !tried.contains { $0.contains("--correction") })
+  }
+
   @Test("an automatic edit with corrections is written and judged as it was chosen")
   func automatic() throws {
     let folder = try Self.folder()

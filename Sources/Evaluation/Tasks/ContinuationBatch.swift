@@ -20,12 +20,12 @@ package struct ContinuationScore: Sendable, Equatable, BitwiseCopyable {
 package struct ContinuationBatch: Sendable {
   /// The inputs.
   package let forest: TokenForest
-  /// Rows of the residual stream in which a token is scored.
+  /// Rows of the residual stream in which a token is scored; what continuations share is scored once.
   package let rows: [Int]
   /// The token that each row is to predict.
   package let targets: [Int32]
-  /// Scored tokens of every request of every group.
-  private let counts: [[Int]]
+  /// Of every request of every group, where its tokens are among ``rows``.
+  private let places: [[[Int]]]
 
   /// Tokens that go through the model in one pass; bounds the residual stream in memory.
   package static let tokensPerPass = 16_384
@@ -50,33 +50,54 @@ package struct ContinuationBatch: Sendable {
 
   /// Packs the groups.
   package init(_ groups: ArraySlice<[ContinuationRequest]>) {
-    let requests = Array(groups.joined())
-    forest = TokenForest(requests.map(\.input), chunkTokens: ForwardPass.chunkTokens)
+    let forest = TokenForest(groups.joined().map(\.input), chunkTokens: ForwardPass.chunkTokens)
     var rows: [Int] = []
-    for (text, request) in requests.enumerated() {
-      var missing = request.continuation.count
-      var last: [Range<Int>] = []
-      for range in forest.ranges(ofText: text).reversed() where missing > 0 {
-        last.append(range.suffix(missing))
-        missing -= range.count
+    var targets: [Int32] = []
+    var places: [Scored: Int] = [:]
+    var text = 0
+    self.places = groups.map { group in
+      group.map { request in
+        defer { text += 1 }
+        return zip(Self.lastRows(request.continuation.count, ofText: text, forest), request.continuation).map
+        {
+          row, target in
+          let scored = Scored(row: row, target: target)
+          if let place = places[scored] { return place }
+          let place = rows.count
+          places[scored] = place
+          rows.append(row)
+          targets.append(target)
+          return place
+        }
       }
-      rows += last.reversed().joined()
     }
-    self.rows = rows
-    targets = requests.flatMap(\.continuation)
-    counts = groups.map { $0.map(\.continuation.count) }
+    (self.forest, self.rows, self.targets) = (forest, rows, targets)
+  }
+
+  /// A token after a row.
+  private struct Scored: Hashable {
+    var row: Int
+    var target: Int32
+  }
+
+  /// The rows of a text's last tokens.
+  private static func lastRows(_ count: Int, ofText text: Int, _ forest: TokenForest) -> [Int] {
+    var missing = count
+    var last: [Range<Int>] = []
+    for range in forest.ranges(ofText: text).reversed() where missing > 0 {
+      last.append(range.suffix(missing))
+      missing -= range.count
+    }
+    return last.reversed().flatMap(\.self)
   }
 
   /// The scores of every group, from those of ``rows`` for ``targets``.
   package func scores(_ scores: RowScores) -> [[ContinuationScore]] {
-    var row = 0
-    return counts.map { group in
-      group.map { count in
-        let rows = row..<row + count
-        row += count
-        return ContinuationScore(
-          logProbability: rows.reduce(0.0) { $0 + scores.logProbabilities[$1] },
-          isGreedy: rows.allSatisfy { scores.bestTokens[$0] == targets[$0] })
+    places.map { group in
+      group.map { places in
+        ContinuationScore(
+          logProbability: places.reduce(0.0) { $0 + scores.logProbabilities[$1] },
+          isGreedy: places.allSatisfy { scores.bestTokens[$0] == targets[$0] })
       }
     }
   }

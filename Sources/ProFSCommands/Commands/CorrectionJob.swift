@@ -60,7 +60,7 @@ struct CorrectionJob {
     of step: EditSubspace, _ recipe: EditRecipe, pairs: [CorrectionPairs.Pair], neutral: [[Int32]],
     _ context: ComputeContext
   ) throws -> StepCorrection {
-    guard pairs.count >= Self.leastPairs else { throw tooFew(pairs.count) }
+    if let lack = lack(of: pairs) { throw EvaluationError(path, lack + "; give more prompts") }
     if !quiet {
       Console.message(
         "\(pairs.count) of \(prompts.count) prompts have a harmless text more probable than the edit's")
@@ -70,12 +70,11 @@ struct CorrectionJob {
     }.0
   }
 
-  /// That there is too little to fit to.
-  func tooFew(_ count: Int) -> EvaluationError {
-    EvaluationError(
-      path,
-      "only \(count) of \(prompts.count) prompts are continued by the model with an unwanted text that has a harmless one "
-        + "beside it more probable than what the edit writes, and \(Self.leastPairs) are needed; give more prompts"
-    )
+  /// What is said of too few pairs to fit to; `nil` where they are enough.
+  func lack(of pairs: [CorrectionPairs.Pair]) -> String? {
+    guard pairs.count < Self.leastPairs else { return nil }
+    return
+      "only \(pairs.count) of \(prompts.count) prompts are continued by the model with an unwanted text that has a harmless "
+      + "one beside it more probable than what the edit writes, and \(Self.leastPairs) are needed"
   }
 }

@@ -63,11 +63,10 @@ struct TuneJob {
       Console.message("going on with \(command.out ?? ""), \(log.count) parts done")
     }
 
-    let subspaces = try subspaces(candidates, model, tokenizer, pairs, context, correction, log)
+    let fitted = try subspaces(candidates, model, tokenizer, pairs, context, correction, log)
     let tuning = Tuning(StudySubject(model, tokenizer, scorer, context), settings, log: log)
-    let (result, _) = try ProgressBar.run("trying \(candidates.count) edits", quiet: quiet) {
-      try tuning.run(
-        Array(zip(candidates, subspaces)).map { ($0, $1) }, prompts: prompts, windows, progress: $0)
+    let (result, _) = try ProgressBar.run("trying \(fitted.count) edits", quiet: quiet) {
+      try tuning.run(fitted, prompts: prompts, windows, progress: $0)
     }
     let summary: JSON = [
       "base_toxicity": .double(result.baseToxicity), "chosen": result.chosen?.json ?? .null,
@@ -78,14 +77,14 @@ struct TuneJob {
     guard let chosen = result.chosen else {
       throw EvaluationError(
         "--max-perplexity-increase \(command.search.maxPerplexityIncrease.defaultValueDescription)",
-        "none of \(candidates.count) edits stays within it and --max-continuation-increase "
+        "none of \(fitted.count) edits stays within it and --max-continuation-increase "
           + "\(command.search.maxContinuationIncrease.defaultValueDescription); allow more, or give better pairs"
       )
     }
     // Whatever the strength: the search tries more of them than there are candidates.
     let subspace =
       chosen.candidate.recipe.method.isProjection
-      ? nil : candidates.firstIndex { $0.isAlike(chosen.candidate) }.map { subspaces[$0] }
+      ? nil : fitted.first { $0.candidate.isAlike(chosen.candidate) }?.subspace
     return (result, chosen, subspace, summary)
   }
 
@@ -99,11 +98,13 @@ struct TuneJob {
   }
 
   /// The subspace of each candidate: those of one protection and ranking are parts of one, fitted at the largest rank.
+  ///
+  /// Candidates with a second step are left out where it has too few pairs.
   private func subspaces(
     _ candidates: [EditCandidate], _ model: Model, _ tokenizer: Tokenizer,
     _ pairs: PairOptions.TokenizedPairs,
     _ context: ComputeContext, _ correction: CorrectionJob?, _ log: RecordLog
-  ) throws -> [EditSubspace] {
+  ) throws -> [(candidate: EditCandidate, subspace: EditSubspace)] {
     var whole: [EditRecipe] = []
     let needed = candidates.map { candidate in
       var recipe = candidate.recipe
@@ -141,18 +142,28 @@ struct TuneJob {
     var corrections: [EditRecipe: StepCorrection] = [:]
     for (candidate, recipe) in zip(candidates, needed) where candidate.correction > 0 {
       guard corrections[recipe] == nil, let correction, let step = fitted[recipe] else { continue }
+      let found = try correction.pairs(after: step, log: log)
+      if let lack = correction.lack(of: found) {
+        if !quiet {
+          Console.message("note: --correct-on \(correction.path): \(lack); going on without a second step")
+        }
+        break
+      }
       corrections[recipe] = try correction.correction(
-        of: step, recipe, pairs: correction.pairs(after: step, log: log),
+        of: step, recipe, pairs: found,
         neutral: NeutralText.builtin.tokens(for: recipe.method, tokenizer, limit: command.maxTokens), context)
     }
-    return try zip(candidates, needed).map { candidate, recipe in
-      guard let subspace = fitted[recipe] else {
+    return try zip(candidates, needed).compactMap { candidate, recipe in
+      guard let step = fitted[recipe] else {
         throw EvaluationError(command.model, "no subspace was fitted")
       }
-      if candidate.correction > 0, let corrected = corrections[recipe] {
-        return try corrected.subspace(weight: candidate.correction)
+      guard candidate.correction == 0 else {
+        return try corrections[recipe].map { (candidate, try $0.subspace(weight: candidate.correction)) }
       }
-      return try subspace.restricted(to: candidate.recipe.blocks, rank: candidate.recipe.rank.largest)
+      return (
+        candidate,
+        try step.restricted(to: candidate.recipe.blocks, rank: candidate.recipe.rank.largest)
+      )
     }
   }
 }
