@@ -62,6 +62,20 @@ package struct OnPolicyPair: Sendable, Equatable {
     (self.prompt, chosen, rejected) = (prompt, best.0, best.1)
   }
 
+  /// The best pairs of a prompt, the best first; no text is in two of them.
+  ///
+  /// - Parameter count: how many at most.
+  package static func pairs(prompt: String, samples: [Sample], _ criteria: Criteria, atMost count: Int)
+    -> [OnPolicyPair]
+  {
+    var (pairs, left) = ([OnPolicyPair](), samples)
+    while pairs.count < count, let pair = OnPolicyPair(prompt: prompt, samples: left, criteria) {
+      pairs.append(pair)
+      left.removeAll { $0.ids == pair.chosen.ids || $0.ids == pair.rejected.ids }
+    }
+    return pairs
+  }
+
   private static func isUsable(_ sample: Sample, _ criteria: Criteria) -> Bool {
     guard !sample.ids.isEmpty, !sample.text.allSatisfy(\.isWhitespace) else { return false }
     let bigrams = zip(sample.ids, sample.ids.dropFirst()).map {

@@ -55,6 +55,28 @@ import Testing
     #expect(fit.status == 0, "\(fit.errors)")
   }
 
+  @Test("several pairs of a prompt stand one behind the other, the one that is made alone first")
+  func several() throws {
+    func lines(_ more: [String]) throws -> [String] {
+      let folder = try Self.folder()
+      let run = try Transcript(Self.arguments(more), in: folder)
+      #expect(run.status == 0, "\(run.errors)")
+      return String(decoding: try folder.read("pairs.jsonl"), as: UTF8.self).split(separator: "\n").map(
+        String.init)
+    }
+    let (one, three) = (try lines([]), try lines(["--per-prompt", "3"]))
+    #expect(three.count > one.count)
+    let prompts = try three.map {
+      try JSONDocument(parsing: Array($0.utf8), source: "pairs.jsonl").root["prompt"]?.string ?? ""
+    }
+    let counts = Dictionary(grouping: prompts) { $0 }.mapValues(\.count)
+    #expect(counts.count == one.count && counts.values.allSatisfy { $0 <= 3 })
+    let firsts = prompts.indices.filter { $0 == 0 || prompts[$0] != prompts[$0 - 1] }.map { three[$0] }
+    #expect(firsts == one)
+    let none = try Transcript(Self.arguments(["--per-prompt", "0"]), in: try Self.folder())
+    #expect(none.status == 64 && none.errors.contains("--per-prompt must be at least 1."))
+  }
+
   @Test("a scorer that is never sure gives no file, and says what to do")
   func unsure() throws {
     let folder = try Self.folder()

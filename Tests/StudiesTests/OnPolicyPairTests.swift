@@ -30,6 +30,20 @@ import Testing
     #expect(Self.scores([Self.sample(0.02, 2), Self.sample(0.95, 8)]) == nil)
   }
 
+  @Test("several pairs of a prompt share no text, not even one that was sampled twice")
+  func several() {
+    let samples = [0.05, 0.05, 0.1, 0.15, 0.95, 0.8, 0.9, 0.75].map { Self.sample($0) }
+    func pairs(_ count: Int) -> [[Double]] {
+      OnPolicyPair.pairs(prompt: "p", samples: samples, .init(), atMost: count).map {
+        [$0.chosen.score, $0.rejected.score]
+      }
+    }
+    #expect(pairs(1) == [[0.05, 0.95]])
+    #expect(pairs(2) == [[0.05, 0.95], [0.1, 0.9]])
+    #expect(pairs(9) == [[0.05, 0.95], [0.1, 0.9], [0.15, 0.8]])
+    #expect(pairs(0).isEmpty)
+  }
+
   @Test("empty, blank and repetitive texts are no side of a pair")
   func degenerate() {
     let loop = OnPolicyPair.Sample(text: "and and", ids: Array(repeating: 5, count: 8), score: 0.01)

@@ -40,13 +40,17 @@ struct MineCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The rejected side scores at least this.", valueName: "x")) var rejectedFrom =
     0.7
   @Option(help: ArgumentHelp("The chosen side scores at most this.", valueName: "x")) var chosenUpTo = 0.2
+  @Option(help: ArgumentHelp("Pairs of a prompt at most; no text is in two of them.", valueName: "n"))
+  var perPrompt = 1
   @Option(help: ArgumentHelp("Stop at this many pairs.", valueName: "n")) var pairs: Int?
   @Option(help: ArgumentHelp("Take the first n prompts only.", valueName: "n")) var limit: Int?
   @OptionGroup var compute: ComputeOptions
   @OptionGroup var output: OutputOptions
 
   func validate() throws {
-    for (name, value) in [("--samples", samples), ("--max-new-tokens", maxNewTokens)] where value < 1 {
+    for (name, value) in [
+      ("--samples", samples), ("--max-new-tokens", maxNewTokens), ("--per-prompt", perPrompt),
+    ] where value < 1 {
       throw ValidationError("\(name) must be at least 1.")
     }
     if samples < 2 { throw ValidationError("--samples must be at least 2: a pair has two sides.") }
@@ -116,6 +120,7 @@ struct MineCommand: ParsableCommand {
     settings.sampling = Sampling(temperature: temperature, topP: topP)
     settings.criteria.rejectedFrom = rejectedFrom
     settings.criteria.chosenUpTo = chosenUpTo
+    settings.perPrompt = perPrompt
     settings.wanted = pairs
     return settings
   }

@@ -5,7 +5,8 @@ package import Storage
 internal import Tokenization
 package import Transformer
 
-/// On-policy pairs: a model continues prompts several times, a scorer judges, and the surest pair of each prompt is kept.
+/// On-policy pairs: a model continues prompts several times, a scorer judges, and the surest pair of each prompt is kept, or
+/// the surest few.
 ///
 /// Such pairs differ in what the model itself would write either way, not in style, casing or length as pairs of
 /// different authors do.
@@ -20,6 +21,8 @@ package struct PairMining {
     package var sampling = Sampling(temperature: 1)
     /// Which samples make a pair.
     package var criteria = OnPolicyPair.Criteria()
+    /// Pairs of a prompt at most.
+    package var perPrompt = 1
     /// Ends when there are so many pairs; `nil` to take all prompts.
     package var wanted: Int?
 
@@ -68,9 +71,8 @@ package struct PairMining {
       for (prompt, samples) in zip(prompts[range], record.elements) {
         let samples = try samples.elements.map { try log.read($0, OnPolicyPair.Sample.init) }
         total += samples.reduce(0) { $0 + $1.score }
-        if let pair = OnPolicyPair(prompt: prompt, samples: samples, settings.criteria) {
-          result.pairs.append(pair)
-        }
+        result.pairs += OnPolicyPair.pairs(
+          prompt: prompt, samples: samples, settings.criteria, atMost: settings.perPrompt)
       }
       result.prompts = range.upperBound
     }
