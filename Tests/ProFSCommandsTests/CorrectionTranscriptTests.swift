@@ -41,6 +41,8 @@ import Testing
     let fit = try Transcript(Self.words("fit", "step.safetensors"), in: folder)
     #expect(fit.status == 0, "\(fit.errors)")
     #expect(fit.errors.contains("of 256 prompts have a harmless text more probable than the edit's"))
+    let plan = try Transcript(Self.words("edit", "out") + ["--dry-run"], in: folder)
+    #expect(plan.status == 0 && plan.output.contains("not counted: the second step"), "\(plan.output)")
     let edit = try Transcript(Self.words("edit", "out") + ["--strength", "0.5", "--json"], in: folder)
     #expect(edit.status == 0, "\(edit.errors)")
     #expect(try folder.read("step.safetensors") == (try folder.read("out/profs/subspace.safetensors")))

@@ -111,7 +111,10 @@ struct EditCommand: SplitCommand {
     let memory = try job.fitting.memoryPlan().withProgram(meter)
     let seconds = job.fitting.operations / job.context.measuredRate() * PlanReport.fitAllowance
     PlanReport(
-      try plan(job), destination.path(of: model), base: model, fit: (memory: memory, seconds: seconds)
+      try plan(job), destination.path(of: model), base: model, fit: (memory: memory, seconds: seconds),
+      uncounted: correction.correctOn.map {
+        "the second step: texts of the prompts in \($0), and a fit to the pairs that they make"
+      }
     ).print(json: output.json)
   }
 

@@ -12,12 +12,18 @@ struct PlanReport {
   private let fit: (memory: MemoryPlan, seconds: Double)?
   private let memory: [MemoryPlan.Item]
   private let writeSeconds: Double
+  private let uncounted: String?
   private let free: Int?
   private let shared: Int
 
   /// A plan for writing `out`; `fit` is what finding the subspace takes first, `nil` where it is given.
-  init(_ plan: EditPlan, _ out: String, base: String, fit: (memory: MemoryPlan, seconds: Double)?) {
-    (self.plan, self.out, self.fit) = (plan, out, fit)
+  ///
+  /// - Parameter uncounted: what takes time that cannot be told before, in words.
+  init(
+    _ plan: EditPlan, _ out: String, base: String, fit: (memory: MemoryPlan, seconds: Double)?,
+    uncounted: String? = nil
+  ) {
+    (self.plan, self.out, self.fit, self.uncounted) = (plan, out, fit, uncounted)
     memory =
       fit.map(\.memory.items) ?? [.init("the program and vocabulary", MemoryMeter.current() ?? 0)]
       + plan.memory
@@ -52,6 +58,7 @@ struct PlanReport {
         "write \(ProgressBar.time(writeSeconds))"
       ]
     Console.result("time: about \(times.joined(separator: ", ")), from rates measured just now")
+    if let uncounted { Console.result("not counted: \(uncounted)") }
     Console.result("nothing was written")
   }
 
@@ -87,6 +94,7 @@ struct PlanReport {
       "memory": .array(memory.map { ["purpose": .string($0.purpose), "bytes": .int($0.bytes)] }),
       "seconds": .object(
         (fit.map { [("fitting", JSON.double($0.seconds))] } ?? []) + [("writing", .double(writeSeconds))]),
+      "not_counted": uncounted.map { .string($0) } ?? .null,
     ]
   }
 }
