@@ -20,6 +20,10 @@ struct AddedToken: Sendable, Equatable {
 
   /// Whether it is looked for in the normalized text; otherwise in the text as given, and earlier.
   var isNormalized = false
+
+  /// Whether its content is normalized itself before it is looked for in the normalized text, as `tokenizers` does;
+  /// SentencePiece's user-defined pieces stand there as they are written.
+  var isContentNormalized = true
 }
 
 /// Finds added tokens in text: of those that start at the leftmost place, the longest.

@@ -32,6 +32,10 @@ final class TokenEncoder: Sendable {
     let scratch = PatternScratch()
     var normalized: [AddedToken] = []
     for var token in vocabulary.added where token.isNormalized {
+      guard token.isContentNormalized else {
+        normalized.append(token)
+        continue
+      }
       // They are looked for in normalized text, and so as what they are normalized to.
       token.content = try token.content.withUnsafeBufferPointer { text throws(PatternError) in
         try Self.normalize(text, normalizers, scratch)

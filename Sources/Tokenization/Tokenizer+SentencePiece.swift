@@ -21,7 +21,7 @@ extension Tokenizer {
     let pieces = SentencePieces(
       tokens: file.tokens, scores: file.scores, kinds: file.kinds, names: file.names,
       isUnigram: file.modelType == .unigram, hasByteFallback: file.hasByteFallback,
-      normalization: file.normalization)
+      normalization: file.normalization, userDefinedAreNormalized: true)
     guard file.modelType == .unigram || file.modelType == .bytePairs else {
       throw TokenizationError(
         source: source, keyPath: "trainer_spec.model_type",
@@ -51,8 +51,11 @@ extension Tokenizer {
           source: source, keyPath: "pieces[\(id)]",
           reason: "expected at most \(AddedTokenMatcher.contentLimit) bytes, found \(text.count)")
       }
+      let isUserDefined = pieces.kinds[id] == .userDefined
       added.append(
-        AddedToken(id: Int32(id), content: Array(text), isSpecial: pieces.kinds[id] != .userDefined))
+        AddedToken(
+          id: Int32(id), content: Array(text), isSpecial: !isUserDefined,
+          isNormalized: isUserDefined && pieces.userDefinedAreNormalized, isContentNormalized: false))
     }
     // Bytes, control tokens and the like are no parts of words.
     let isMergeable = pieces.kinds.map { [.normal, .userDefined, .unused].contains($0) }
@@ -103,4 +106,7 @@ struct SentencePieces {
   var hasByteFallback: Bool
   /// How text is normalized.
   var normalization: SentencePieceNormalization
+  /// Whether user-defined pieces stand in the normalized text, spaces written as the mark for them; GGUF files have them as
+  /// they stand in the text itself.
+  var userDefinedAreNormalized = false
 }

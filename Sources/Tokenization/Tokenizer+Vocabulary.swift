@@ -48,8 +48,16 @@ extension Tokenizer {
         result.kinds.append(.unused)
         continue
       }
-      result.tokens.append(text)
-      if let token = added[Int32(id)] {
+      let token = added[Int32(id)]
+      // In these files user-defined tokens stand as they do in the text, not as in the normalized one.
+      let isPiece = token.map { $0.isNormalized && !$0.isContentNormalized } ?? false
+      if isPiece {
+        result.tokens.append(
+          TokenSpelling.replacing(Array(text), TokenSpelling.space, by: [UInt8(ascii: " ")]))
+      } else {
+        result.tokens.append(text)
+      }
+      if let token {
         result.kinds.append(
           !isByteLevel && names.unknown == Int32(id) ? .unknown : token.isSpecial ? .control : .userDefined)
       } else {
