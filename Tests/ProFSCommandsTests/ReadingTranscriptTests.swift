@@ -28,6 +28,26 @@ import Testing
     #expect(plain.output == Self.ids("Hi").map(String.init).joined(separator: " ") + "\n")
   }
 
+  @Test("tokenize writes conversations in the model's chat format, and says how")
+  func tokenizeConversations() throws {
+    let folder = try TemporaryFolder()
+    let conversation = #"{"messages": [{"role": "user", "content": "Hi"}]}"#
+    try folder.write(conversation + "\n" + #"{"text": "one"}"# + "\n", "t.jsonl")
+    let arguments = ["tokenize", Fixture.model("llama-tied"), "--texts", "t.jsonl", "--json"]
+    let run = try Transcript(arguments + ["--chat-format", "zephyr", "--generation-prompt"], in: folder)
+    #expect(run.status == 0, "\(run.errors)")
+    let texts = try #require(try run.json()["texts"]?.elements)
+    let written = try #require(texts[0]["text"]?.string)
+    #expect(written.hasPrefix("<|user|>\nHi") && written.hasSuffix("<|assistant|>\n"))
+    #expect(texts[1]["text"] == nil && texts[1]["ids"]?.elements.compactMap(\.int) == Self.ids("one"))
+    let alone = try Transcript(
+      ["tokenize", Fixture.model("llama-tied"), "--text", written, "--json"], in: folder)
+    func ids(_ text: JSONValue?) -> [Int]? { text?["ids"]?.elements.compactMap(\.int) }
+    #expect(ids(try alone.json()["texts"]?.elements[0]) == ids(texts[0]))
+    let refused = try Transcript(arguments, in: folder)
+    #expect(refused.status == 1 && refused.errors.contains("--chat-format"), "\(refused.errors)")
+  }
+
   @Test("embed writes [blocks, texts, hidden] in the file's order, whatever the pooling's company")
   func embed() throws {
     let folder = try TemporaryFolder()
