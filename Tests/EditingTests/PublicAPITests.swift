@@ -59,6 +59,7 @@ import Testing
     }
     let template =
       "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+      + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
     try template.write(toFile: folder.path("model/chat_template.jinja"), atomically: true, encoding: .utf8)
     let editor = try ModelEditor(modelAt: folder.path("model"), compute: .f32)
     func written(_ index: Int, _ answer: String) -> String {

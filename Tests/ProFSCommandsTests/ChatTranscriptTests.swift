@@ -7,6 +7,7 @@ import Testing
 @Suite struct ChatTranscriptTests {
   private static let chatML =
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}"
+    + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
   private static let zephyr = "{{ '<|user|>\\n' + eos_token }}{{ '<|assistant|>' }}"
 
   /// Chat pairs of several shapes, and the same as chatML writes them.
@@ -126,7 +127,8 @@ import Testing
       ("{{ messages }}", nil, "--chat-format: chatml, llama-2", "chat_template.jinja"),
       (chatML, #"[{"role": "tool", "content": "x"}]"#, "“tool”", "chat.jsonl, line 2: chosen"),
       (
-        "[INST] [/INST]", #"[{"role": "assistant", "content": "x"}]"#, "expected the role user",
+        "[INST] [/INST]{{ content + eos_token }}", #"[{"role": "assistant", "content": "x"}]"#,
+        "expected the role user",
         "line 2: chosen"
       ),
     ] as [(String?, String?, String, String)])

@@ -39,12 +39,24 @@ struct ChatTemplateTests {
   func hostile() throws {
     let start = #"'<|im_start|>system\n"#
     let many = String(repeating: start, count: (1 << 20) / start.utf8.count - 2)
-    for text in ["<|im_end|>" + many, many + "<|im_end|>", String(many.dropLast(4000)) + "<|im_end|>"] {
+    let end = #"{% if add_generation_prompt %}<|im_end|>\n"#
+    for text in [end + many, String(many.dropLast(500)) + end, String(many.dropLast(4000)) + end] {
       #expect(try ChatTemplate(text: text, source: "model").format == .chatML)
     }
     #expect(throws: TokenizationError.self) {
       try ChatTemplate(text: many + many + "<|im_end|>", source: "model")
     }
+  }
+
+  /// Templates of a format with something more.
+  private static func chatML(_ more: String) -> String {
+    "{{ '<|im_start|>' + m + '<|im_end|>\\n' }}{% if add_generation_prompt %}" + more
+  }
+  private static func llama3(_ more: String) -> String {
+    "{{ '<|start_header_id|>' + r + m + '<|eot_id|>' }}{% if add_generation_prompt %}" + more
+  }
+  private static func mistral(_ answer: String) -> String {
+    "{{ '[INST] ' + m + ' [/INST]' }}{{ \(answer) }}"
   }
 
   @Test(
@@ -53,7 +65,42 @@ struct ChatTemplateTests {
       ("{{ messages }}", "not of a known format"), ("", "not of a known format"),
       ("<|im_start|><|im_end|><think>\n", "<think>"),
       ("[SYSTEM_PROMPT][INST][/INST]", "[SYSTEM_PROMPT]"),
-      ("<|start_header_id|><|eot_id|>Cutting Knowledge Date: {{ now }}", "a date"),
+      (Self.llama3("Cutting Knowledge Date: {{ now }}"), "a date"),
+      // Of real models: first editions, other line ends, classifiers, tool callers.
+      ("{{ '<|im_start|>' + m['content'] + '<|im_end|>\\n' }}", "whether an answer is to follow"),
+      (Self.chatML("<|im_start|>user<|im_sep|>"), "<|im_sep|>"),
+      (Self.chatML("{{ m + '<|im_end|>\\n<|im_start|>assistant\\n' }}"), "behind every question"),
+      (Self.chatML("{{ m + '<|im_end|>' + '\n<|im_start|>assistant' }}"), "behind every question"),
+      (Self.chatML("{{ eos_token }}"), "also ends with EOS"),
+      (Self.chatML("{% if (loop.last and add_generation_prompt) or not loop.last %}"), "the last turn open"),
+      (Self.chatML("{% set system_message = 'Be kind.' %}"), "in a variable"),
+      (
+        "{{ '<|im_start|>' + m + '<|im_end|>' }}{% if add_generation_prompt %}",
+        "no line end behind <|im_end|>"
+      ),
+      (Self.llama3("{{ '<|begin_of_text|>' }}"), "BOS in its own way"),
+      (Self.llama3("{{ '<|start_header_id|>system<|end_header_id|>\\n\\n' }}"), "a system's turn of its own"),
+      (Self.llama3("Task: Check if there is unsafe content"), "Task: "),
+      (
+        "{{ '<|' + r + '|>' + m + '<|end|>' }}{% if add_generation_prompt %}{{ '<|assistant|>' }}",
+        "no line ends"
+      ),
+      (
+        "{{ '<|user|>\\n' + m + '<|end|>\\n<|assistant|>\\n' }}{% if add_generation_prompt %}",
+        "behind every question"
+      ),
+      (
+        "{{ '<|user|>\\n' + m + '\\n' }}{{ '<|assistant|>\\n' + m + eos_token }}{% if add_generation_prompt %}",
+        "ends questions without EOS"
+      ),
+      (Self.mistral("message['content'] + eos_token + ' '"), "a space behind EOS"),
+      (Self.mistral("message['content'] + ' ' + eos_token"), "answers in its own way"),
+      (Self.mistral("message['content'] + eos_token }}{{ '<s>'"), "BOS in its own way"),
+      (
+        Self.mistral("message['content'] + eos_token }}{% if r == 'system' %}{{ s + ' '"),
+        "joins the system's words"
+      ),
+      (Self.mistral("m }}{% set system_message = \"Be kind.\" %}{{ m"), "a default system's text"),
     ])
   func refused(template: String, reason: String) {
     let error = #expect(throws: TokenizationError.self) {

@@ -24,7 +24,8 @@ extension ChatTemplate {
         "<|im_start|>\($0.role.rawValue)\n\($0.content)<|im_end|>\n"
       }
     case .llama3:
-      var turns = messages.map { ChatMessage($0.role, Self.trimmed($0.content)) }
+      var turns =
+        trimsTurns ? messages.map { ChatMessage($0.role, Self.trimmed($0.content)) } : messages
       if !systemPreamble.isEmpty {
         if turns.first?.role != .system { turns.insert(ChatMessage(.system, ""), at: 0) }
         turns[0].content = systemPreamble + turns[0].content
@@ -33,7 +34,10 @@ extension ChatTemplate {
         "<|start_header_id|>\($0.role.rawValue)<|end_header_id|>\n\n\($0.content)<|eot_id|>"
       }
     case .zephyr: return messages.map { "<|\($0.role.rawValue)|>\n\($0.content)\(specialTexts.eos)\n" }
-    case .phi3: return messages.map { "<|\($0.role.rawValue)|>\n\($0.content)<|end|>\n" }
+    case .phi3:
+      return messages.filter { !dropsEmptySystem || $0.role != .system || !$0.content.isEmpty }.map {
+        "<|\($0.role.rawValue)|>\n\($0.content)<|end|>\n"
+      }
     case .gemma:
       let trimmed = messages.map { $0.role == .system ? $0 : ChatMessage($0.role, Self.trimmed($0.content)) }
       // Gemma has no system role: what the system says stands before the first question.
@@ -41,7 +45,9 @@ extension ChatTemplate {
         "<start_of_turn>\(message.role == .assistant ? "model" : "user")\n\(message.content)<end_of_turn>\n"
       }
     case .llama2:
-      return Self.withoutSystem(messages) { "<<SYS>>\n\($0)\n<</SYS>>\n\n\($1)" }.map { message in
+      return Self.withoutSystem(messages) {
+        "<<SYS>>\n\(trimsSystem ? Self.trimmed($0) : $0)\n<</SYS>>\n\n\($1)"
+      }.map { message in
         message.role == .user
           ? "\(specialTexts.bos)[INST] \(Self.trimmed(message.content)) [/INST]"
           : " \(Self.trimmed(message.content)) \(specialTexts.eos)"
@@ -49,8 +55,8 @@ extension ChatTemplate {
     case .mistral:
       return Self.withoutSystem(messages, joinsLast: systemJoinsLast) { "\($0)\n\n\($1)" }.map { message in
         message.role == .user
-          ? "[INST]\(questionSpace.before)\(message.content)\(questionSpace.after)[/INST]"
-          : "\(answerSpace)\(message.content)\(specialTexts.eos)"
+          ? "\(questionLead)[INST]\(questionSpace.before)\(message.content)\(questionSpace.after)[/INST]"
+          : answerSpace + (trimsAnswers ? Self.trimmed(message.content) : message.content) + specialTexts.eos
       }
     }
   }

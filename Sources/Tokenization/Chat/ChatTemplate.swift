@@ -20,6 +20,16 @@ package struct ChatTemplate: Sendable {
   var questionSpace = (before: " ", after: " ")
   /// What stands before an answer in Mistral's format.
   var answerSpace = " "
+  /// What stands before the opening bracket of Mistral's format.
+  var questionLead = ""
+  /// Whether answers lose the white space at their ends in Mistral's format, where they do not by themselves.
+  var trimsAnswers = false
+  /// Whether the system's words lose it in Llama 2's.
+  var trimsSystem = false
+  /// Whether turns lose it in Llama 3's.
+  var trimsTurns = true
+  /// Whether a system that says nothing has no turn.
+  var dropsEmptySystem = false
   /// Whether the system's words join the last turn, and are dropped where that is an answer.
   var systemJoinsLast = false
 
@@ -46,8 +56,8 @@ package struct ChatTemplate: Sendable {
     guard text.utf8.count <= Self.lengthLimit, let format = ChatFormat(writtenBy: template) else {
       throw refusal("the chat template is not of a known format")
     }
-    for mark in ["<think>", "[SYSTEM_PROMPT]"] where template.contains(mark) {
-      throw refusal("the chat template is of the format \(format.rawValue) but also writes \(mark)")
+    if let reason = format.peculiarity(of: template) {
+      throw refusal("the chat template is of the format \(format.rawValue) but \(reason)")
     }
     self.init(format)
     writesBOS = format != .llama2 && template.contains("bos_token")
@@ -56,19 +66,38 @@ package struct ChatTemplate: Sendable {
       defaultSystem =
         template.literal(after: #"<|im_start|>system\n"#, until: "<|im_end|>")
         ?? template.literal(after: "<|im_start|>system\n", until: "<|im_end|>")
-    case .phi3: closesWithEOS = template.contains("eos_token")
+    case .phi3:
+      closesWithEOS = template.contains("eos_token")
+      dropsEmptySystem = template.says("== 'system' and message['content']")
     case .llama3:
+      trimsTurns = template.contains("trim")
       guard template.contains("Cutting Knowledge Date") else { break }
       guard let cutoff = template.literal(after: "Cutting Knowledge Date: ", until: #"\n"#),
         let date = Self.fallbackDate(template)
       else { throw refusal("the chat template is of the format llama-3 but also writes a date of its own") }
       systemPreamble = "Cutting Knowledge Date: \(cutoff)\nToday Date: \(date)\n\n"
     case .mistral:
+      questionLead = template.says("' [INST] '") ? " " : ""
       questionSpace = (template.contains("[INST] ") ? " " : "", template.contains(" [/INST]") ? " " : "")
-      answerSpace = ["' ' + message", "\" \" + message"].contains(where: template.contains) ? " " : ""
+      answerSpace = Self.answerSpace(template) ?? ""
+      trimsAnswers = ["|trim + eos_token", "| trim + eos_token"].contains(where: template.contains)
       systemJoinsLast = template.contains("loop.last and system_message")
-    case .llama2, .gemma, .zephyr: break
+    case .llama2:
+      trimsSystem = template.says("messages[0]['content'] | trim")
+    case .gemma, .zephyr: break
     }
+  }
+
+  /// What a template of Mistral's format writes before an answer; nil where it is none of the known ways.
+  static func answerSpace(_ template: TemplateText) -> String? {
+    let answers = ["message['content']", "message['content']|trim", "message['content'] | trim", "content"]
+    func writes(_ before: String) -> Bool {
+      answers.contains { answer in
+        ["\(before)\(answer) + eos_token", "\(before)\(answer)+eos_token"].contains(where: template.says)
+      }
+    }
+    if writes("' ' + ") { return " " }
+    return ["{{ ", "{{", "{{- ", "{{-"].contains(where: writes) ? "" : nil
   }
 
   /// The date that Llama 3.1's template and its descendants write where they are given none.

@@ -41,6 +41,15 @@ struct TemplateText {
     return nil
   }
 
+  /// What stands between the first occurrence of `start` and the next of `end`; nil where either is missing.
+  func text(after start: String, until end: String) -> TemplateText? {
+    let (start, end) = (Array(start.utf8), Array(end.utf8))
+    guard let opening = firstIndex(of: start, from: 0),
+      let closing = firstIndex(of: end, from: opening + start.count)
+    else { return nil }
+    return TemplateText(String(decoding: bytes[opening + start.count..<closing], as: UTF8.self))
+  }
+
   private static func resolved(_ bytes: ArraySlice<UInt8>) -> String {
     var result: [UInt8] = []
     var rest = bytes
