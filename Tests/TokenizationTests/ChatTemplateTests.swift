@@ -48,6 +48,11 @@ struct ChatTemplateTests {
     }
   }
 
+  private static let thinking =
+    Fixture.cases("chat.json") { $0["cases"] }
+    .first { $0.name == "chatml, reasoning" }?["template"]?.string?
+    .replacing(#"<|im_start|>assistant\n"#, with: #"<|im_start|>assistant\n<think>\n"#) ?? ""
+
   /// Templates of a format with something more.
   private static func chatML(_ more: String) -> String {
     "{{ '<|im_start|>' + m + '<|im_end|>\\n' }}{% if add_generation_prompt %}" + more
@@ -64,6 +69,8 @@ struct ChatTemplateTests {
     arguments: [
       ("{{ messages }}", "not of a known format"), ("", "not of a known format"),
       ("<|im_start|><|im_end|><think>\n", "<think>"),
+      // Qwen3's, but that an answer always begins with a thought.
+      (Self.thinking, "<think>"),
       ("[SYSTEM_PROMPT][INST][/INST]", "[SYSTEM_PROMPT]"),
       (Self.llama3("Cutting Knowledge Date: {{ now }}"), "a date"),
       // Of real models: first editions, other line ends, classifiers, tool callers.

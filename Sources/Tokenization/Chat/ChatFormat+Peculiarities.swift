@@ -7,7 +7,10 @@ extension ChatFormat {
   /// templates of some hundred models.
   func peculiarity(of template: TemplateText) -> String? {
     let foreign = ["<think>", "[SYSTEM_PROMPT]", "<|im_sep|>", "<judge>", "Task: ", "guideline"]
-    if let mark = foreign.first(where: template.contains) { return "also writes \(mark)" }
+    let thinks = self == .chatML && ChatTemplate.writesReasoning(template)
+    if let mark = foreign.first(where: { template.contains($0) && !(thinks && $0 == "<think>") }) {
+      return "also writes \(mark)"
+    }
     if let (end, head) = turnBorder {
       guard template.contains("add_generation_prompt") else {
         return "does not ask whether an answer is to follow"

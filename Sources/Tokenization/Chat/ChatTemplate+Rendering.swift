@@ -20,7 +20,8 @@ extension ChatTemplate {
     switch format {
     case .chatML:
       let greeting = messages.first?.role == .system ? nil : defaultSystem.map { ChatMessage(.system, $0) }
-      return ([greeting].compactMap(\.self) + messages).map {
+      let turns = [greeting].compactMap(\.self) + messages
+      return (writesReasoning ? Self.withReasoning(turns) : turns).map {
         "<|im_start|>\($0.role.rawValue)\n\($0.content)<|im_end|>\n"
       }
     case .llama3:

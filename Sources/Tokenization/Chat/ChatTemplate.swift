@@ -28,6 +28,8 @@ package struct ChatTemplate: Sendable {
   var trimsSystem = false
   /// Whether turns lose it in Llama 3's.
   var trimsTurns = true
+  /// Whether answers are written with what the model thought before, as Qwen3's are.
+  var writesReasoning = false
   /// Whether a system that says nothing has no turn.
   var dropsEmptySystem = false
   /// Whether the system's words join the last turn, and are dropped where that is an answer.
@@ -63,6 +65,7 @@ package struct ChatTemplate: Sendable {
     writesBOS = format != .llama2 && template.contains("bos_token")
     switch format {
     case .chatML:
+      writesReasoning = Self.writesReasoning(template)
       defaultSystem =
         template.literal(after: #"<|im_start|>system\n"#, until: "<|im_end|>")
         ?? template.literal(after: "<|im_start|>system\n", until: "<|im_end|>")
