@@ -52,6 +52,20 @@ for recipe in paper protected detox-edit oblique natural; do
   [[ $recipe != protected ]] || extra+=(--protect 4)
   compare "fit-$recipe" .safetensors fit "$model" --pairs "$pairs" --recipe $recipe "${extra[@]}" "${common[@]}" --out OUT
 done
+# A second step, whose pairs each process makes of a run of the prompts; the scorer calls half of all texts unwanted.
+cat >"$work/scorer.py" <<'PYTHON'
+import json, sys
+for line in sys.stdin:
+    total = sum(json.loads(line)["text"].encode())
+    print(json.dumps({"score": 0.9 if total % 2 else 0.1}), flush=True)
+PYTHON
+for one in A The My One Some No Her His; do
+  for two in cook baker sea letter dog house river tree; do
+    for three in wrote sang fell ran; do echo "$one $two $three"; done
+  done
+done >"$work/correct.txt"
+compare fit-corrected .safetensors fit "$model" --pairs "$pairs" --limit 20 --recipe natural --neutral "$neutral" \
+  --correct-on "$work/correct.txt" --correct-by "exec:python3 $work/scorer.py" "${common[@]}" --out OUT
 # More processes than pairs.
 sizes=4 compare fit-few .safetensors fit "$model" --pairs "$pairs" --limit 2 --recipe paper --rank 1 "${common[@]}" --out OUT
 compare edit "" edit "$model" --pairs "$pairs" "${common[@]}" --out OUT
