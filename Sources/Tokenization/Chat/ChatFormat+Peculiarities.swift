@@ -24,7 +24,7 @@ extension ChatFormat {
 
   private func ownPeculiarity(of template: TemplateText) -> String? {
     let defaultSystem = ["set system_message = ", "set default_system_message = ", "set system_message="]
-      .contains { template.setsText($0) }
+      .contains { template.setsText($0, besides: "<<SYS>>") }
     switch self {
     case .chatML:
       if template.contains("eos_token") { return "also ends with EOS" }
@@ -52,7 +52,6 @@ extension ChatFormat {
       }
       if defaultSystem { return "has a default system's text" }
       if template.contains("range(0") { return "counts turns in its own way" }
-      if self == .mistral, ChatTemplate.answerSpace(template) == nil { return "answers in its own way" }
       return joinsSystem(template)
     case .gemma: return joinsSystem(template)
     }
@@ -91,14 +90,11 @@ extension TemplateText {
     Self.lineEnds.dropLast().contains { contains(part + $0) }
   }
 
-  /// Whether `assignment`, such as `set x = `, is somewhere followed by a text that is not empty.
-  func setsText(_ assignment: String) -> Bool {
-    for quote in ["'", "\""] where contains(assignment + quote) {
-      if !contains(assignment + quote + quote) || literal(after: assignment + quote, until: quote) != nil {
-        return true
-      }
+  /// Whether `assignment`, such as `set x = `, is somewhere followed by a text that is not empty and does not begin with `mark`.
+  func setsText(_ assignment: String, besides mark: String) -> Bool {
+    ["'", "\""].contains { quote in
+      ends(of: assignment + quote).contains { !begins(quote, at: $0) && !begins(mark, at: $0) }
     }
-    return false
   }
 
   /// Whether between `start`, wherever it occurs first, and the end of its expression there is `part`.

@@ -80,9 +80,12 @@ package struct ChatTemplate: Sendable {
       else { throw refusal("the chat template is of the format llama-3 but also writes a date of its own") }
       systemPreamble = "Cutting Knowledge Date: \(cutoff)\nToday Date: \(date)\n\n"
     case .mistral:
+      guard let space = Self.answerSpace(template) else {
+        throw refusal("the chat template is of the format mistral but answers in its own way")
+      }
+      answerSpace = space
       questionLead = template.says("' [INST] '") ? " " : ""
       questionSpace = (template.contains("[INST] ") ? " " : "", template.contains(" [/INST]") ? " " : "")
-      answerSpace = Self.answerSpace(template) ?? ""
       trimsAnswers = ["|trim + eos_token", "| trim + eos_token"].contains(where: template.contains)
       systemJoinsLast = template.contains("loop.last and system_message")
     case .llama2:
@@ -92,7 +95,7 @@ package struct ChatTemplate: Sendable {
   }
 
   /// What a template of Mistral's format writes before an answer; nil where it is none of the known ways.
-  static func answerSpace(_ template: TemplateText) -> String? {
+  private static func answerSpace(_ template: TemplateText) -> String? {
     let answers = ["message['content']", "message['content']|trim", "message['content'] | trim", "content"]
     func writes(_ before: String) -> Bool {
       answers.contains { answer in

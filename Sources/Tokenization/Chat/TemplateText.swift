@@ -18,6 +18,20 @@ struct TemplateText {
     }
   }
 
+  /// The places behind every occurrence of `part`.
+  func ends(of part: String) -> [Int] {
+    let part = Array(part.utf8)
+    var (ends, next) = ([Int](), 0)
+    while let index = firstIndex(of: part, from: next) {
+      next = index + part.count
+      ends.append(next)
+    }
+    return ends
+  }
+
+  /// Whether `part` stands at `place`.
+  func begins(_ part: String, at place: Int) -> Bool { bytes[place...].starts(with: part.utf8) }
+
   /// What stands between the first occurrence of `start` and the next of `end`, where that is all literal text: no
   /// quotation mark closes it and no expression interrupts it.
   ///
