@@ -19,7 +19,7 @@ package struct PassageTokenizer: Sendable {
 
   /// How conversations are written.
   ///
-  /// - Throws: where the model has no chat template, or it is not recognised.
+  /// - Throws: where the model has no chat template, or it cannot be read.
   package func chatTemplate() throws -> ChatTemplate { try template.get() }
 
   /// The text that is tokenized.

@@ -14,10 +14,15 @@ import Transformer
 /// Readers of tasks, studies, and what runs leave for later ones.
 extension Reader {
   static let chatTemplate = Reader(name: "chat-template") { _ in
-    let path = fixture("TokenizationTests/Fixtures/chat.json")
-    let file = try JSONDocument(parsing: try FileSystem.readFile(path, limit: 1 << 24), source: path).root
-    return try #require(file["cases"]).elements.compactMap { $0["template"]?.string }.map {
-      Sample(name: "chat_template.jinja", bytes: Array($0.utf8))
+    try ["chat", "jinja"].flatMap { name in
+      let path = fixture("TokenizationTests/Fixtures/\(name).json")
+      let file = try JSONDocument(parsing: try FileSystem.readFile(path, limit: 1 << 24), source: path).root
+      return try #require(file["cases"]).elements.map { golden in
+        // A case of the language without a result is one that fails.
+        Sample(
+          name: "chat_template.jinja", bytes: Array(try #require(golden["template"]?.string).utf8),
+          isRefused: golden["results"] == nil && golden["result"]?.string == nil)
+      }
     }
   } read: { sample, bytes, _ in
     let template = try ChatTemplate(text: String(decoding: bytes, as: UTF8.self), source: sample.name)
@@ -25,7 +30,7 @@ extension Reader {
       ChatMessage(.system, "Be kind."), ChatMessage(.user, "Hello\n"), ChatMessage(.assistant, "é"),
     ]
     let text = try template.render(turns, .init(bos: "<s>", eos: "</s>"), addsGenerationPrompt: true)
-    #expect(text.contains("Hello"))
+    #expect(text.utf8.count < 1 << 27)
   }
 
   /// Files of zero-shot tasks, in every layout, each alone in its folder.

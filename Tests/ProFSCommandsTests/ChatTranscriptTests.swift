@@ -50,7 +50,9 @@ import Testing
     func expectSame(_ more: String...) throws {
       let fit = try Transcript(Self.fit("chat.jsonl") + more, in: folder)
       #expect(fit.status == 0, "\(fit.errors)")
-      #expect(fit.errors.contains("chat format chatml"))
+      #expect(
+        fit.errors.contains(
+          more.isEmpty ? "written with the model's chat template" : "written in the chat format chatml"))
       #expect(try folder.read("chat.jsonl.safetensors") == subspace)
       try FileManager.default.removeItem(at: folder.url("chat.jsonl.safetensors"))
     }
@@ -127,8 +129,8 @@ import Testing
       ("{{ messages }}", nil, "--chat-format: chatml, llama-2", "chat_template.jinja"),
       (chatML, #"[{"role": "tool", "content": "x"}]"#, "“tool”", "chat.jsonl, line 2: chosen"),
       (
-        "[INST] [/INST]{{ content + eos_token }}", #"[{"role": "assistant", "content": "x"}]"#,
-        "expected the role user",
+        "{{ raise_exception('Say something!') if messages[0].role != 'user' else messages[0].content }}",
+        #"[{"role": "assistant", "content": "x"}]"#, "refuses the conversation: Say something!",
         "line 2: chosen"
       ),
     ] as [(String?, String?, String, String)])

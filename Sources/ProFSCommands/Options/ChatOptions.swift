@@ -6,7 +6,7 @@ extension ChatFormat: ExpressibleByArgument {}
 /// How conversations are written; shared by every command that reads some.
 struct ChatOptions: ParsableArguments {
   @Option(
-    help: "How conversations are written, where the model has no chat template or one that is not recognised."
+    help: "How conversations are written, where the model has no chat template, or not the right one."
   )
   var chatFormat: ChatFormat?
 }

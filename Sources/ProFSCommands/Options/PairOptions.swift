@@ -117,7 +117,7 @@ struct PairOptions: ParsableArguments {
         madeEqual += 1
       }
       if format == nil, pair.text(of: .chosen) == nil || pair.text(of: .rejected) == nil {
-        format = try tokenizer.chatTemplate().format.rawValue
+        format = try tokenizer.chatTemplate().name
       }
       func tokens(_ side: PreferenceSide) throws -> [Int32] {
         do {
@@ -157,7 +157,7 @@ struct PairOptions: ParsableArguments {
           + "; --style as-written takes them as they are")
     }
     if let format {
-      result.notes.append("the pairs are conversations, written in the chat format \(format)")
+      result.notes.append("the pairs are conversations, written \(format)")
     }
     let same = zip(result.chosen, result.rejected).count { $0 == $1 && $0.count == maxTokens }
     if same > 0 {

@@ -1,118 +1,98 @@
-/// A model's way of writing conversations: a format, and the habits that its template has within the format.
+/// A model's way of writing conversations: its chat template, which is a program in Jinja.
 ///
-/// Chat templates are programs in Jinja. They are not run: format and habits are recognised from the template's text.
-/// Tools are never written, and a date that a template would take from the clock is the one it falls back to.
+/// Tools are never written. A date that a template would take from the clock is always 26 July 2024, so that what is written
+/// today is what was written yesterday.
 package struct ChatTemplate: Sendable {
-  /// Bytes beyond which a text is no template.
-  private static let lengthLimit = 1 << 20
-
-  /// The format.
-  package let format: ChatFormat
-  /// Whether BOS comes first; Llama 2 writes it before every question.
-  var writesBOS: Bool
-  /// Whether EOS comes last where no turn of the model is asked for.
-  var closesWithEOS = false
-  /// What the system says where a conversation does not begin with it.
-  var defaultSystem: String?
-  /// What comes before the system's words, said or not.
-  var systemPreamble = ""
-  /// What stands inside the brackets of Mistral's format, before and after a question.
-  var questionSpace = (before: " ", after: " ")
-  /// What stands before an answer in Mistral's format.
-  var answerSpace = " "
-  /// What stands before the opening bracket of Mistral's format.
-  var questionLead = ""
-  /// Whether answers lose the white space at their ends in Mistral's format, where they do not by themselves.
-  var trimsAnswers = false
-  /// Whether the system's words lose it in Llama 2's.
-  var trimsSystem = false
-  /// Whether turns lose it in Llama 3's.
-  var trimsTurns = true
-  /// Whether answers are written with what the model thought before, as Qwen3's are.
-  var writesReasoning = false
-  /// Whether a system that says nothing has no turn.
-  var dropsEmptySystem = false
-  /// Whether the system's words join the last turn, and are dropped where that is an answer.
-  var systemJoinsLast = false
+  /// What it is, behind “written”: in a format, or with the model's own template.
+  package let name: String
+  private let template: Result<JinjaTemplate, JinjaError>
+  private let source: String
+  /// Whether it stands for a model's own.
+  private let isFormat: Bool
 
   /// The format without any model's own habits.
   package init(_ format: ChatFormat) {
-    self.format = format
-    writesBOS = [.llama3, .gemma, .mistral].contains(format)
+    name = "in the chat format \(format.rawValue)"
+    template = Self.read(format.template)
+    source = "chat format \(format.rawValue)"
+    isFormat = true
   }
 
-  /// The format and habits of a template.
+  /// A model's template.
   ///
   /// - Parameters:
   ///   - text: The template, from `tokenizer_config.json`, `chat_template.jinja` or `tokenizer.chat_template`.
   ///   - source: What it was read from, for messages.
-  /// - Throws: `TokenizationError` offering the formats there are, if the template is not of a known one, or writes
-  ///   something that is not among its habits here.
+  /// - Throws: `TokenizationError` offering the formats there are, if the template cannot be read, or does not write what is
+  ///   said to it.
   package init(text: String, source: String) throws(TokenizationError) {
-    let template = TemplateText(text)
-    func refusal(_ reason: String) -> TokenizationError {
-      TokenizationError(
+    name = "with the model's chat template"
+    template = Self.read(text)
+    self.source = source
+    isFormat = false
+    if case .failure(let error) = template { throw refusal("cannot be read", error) }
+    // With a line end, which a template that shows values for debugging would write in another way.
+    let question = "Is 3 × 3\nnine?"
+    let said = try? written([ChatMessage(.user, question)], SpecialTexts(bos: "<s>", eos: "</s>"), true)
+    // A template that fails with this conversation may write others, and says why with each that it does not.
+    guard said?.utf8.firstRange(of: question.utf8) != nil || said == nil else {
+      throw refusal("is of no known kind", JinjaError("it does not write what the user says"))
+    }
+  }
+
+  private static func read(_ text: String) -> Result<JinjaTemplate, JinjaError> {
+    do { return .success(try JinjaTemplate(text)) } catch { return .failure(error) }
+  }
+
+  private func refusal(_ what: String, _ error: JinjaError) -> TokenizationError {
+    let line = error.line > 0 && !error.isRaised ? "line \(error.line): " : ""
+    return isFormat
+      ? TokenizationError(source: source, reason: line + error.reason)
+      : TokenizationError(
         source: source, keyPath: "chat_template",
-        reason: "\(reason); name the closest with --chat-format: \(ChatFormat.names)")
-    }
-    guard text.utf8.count <= Self.lengthLimit, let format = ChatFormat(writtenBy: template) else {
-      throw refusal("the chat template is not of a known format")
-    }
-    if let reason = format.peculiarity(of: template) {
-      throw refusal("the chat template is of the format \(format.rawValue) but \(reason)")
-    }
-    self.init(format)
-    writesBOS = format != .llama2 && template.contains("bos_token")
-    switch format {
-    case .chatML:
-      writesReasoning = Self.writesReasoning(template)
-      defaultSystem =
-        template.literal(after: #"<|im_start|>system\n"#, until: "<|im_end|>")
-        ?? template.literal(after: "<|im_start|>system\n", until: "<|im_end|>")
-    case .phi3:
-      closesWithEOS = template.contains("eos_token")
-      dropsEmptySystem = template.says("== 'system' and message['content']")
-    case .llama3:
-      trimsTurns = template.contains("trim")
-      guard template.contains("Cutting Knowledge Date") else { break }
-      guard let cutoff = template.literal(after: "Cutting Knowledge Date: ", until: #"\n"#),
-        let date = Self.fallbackDate(template)
-      else { throw refusal("the chat template is of the format llama-3 but also writes a date of its own") }
-      systemPreamble = "Cutting Knowledge Date: \(cutoff)\nToday Date: \(date)\n\n"
-    case .mistral:
-      guard let space = Self.answerSpace(template) else {
-        throw refusal("the chat template is of the format mistral but answers in its own way")
-      }
-      answerSpace = space
-      questionLead = template.says("' [INST] '") ? " " : ""
-      questionSpace = (template.contains("[INST] ") ? " " : "", template.contains(" [/INST]") ? " " : "")
-      trimsAnswers = ["|trim + eos_token", "| trim + eos_token"].contains(where: template.contains)
-      systemJoinsLast = template.contains("loop.last and system_message")
-    case .llama2:
-      trimsSystem = template.says("messages[0]['content'] | trim")
-    case .gemma, .zephyr: break
+        reason: "the chat template \(what): \(line)\(error.reason); "
+          + "to write conversations in another way, name a format with --chat-format: \(ChatFormat.names)")
+  }
+
+  /// The conversation as one text, with its special tokens written out; it is to be encoded without adding more.
+  ///
+  /// - Parameters:
+  ///   - messages: The turns.
+  ///   - specialTexts: What is written for BOS and EOS where the template has them.
+  ///   - addsGenerationPrompt: Whether the head of the model's next turn comes last, where the template has one.
+  /// - Throws: `TokenizationError` if the template refuses the turns, or fails with them.
+  package func render(
+    _ messages: [ChatMessage], _ specialTexts: SpecialTexts, addsGenerationPrompt: Bool
+  ) throws(TokenizationError) -> String {
+    do {
+      return try written(messages, specialTexts, addsGenerationPrompt)
+    } catch {
+      throw refusal(error.isRaised ? "refuses the conversation" : "fails with the conversation", error)
     }
   }
 
-  /// What a template of Mistral's format writes before an answer; nil where it is none of the known ways.
-  private static func answerSpace(_ template: TemplateText) -> String? {
-    let answers = ["message['content']", "message['content']|trim", "message['content'] | trim", "content"]
-    func writes(_ before: String) -> Bool {
-      answers.contains { answer in
-        ["\(before)\(answer) + eos_token", "\(before)\(answer)+eos_token"].contains(where: template.says)
-      }
+  private func written(
+    _ messages: [ChatMessage], _ specialTexts: SpecialTexts, _ addsGenerationPrompt: Bool
+  ) throws(JinjaError) -> String {
+    var turns: [JinjaValue] = []
+    for message in messages {
+      var turn = JinjaDictionary()
+      try turn.set(.string("role"), .string(message.role.rawValue))
+      try turn.set(.string("content"), .string(message.content))
+      turns.append(.dictionary(turn))
     }
-    if writes("' ' + ") { return " " }
-    return ["{{ ", "{{", "{{- ", "{{-"].contains(where: writes) ? "" : nil
+    var values: [String: JinjaValue] = [
+      "messages": try .list(turns), "tools": .none, "documents": .none,
+      "add_generation_prompt": .bool(addsGenerationPrompt),
+    ]
+    // What a tokenizer does not have is not defined.
+    if !specialTexts.bos.isEmpty { values["bos_token"] = .string(specialTexts.bos) }
+    if !specialTexts.eos.isEmpty { values["eos_token"] = .string(specialTexts.eos) }
+    let size = messages.reduce(0) { $0 + $1.content.utf8.count }
+    return try template.get().render(values, work: 5_000_000 + 20 * size + 2000 * messages.count)
   }
 
-  /// The date that Llama 3.1's template and its descendants write where they are given none.
-  private static func fallbackDate(_ template: TemplateText) -> String? {
-    template.literal(after: "date_string = \"", until: "\"")
-      ?? template.literal(after: "date_string = '", until: "'")
-  }
-
-  /// The texts of the tokens that begin and end a text, for the formats that write them.
+  /// The texts of the tokens that begin and end a text, for the templates that write them.
   package struct SpecialTexts: Sendable {
     /// Begins a text, such as `<s>`.
     package var bos: String

@@ -52,7 +52,7 @@ extension Model {
 
   /// How the model writes conversations: as its template does, or in `format` where one is given.
   ///
-  /// - Throws: ``ModelError`` where it has no template, `TokenizationError` where that is not recognised; both offer the
+  /// - Throws: ``ModelError`` where it has no template, `TokenizationError` where that cannot be read; both offer the
   ///   formats there are.
   package func chatTemplate(_ format: ChatFormat? = nil) throws -> ChatTemplate {
     if let format { return ChatTemplate(format) }
