@@ -133,6 +133,12 @@ import Testing
         #"[{"role": "assistant", "content": "x"}]"#, "refuses the conversation: Say something!",
         "line 2: chosen"
       ),
+      // What a file says does not drive the terminal.
+      (
+        #"{{ raise_exception('a\x1b[31m\nb\r') if messages[0].role != 'user' else messages[0].content }}"#,
+        #"[{"role": "assistant", "content": "x"}]"#, #"refuses the conversation: a\u{1B}[31m b; to"#,
+        "line 2: chosen"
+      ),
     ] as [(String?, String?, String, String)])
   func refusals(template: String?, turns: String?, what: String, place: String) throws {
     let folder = try TemporaryFolder()

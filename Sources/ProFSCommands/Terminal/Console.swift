@@ -41,10 +41,18 @@ enum Console {
   static func prompt(_ text: String) { write(text, to: STDERR_FILENO) }
 
   /// Prints a message.
-  static func message(_ line: String) { if speaks { write(line + "\n", to: STDERR_FILENO) } }
+  static func message(_ line: String) { if speaks { write(spelt(line) + "\n", to: STDERR_FILENO) } }
 
   /// Prints an error.
-  static func error(_ line: String) { write("profs: error: \(line)\n", to: STDERR_FILENO) }
+  static func error(_ line: String) { write("profs: error: \(spelt(line))\n", to: STDERR_FILENO) }
+
+  /// `text` with its control characters spelt out: names and messages come from files, which may not drive the terminal.
+  private static func spelt(_ text: String) -> String {
+    text.unicodeScalars.reduce(into: "") { spelt, scalar in
+      let isControl = scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+      spelt += isControl ? scalar.escaped(asASCII: true) : String(scalar)
+    }
+  }
 
   /// Prints one JSON document to standard output.
   static func json(_ value: JSON) { result(value.serialized(pretty: true)) }

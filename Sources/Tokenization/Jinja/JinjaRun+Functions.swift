@@ -9,7 +9,9 @@ extension JinjaRun {
     case "raise_exception":
       var message: [UInt8] = []
       arguments.value(0, "message")?.print(to: &message)
-      throw JinjaError(String(decoding: message.prefix(400), as: UTF8.self), isRaised: true)
+      // In one line, as every other error.
+      let lines = String(decoding: message.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline)
+      throw JinjaError(lines.joined(separator: " "), isRaised: true)
     case "range": return try range(arguments.positional)
     case "dict", "namespace":
       var members = JinjaDictionary()
