@@ -113,7 +113,8 @@ struct ChatTemplateTests {
       "{{ 1e308 * 1e308 | int + x }}",
       "{% set n = namespace() %}{% set n.a = n %}{{ n.a.a.a.b.c }}",
       "{% set d = namespace(d={}) %}{% for i in range(9999) %}{% set d.d = dict(d.d, a=i) %}{% endfor %}{{ x.y }}",
-      "{{ {'a': 1}[{}] + 1 }}", "{{ {[1]: 2} }}", "{{ strftime_now('%Q') }}", "{{ strftime_now('%') }}",
+      "{{ {'a': 1}[{}] + 1 }}", "{{ {[1]: 2} }}", "{{ strftime_now('%Q') }}",
+      "{% for a in [1] %}{% set b %}{% break %}{% endset %}{% endfor %}", "{{ strftime_now('%') }}",
     ])
   func bounded(template: String) throws {
     let error = #expect(throws: TokenizationError.self) {

@@ -1,5 +1,5 @@
 /// Why a template cannot be read or run.
-struct JinjaError: Error, Equatable {
+struct JinjaError: Error {
   /// What is wrong, in words.
   var reason: String
   /// Line of the template, from 1; 0 where it is not known.

@@ -8,22 +8,19 @@ extension JinjaRun {
     "removeprefix", "removesuffix", "format",
   ]
   private static let dictionaryMethods: Set<String> = ["get", "items", "keys", "values", "copy"]
-  private static let changingMethods: Set<String> = [
-    "append", "extend", "insert", "pop", "popitem", "remove", "reverse", "sort", "clear", "update",
-    "setdefault",
+  private static let listMethods: Set<String> = ["index", "count", "copy"]
+  /// What would change a value; named, so that a template that calls it is told why it may not.
+  private static let dictionaryChanges: Set<String> = ["pop", "popitem", "clear", "update", "setdefault"]
+  private static let listChanges: Set<String> = [
+    "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear",
   ]
 
   /// The names of the functions that a value has.
   static func methods(of value: JinjaValue) -> Set<String> {
     switch value {
     case .text: textMethods
-    case .dictionary: dictionaryMethods.union(["pop", "popitem", "clear", "update", "setdefault"])
-    case .list(let list):
-      list.isTuple
-        ? ["index", "count"]
-        : [
-          "index", "count", "append", "extend", "insert", "pop", "remove", "reverse", "sort", "clear", "copy",
-        ]
+    case .dictionary: dictionaryMethods.union(dictionaryChanges)
+    case .list(let list): list.isTuple ? ["index", "count"] : listMethods.union(listChanges)
     case .loop: ["cycle"]
     default: []
     }
@@ -33,7 +30,7 @@ extension JinjaRun {
   mutating func call(_ name: String, of value: JinjaValue, _ arguments: JinjaArguments) throws(JinjaError)
     -> JinjaValue
   {
-    guard !Self.changingMethods.contains(name) else {
+    guard !Self.listChanges.union(Self.dictionaryChanges).contains(name) else {
       throw JinjaError("“\(name)” would change \(value.kind), which no chat template may")
     }
     switch value {

@@ -97,7 +97,8 @@ struct JinjaRun {
     let before = written
     written = []
     defer { written = before }
-    _ = try within(Scope(within: scope)) { run throws(JinjaError) in try run.run(body) }
+    let flow = try within(Scope(within: scope)) { run throws(JinjaError) in try run.run(body) }
+    guard flow == .next else { throw JinjaError("a loop is left out of a text that is assigned or filtered") }
     return written
   }
 
@@ -362,9 +363,6 @@ struct JinjaArguments {
   func value(_ index: Int, _ name: String) -> JinjaValue? {
     index < positional.count ? positional[index] : named.first { $0.name == name }?.value
   }
-
-  /// Whether there is nothing.
-  var isEmpty: Bool { positional.isEmpty && named.isEmpty }
 }
 
 /// Where a loop is.
