@@ -17,6 +17,11 @@ enum ByteLevelAlphabet {
     }
   }()
 
+  /// `bytes` in this alphabet, in UTF-8.
+  static func encode(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.flatMap { UTF8.encode(scalars[Int($0)]) ?? .init() }
+  }
+
   /// The byte of each character below U+0144; nil where the alphabet has a gap.
   private static let bytes: [UInt8?] = {
     var bytes = [UInt8?](repeating: nil, count: 0x144)

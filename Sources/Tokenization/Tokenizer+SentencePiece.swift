@@ -12,6 +12,12 @@ extension Tokenizer {
   package init(
     sentencePiece bytes: [UInt8], source: String, configJSON: JSONDocument? = nil
   ) throws(TokenizationError) {
+    guard !Self.isTokenList(bytes) else {
+      throw TokenizationError(
+        source: source,
+        reason: "this is a list of tokens as tiktoken reads it, which does not say how text is cut; "
+          + "copy tokenizer.json from the model's page")
+    }
     let file = try SentencePieceFile(bytes, source: source)
     guard !file.hasSpaceSuffix else {
       throw TokenizationError(
@@ -28,6 +34,14 @@ extension Tokenizer {
         reason: "\(file.modelType) is not supported; only unigram and BPE are")
     }
     try self.init(pieces, config, template: nil, source: source)
+  }
+
+  /// Whether `bytes` begin with a line of Base64 and a number, as lists of tokens do that have the same name.
+  private static func isTokenList(_ bytes: [UInt8]) -> Bool {
+    let line = bytes.prefix(1024).prefix { $0 != UInt8(ascii: "\n") }
+    let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+    return parts.count == 2 && !parts[0].isEmpty && Base64.decode(Array(parts[0])) != nil && !parts[1].isEmpty
+      && parts[1].allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
   }
 
   /// The tokenizer of `pieces`.

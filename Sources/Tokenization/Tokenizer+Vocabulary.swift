@@ -20,7 +20,7 @@ extension Tokenizer {
     result.addsEOS = try isAdded(template.after, names.eos, "after")
     if case .byteLevel = vocabulary.spelling {
       result.model = "gpt2"
-      result.preTokenizer = try preTokenizerName(model).fileName
+      result.preTokenizer = try preTokenizerName(model)
       for (left, right) in model.merges {
         result.merges.append(
           Array(vocabulary.texts[Int(left)]) + [UInt8(ascii: " ")] + vocabulary.texts[Int(right)])
@@ -75,14 +75,14 @@ extension Tokenizer {
     return true
   }
 
-  /// The way of cutting text, by what the steps say as `tokenizer.json`.
-  private func preTokenizerName(_ model: BytePairModel) throws(TokenizationError) -> GGUFPreTokenizer {
+  /// The name of the way of cutting text, by what the steps say as `tokenizer.json`.
+  private func preTokenizerName(_ model: BytePairModel) throws(TokenizationError) -> String {
     let steps = encoder.preTokenizers.map { $0.huggingFaceJSON.serialized() }
     let keepsText = encoder.normalizers.allSatisfy { if case .form(.nfc) = $0 { true } else { false } }
-    for candidate in GGUFPreTokenizer.allCases
+    for candidate in GGUFPreTokenizer.all
     where keepsText && candidate.ignoresMerges == model.ignoresMerges {
-      guard let known = try? candidate.steps() else { continue }
-      if known.map({ $0.huggingFaceJSON.serialized() }) == steps { return candidate }
+      guard let spellings = try? candidate.spellings(), let name = candidate.names.first else { continue }
+      if spellings.contains(where: { $0.map { $0.huggingFaceJSON.serialized() } == steps }) { return name }
     }
     throw notInGGUF("pre_tokenizer", "no name in llama.cpp is known for this way of cutting text")
   }
@@ -130,17 +130,5 @@ extension Tokenizer {
 
   private func notInGGUF(_ keyPath: String, _ reason: String) -> TokenizationError {
     TokenizationError(source: source, keyPath: keyPath, reason: reason)
-  }
-}
-
-extension GGUFPreTokenizer {
-  /// The name that stands for it in a new file.
-  var fileName: String {
-    switch self {
-    case .gpt2: "gpt-2"
-    case .digitsThenGPT2: "smollm"
-    case .llama3: "llama-bpe"
-    case .qwen2: "qwen2"
-    }
   }
 }

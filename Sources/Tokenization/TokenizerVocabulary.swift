@@ -76,10 +76,7 @@ extension Tokenizer {
     let source = vocabulary.source
     let tokenCount = vocabulary.tokens.count
     func error(_ key: String, _ reason: String) -> TokenizationError { vocabulary.error(key, reason) }
-    let name = vocabulary.preTokenizer ?? "default"
-    guard let recipe = GGUFPreTokenizer(name: name) else {
-      throw error("pre", "the pre-tokenizer \"\(name)\" is not supported")
-    }
+    let recipe = try vocabulary.preTokenization()
     var draft = DraftVocabulary(
       tokenCount: tokenCount, mergeCount: vocabulary.merges.count, source: source)
     var added: [AddedToken] = []
@@ -126,6 +123,9 @@ extension Tokenizer {
         charsmap: vocabulary.charsmap, addsPrefix: vocabulary.addsSpacePrefix ?? true,
         removesExtraSpaces: vocabulary.removesExtraSpaces ?? isUnigram))
     if pieces.kinds.isEmpty { pieces.kinds = Array(repeating: .normal, count: tokenCount) }
+    if pieces.names.unknown == nil, let index = pieces.kinds.firstIndex(of: .unknown) {
+      pieces.names.unknown = Int32(index)
+    }
     if vocabulary.architecture?.hasPrefix("gemma") == true { pieces.respellGemma() }
     try self.init(
       pieces, nil, template: vocabulary.template(addsBOS: !isUnigram, addsEOS: isUnigram),
@@ -159,6 +159,24 @@ extension TokenizerVocabulary {
       bos: bosID, eos: eosID, pad: padID, unknown: unknownID, separator: separatorID,
       classifier: classifierID,
       mask: maskID)
+  }
+
+  /// How text is cut: as the file says, or, of an older one, as all models of its architecture do.
+  fileprivate func preTokenization() throws(TokenizationError) -> GGUFPreTokenizer {
+    // By "default" llama.cpp means none of them either, and cuts in a way of its own.
+    if let name = preTokenizer, name != "default" {
+      guard let named = GGUFPreTokenizer.named(name) else {
+        throw error("pre", "the pre-tokenizer \"\(name)\" is not supported")
+      }
+      return named
+    }
+    guard let usual = GGUFPreTokenizer.unnamed(architecture) else {
+      throw error(
+        "pre",
+        "the file does not say how text is cut, as those from before May 2024 do not; fetch or convert it anew"
+      )
+    }
+    return usual
   }
 
   /// What is put around a text, where the file does not say: BOS, EOS, both or none.

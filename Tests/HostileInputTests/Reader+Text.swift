@@ -85,6 +85,23 @@ extension Reader {
     try exercise(Tokenizer(sentencePiece: bytes, source: "tokenizer.model"))
   }
 
+  static let tekken = Reader(name: "tekken.json") { _ in
+    let path = fixture(tokenization + "cuts.json")
+    let file = try JSONDocument(parsing: try FileSystem.readFile(path, limit: 1 << 24), source: path).root
+    guard case .object(var tekken) = JSON(try #require(file["tekken"]?["file"])),
+      case .array(let tokens)? = tekken["vocab"]
+    else { throw CocoaError(.fileReadCorruptFile) }
+    tekken["vocab"] = .array(Array(tokens.prefix(280)))
+    return [275, 290].map { size in
+      tekken["config"] = [
+        "pattern": #"\p{L}+|\s"#, "default_vocab_size": .int(size), "default_num_special_tokens": 10,
+      ]
+      return Sample(name: "tekken.json", bytes: Array(JSON.object(tekken).serialized().utf8))
+    }
+  } read: { _, bytes, _ in
+    try exercise(Tokenizer(tekken: JSONDocument(parsing: bytes, source: "tekken.json")))
+  }
+
   static let wordPieces = Reader(name: "vocab.txt") { _ in
     let words = [
       "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "##llo", "he", "##é", "漢", "a", "##b", "!",

@@ -44,7 +44,8 @@ struct Reader: CustomTestStringConvertible, Sendable {
 
   static let all: [Reader] = [
     .json, .safetensors, .index, .gguf, .ggufModel, .torch, .config, .tokenizerJSON, .tokenizerConfig,
-    .sentencePiece, .wordPieces, .bytePairFiles, .chatTemplate, .pairs, .tasks, .subspace, .receipt, .adapter,
+    .sentencePiece, .tekken, .wordPieces, .bytePairFiles, .chatTemplate, .pairs, .tasks, .subspace, .receipt,
+    .adapter,
     .scorer,
     .evaluation, .records, .study, .training, .journal,
   ]

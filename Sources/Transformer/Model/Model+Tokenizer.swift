@@ -90,8 +90,8 @@ extension Tokenizer {
     }
   }
 
-  /// The tokenizer of a folder: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else `vocab.json` with `merges.txt`
-  /// (byte-level BPE), else `vocab.txt` (WordPiece).
+  /// The tokenizer of a folder: `tokenizer.json`, else `tekken.json` (Mistral), else `tokenizer.model` (SentencePiece), else
+  /// `vocab.json` with `merges.txt` (byte-level BPE), else `vocab.txt` (WordPiece).
   init(folder: String) throws {
     func read(_ name: String, limit: Int) throws -> (path: String, bytes: [UInt8])? {
       let path = FileSystem.join(folder, name)
@@ -104,6 +104,8 @@ extension Tokenizer {
     let config = try document("tokenizer_config.json")
     if let (path, bytes) = try read("tokenizer.json", limit: 256 << 20) {
       try self.init(tokenizerJSON: try JSONDocument(parsing: bytes, source: path), configJSON: config)
+    } else if let tekken = try document("tekken.json") {
+      try self.init(tekken: tekken, configJSON: config)
     } else if let (path, bytes) = try read("tokenizer.model", limit: 64 << 20) {
       try self.init(sentencePiece: bytes, source: path, configJSON: config)
     } else if let vocabulary = try document("vocab.json"),
@@ -118,7 +120,8 @@ extension Tokenizer {
     } else {
       throw ModelError(
         folder,
-        "there is no tokenizer.json, tokenizer.model, vocab.json with merges.txt or vocab.txt; copy one from the model's page"
+        "there is no tokenizer.json, tekken.json, tokenizer.model, vocab.json with merges.txt or vocab.txt; "
+          + "copy one from the model's page"
       )
     }
   }
