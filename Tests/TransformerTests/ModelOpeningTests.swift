@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Kernels
 import Storage
 import Testing
 import Transformer
@@ -117,6 +118,38 @@ struct ModelOpeningTests {
     try copy.configure(["num_hidden_layers": .int(1 << 28)])
     let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
     #expect(error?.reason.contains("268435456 blocks") ?? false)
+  }
+
+  @Test("Qwen's windows may begin with the first block")
+  func windowsFromTheFirst() throws {
+    let copy = try ModelCopy("qwen2-window")
+    try copy.configure(["max_window_layers": 0, "layer_types": .null])
+    let configuration = try Model(path: copy.path).configuration
+    #expect(configuration.windows == Array(repeating: 6, count: configuration.blocks))
+  }
+
+  @Test("of Gemma's files only the first generation's mean the approximation by \"gelu\"")
+  func gemmaActivations() throws {
+    for (name, key, expected) in [
+      ("gemma", "hidden_act", Activation.geluTangent), ("gemma2", "hidden_act", .geluTangent),
+      ("gemma2", "hidden_activation", .gelu), ("gemma3-text", "hidden_activation", .gelu),
+    ] {
+      let copy = try ModelCopy(name)
+      try copy.configure(["hidden_act": .null, "hidden_activation": .null])
+      try copy.configure([key: "gelu"])
+      #expect(try Model(path: copy.path).configuration.activation == expected, "\(name) \(key)")
+    }
+    let copy = try ModelCopy("gemma")
+    try copy.configure(["hidden_act": "relu", "hidden_activation": .null])
+    #expect(try Model(path: copy.path).configuration.activation == .relu)
+  }
+
+  @Test("OPT's norms without weights are refused by the setting")
+  func normsWithoutWeights() throws {
+    let copy = try ModelCopy("opt")
+    try copy.configure(["layer_norm_elementwise_affine": false])
+    let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    #expect(error?.reason.contains("\"layer_norm_elementwise_affine\"") ?? false)
   }
 
   @Test("quantisation is also known by the tensors' names")

@@ -9,7 +9,13 @@ extension ModelFamily {
     modelTypes: ["gemma"],
     architectures: ["GemmaForCausalLM"],
     tensorNames: commonTensorNames,
-    configuration: { try $0.gemmaLike(keyValueHeads: 16) },
+    configuration: { config in
+      var configuration = try config.gemmaLike(keyValueHeads: 16)
+      // Files say "gelu" and mean the approximation.
+      let act = try config.activation("hidden_act", default: .geluTangent)
+      if config["hidden_activation"] == nil, act != .gelu { configuration.activation = act }
+      return configuration
+    },
     gguf: GGUFNames(
       architecture: "gemma", tensorNames: commonGGUFNames, values: commonGGUFValues,
       fixedConfig: [
@@ -151,10 +157,7 @@ extension ModelFamily {
 extension ConfigReader {
   fileprivate func gemmaLike(keyValueHeads: Int) throws -> ModelConfiguration {
     var configuration = try llamaLike(headDimension: 256, keyValueHeads: keyValueHeads, tiedHead: true)
-    // Gemma 1's files say "gelu" and mean the approximation.
-    let act = try activation(
-      "hidden_activation", default: try activation("hidden_act", default: .geluTangent))
-    configuration.activation = act == .gelu ? .geluTangent : act
+    configuration.activation = try activation("hidden_activation", default: .geluTangent)
     configuration.norm = .rms(offset: 1)
     configuration.embeddingScale = Float(configuration.hidden).squareRoot()
     return configuration

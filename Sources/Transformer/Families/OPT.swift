@@ -24,6 +24,10 @@ extension ModelFamily {
       .mlpValue: "model.decoder.layers.{}.fc2.weight",
     ],
     configuration: { config in
+      guard try config.flag("layer_norm_elementwise_affine", default: true) else {
+        throw ModelError(
+          config.path, "\"layer_norm_elementwise_affine\" is false: norms without weights are not supported")
+      }
       let hidden = try config.count("hidden_size")
       let heads = try config.count("num_attention_heads")
       var configuration = ModelConfiguration(

@@ -51,7 +51,7 @@ extension ConfigReader {
   /// Qwen's windows: those of `layer_types`, else from `max_window_layers` up, and none unless `use_sliding_window`.
   fileprivate func qwenWindows(_ blocks: Int) throws -> [Int?] {
     guard try flag("use_sliding_window", default: false) else { return [] }
-    let first = try count("max_window_layers", default: 28)
+    let first = try index("max_window_layers", default: 28)
     return try windows(try count("sliding_window", default: 4096), blocks: blocks) { $0 > first }
   }
 }
