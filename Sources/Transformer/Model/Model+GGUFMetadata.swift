@@ -63,8 +63,8 @@ extension Model {
     guard found == expected else {
       throw ModelError(
         path,
-        "a GGUF file of architecture \"\(family.gguf?.architecture ?? "")\" cannot say all that this configuration does "
-          + "(a window, a scale of queries, rotary scaling …); write a checkpoint")
+        "a GGUF file of architecture \"\(family.gguf?.newArchitecture ?? family.gguf?.architecture ?? "")\" cannot say this of the configuration: "
+          + expected.differences(from: found).joined(separator: ", ") + "; write a checkpoint")
     }
   }
 
@@ -102,10 +102,15 @@ extension Model {
     case .linear(let factor):
       metadata.add("\(architecture).rope.scaling.type", "linear")
       metadata.add("\(architecture).rope.scaling.factor", Float(factor))
-    case .dynamic, .yarn, .longRope:
-      throw ModelError(
-        path, "this scaling of rotary embeddings is not written to GGUF files; write a checkpoint")
+    case .dynamic: throw notWritten("dynamic")
+    case .yarn: throw notWritten("YaRN")
+    case .longRope: throw notWritten("longrope")
     }
+  }
+
+  private func notWritten(_ scaling: String) -> ModelError {
+    ModelError(
+      path, "\(scaling) scaling of rotary embeddings is not written to GGUF files; write a checkpoint")
   }
 
   /// The windows that readers assume: in all blocks but every sixth.
@@ -156,6 +161,18 @@ extension ElementType {
     case .iq4_xs: 30
     case .bf16: 32
     default: nil
+    }
+  }
+}
+
+extension ModelConfiguration {
+  /// What is another in `other`, as the names of properties in words.
+  fileprivate func differences(from other: Self) -> [String] {
+    zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children).compactMap { mine, theirs in
+      guard String(reflecting: mine.value) != String(reflecting: theirs.value) else { return nil }
+      return mine.label?.reduce(into: "") { words, letter in
+        words += letter.isUppercase ? " " + letter.lowercased() : String(letter)
+      }
     }
   }
 }
