@@ -254,6 +254,15 @@ struct JinjaLexer {
     var index = place
     var isDouble = false
     let start = index
+    if byte(index) == "0", let mark = byte(index + 1), let radix = Self.radices[mark] {
+      while index < source.count, isNamePart(source[index]) { index += 1 }
+      let digits = source[(start + 2)..<index].filter { $0 != UInt8(ascii: "_") }
+      guard let value = Int(String(decoding: digits, as: UTF8.self), radix: radix) else {
+        throw JinjaError("a number of base \(radix) cannot be read", line: line)
+      }
+      append(.int(value))
+      return advance(to: index)
+    }
     func digits(from index: Int) -> Int {
       var index = index
       while let digit = byte(index), ("0"..."9").contains(digit) || digit == "_" { index += 1 }
@@ -282,6 +291,10 @@ struct JinjaLexer {
     }
     advance(to: index)
   }
+
+  private static let radices: [Unicode.Scalar: Int] = [
+    "x": 16, "X": 16, "o": 8, "O": 8, "b": 2, "B": 2,
+  ]
 
   private func isNamePart(_ byte: UInt8) -> Bool {
     switch byte {

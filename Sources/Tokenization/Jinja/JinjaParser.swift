@@ -228,7 +228,12 @@ struct JinjaParser {
     var parameters: [(name: String, standard: JinjaExpression?)] = []
     while !skip(")") {
       if !parameters.isEmpty { try expect(.mark(",")) }
-      parameters.append((try expectName(), skip("=") ? try expression() : nil))
+      let parameter = (name: try expectName(), standard: skip("=") ? try expression() : nil)
+      guard parameter.standard != nil || parameters.last?.standard == nil else {
+        throw error(
+          "the parameter “\(parameter.name.prefix(40))” has no default, and stands behind one that has")
+      }
+      parameters.append(parameter)
     }
     return parameters
   }

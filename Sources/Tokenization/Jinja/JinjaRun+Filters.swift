@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What stands behind `|`.
 ///
 /// Source: `jinja2/filters.py` of Jinja 3.1, and `tojson` as transformers has it.
@@ -7,20 +9,24 @@ extension JinjaRun {
     _ value: JinjaValue, _ name: String, _ arguments: JinjaArguments
   ) throws(JinjaError) -> JinjaValue {
     switch name {
-    case "string": return try text(try string(value))
-    case "safe": return value
+    case "string": return try text(try string(value)).likeSafe(value)
+    case "safe": return .safe(try string(value))
     case "default", "d":
       let isMissing = arguments.value(1, "boolean")?.isTrue == true ? !value.isTrue : !value.isDefined
       return isMissing ? arguments.value(0, "default_value") ?? .text([]) : value
     case "length", "count": return .int(try length(value))
     case "tojson": return try json(value, arguments)
     case "int", "float", "abs", "round": return try number(value, name, arguments)
-    case "trim": return try call("strip", of: .text(try string(value)), arguments)
-    case "upper", "lower", "capitalize", "replace":
-      return try call(name, of: .text(try string(value)), arguments)
+    case "trim", "upper", "lower", "capitalize":
+      let method = name == "trim" ? "strip" : name
+      return try call(method, of: .text(try string(value)), arguments).likeSafe(value)
+    case "replace": return try call(name, of: .text(try string(value)), arguments)
     case "title": return try text(Self.titled(try string(value)))
-    case "escape", "e", "forceescape": return try escaped(try string(value))
-    case "indent": return try indented(try string(value), arguments)
+    case "escape", "e": return .safe(try safe(value))
+    case "forceescape": return .safe(try safe(value.plain))
+    case "indent":
+      guard let text = value.asText else { throw JinjaError("\(value.kind) is indented") }
+      return try indented(text, arguments).likeSafe(value)
     default: return try filteredElements(value, name, arguments)
     }
   }
@@ -31,22 +37,28 @@ extension JinjaRun {
   ) throws(JinjaError) -> JinjaValue {
     switch name {
     case "items", "dictsort":
-      if !value.isDefined, name == "items" { return try list([]) }
+      if !value.isDefined, name == "items" { return try iterator([]) }
       guard case .dictionary = value else { throw JinjaError("\(value.kind) has no keys") }
       let items = try call("items", of: value, JinjaArguments())
-      guard name == "dictsort" else { return items }
+      guard name == "dictsort" else { return try iterator(try elements(of: items)) }
       let byValue = arguments.value(1, "by")?.asText == Array("value".utf8)
       return try sorted(
         items, attribute: .int(byValue ? 1 : 0),
         isCaseSensitive: arguments.value(0, "case_sensitive")?.isTrue ?? false,
         isReversed: arguments.value(2, "reverse")?.isTrue ?? false)
-    case "first": return try elements(of: value).first ?? .undefined("first")
-    case "last": return try elements(of: value).last ?? .undefined("last")
+    case "first":
+      if case .iterator(let number) = value { return iterators[number].popFirst() ?? .undefined("first") }
+      return try elements(of: value).first ?? .undefined("first")
+    case "last":
+      if case .iterator = value { throw JinjaError("\(value.kind) has no last element") }
+      return try elements(of: value).last ?? .undefined("last")
     case "list": return try list(try elements(of: value))
     case "reverse":
       let elements = try elements(of: value)
-      guard value.asText == nil else { return try joined(elements.reversed(), []) }
-      return try list(elements.reversed())
+      guard value.asText == nil else { return try joined(elements.reversed(), []).likeSafe(value) }
+      // As in Jinja, which makes a list of what has no end to begin at.
+      if case .iterator = value { return try list(elements.reversed()) }
+      return try iterator(elements.reversed())
     case "join":
       var elements = try elements(of: value)
       if let attribute = arguments.value(1, "attribute") {
@@ -55,21 +67,21 @@ extension JinjaRun {
       return try joined(
         elements, try arguments.value(0, "d").map { value throws(JinjaError) in try string(value) } ?? [])
     // These go through nothing where there is none.
-    case "map": return try list(try mapped(value.isTrue ? try elements(of: value) : [], arguments))
+    case "map": return try iterator(try mapped(value.isTrue ? try elements(of: value) : [], arguments))
     case "select", "reject", "selectattr", "rejectattr":
       return try chosen(value.isTrue ? try elements(of: value) : [], name, arguments)
     case "sort":
       return try sorted(
         value, attribute: arguments.value(2, "attribute"),
         isCaseSensitive: arguments.value(1, "case_sensitive")?.isTrue ?? false,
-        isReversed: arguments.value(0, "reverse")?.isTrue ?? false)
+        isReversed: arguments.value(0, "reverse")?.isTrue ?? false, areEqualKept: true)
     case "min", "max":
       let ordered = try elements(
         of: try sorted(
           value, attribute: arguments.value(1, "attribute"),
           isCaseSensitive: arguments.value(0, "case_sensitive")?.isTrue ?? false, isReversed: name == "max"))
       return ordered.first ?? .undefined(name)
-    case "unique": return try list(try unique(try elements(of: value), arguments))
+    case "unique": return try iterator(try unique(try elements(of: value), arguments))
     case "sum":
       var elements = try elements(of: value)
       if let attribute = arguments.value(0, "attribute") {
@@ -117,7 +129,7 @@ extension JinjaRun {
   }
 
   private func length(_ value: JinjaValue) throws(JinjaError) -> Int {
-    switch value {
+    switch value.plain {
     case .undefined: 0
     case .text(let text): text.count { $0 & 0xC0 != 0x80 }
     case .list(let list): list.elements.count
@@ -175,19 +187,22 @@ extension JinjaRun {
         ?? value.isTrue
       if holds == wanted { result.append(element) }
     }
-    return try list(result)
+    return try iterator(result)
   }
 
   /// Elements in order; the order of equal ones stays.
   private mutating func sorted(
-    _ value: JinjaValue, attribute: JinjaValue?, isCaseSensitive: Bool, isReversed: Bool
+    _ value: JinjaValue, attribute: JinjaValue?, isCaseSensitive: Bool, isReversed: Bool,
+    areEqualKept: Bool = false
   ) throws(JinjaError) -> JinjaValue {
     let elements = try elements(of: value)
     let keys = try keys(elements, attribute, isCaseSensitive: isCaseSensitive)
     // A comparison costs what there is to compare, and there are some twenty for each element at most.
-    try spend(20 * elements.count + 2 * value.extent.size)
+    try spend(20 * elements.count + 2 * keys.reduce(0) { $0 + $1.extent.size })
     var incomparable: (JinjaValue, JinjaValue)?
     let order = elements.indices.sorted { left, right in
+      // The filter “sort” compares lists of keys, in which what is equal needs no order.
+      if areEqualKept, keys[left].equals(keys[right]) { return false }
       guard
         let isLess = isReversed ? keys[right].isLess(than: keys[left]) : keys[left].isLess(than: keys[right])
       else {
@@ -234,37 +249,51 @@ extension JinjaRun {
   private mutating func number(
     _ value: JinjaValue, _ name: String, _ arguments: JinjaArguments
   ) throws(JinjaError) -> JinjaValue {
-    func parsed() -> Double? {
-      if let text = value.asText {
-        return Double(String(decoding: JinjaText.trimmed(text[...]), as: UTF8.self).replacing("_", with: ""))
-      }
-      return value.asDouble
+    if name == "abs" {
+      return try Self.signed(value, isNegative: value.asDouble.map { $0 < 0 } ?? false)
     }
-    switch name {
-    case "int":
-      let standard = arguments.value(0, "default") ?? .int(0)
-      if let int = value.asInt { return .int(int) }
-      if let text = value.asText, let int = Int(String(decoding: JinjaText.trimmed(text[...]), as: UTF8.self))
-      {
-        return .int(int)
-      }
-      guard let double = parsed(), let int = Int(exactly: double.rounded(.towardZero)) else {
-        return standard
-      }
-      return .int(int)
-    case "float": return parsed().map { .double($0) } ?? arguments.value(0, "default") ?? .double(0)
-    case "abs":
-      let isNegative = value.asDouble.map { $0 < 0 } ?? false
-      return try Self.signed(value, isNegative: isNegative)
-    default:
-      guard let double = value.asDouble, arguments.value(1, "method") == nil,
-        (0...15).contains(arguments.value(0, "precision")?.asInt ?? 0)
-      else { throw JinjaError("\(value.kind) is rounded in a way that is not done here") }
-      if let int = value.asInt { return .int(int) }
-      var scale = 1.0
-      for _ in 0..<(arguments.value(0, "precision")?.asInt ?? 0) { scale *= 10 }
-      return .double((double * scale).rounded(.toNearestOrEven) / scale)
+    if name == "round" { return try rounded(value, arguments) }
+    guard value.isDefined else { throw JinjaError("\(value.kind) is made a number") }
+    let digits = value.asText.map {
+      String(decoding: JinjaText.trimmed($0[...]), as: UTF8.self).replacing("_", with: "")
     }
+    // Swift reads more than Python.
+    let isRead = digits.map { !$0.contains { "xXpP(".contains($0) } } ?? true
+    let double = isRead ? digits.map { Double($0) } ?? value.asDouble : nil
+    let standard = arguments.value(0, "default")
+    guard name == "int" else { return double.map { .double($0) } ?? standard ?? .double(0) }
+    if let int = value.asInt ?? digits.flatMap({ Int($0) }) { return .int(int) }
+    guard let double, double.isFinite || digits == nil else { return standard ?? .int(0) }
+    guard let int = Int(exactly: double.rounded(.towardZero)) else { throw Self.overflow }
+    return .int(int)
+  }
+
+  private mutating func rounded(_ value: JinjaValue, _ arguments: JinjaArguments) throws(JinjaError)
+    -> JinjaValue
+  {
+    let precision = arguments.value(0, "precision")?.asInt ?? 0
+    let rule: FloatingPointRoundingRule? =
+      switch arguments.value(1, "method").map({ String(decoding: $0.asText ?? [], as: UTF8.self) }) {
+      case nil, "common": .toNearestOrEven
+      case "ceil": .up
+      case "floor": .down
+      default: nil
+      }
+    guard let double = value.asDouble, let rule, (0...15).contains(precision) else {
+      throw JinjaError("\(value.kind) is rounded in a way that is not done here")
+    }
+    if rule == .toNearestOrEven {
+      if let int = value.asInt { return .int(int) }
+      // Of all its digits, where a product with a power of ten has been rounded already.
+      var digits = [CChar](repeating: 0, count: 340)
+      let count = withVaList([Int32(precision), double]) { vsnprintf(&digits, digits.count, "%.*f", $0) }
+      let written = String(decoding: digits.prefix(Int(count)).map(UInt8.init), as: UTF8.self)
+      return .double(Double(written) ?? double)
+    }
+    let scale = pow(10, Double(precision))
+    let rounded = (double * scale).rounded(rule)
+    guard Int(exactly: rounded) != nil else { throw Self.overflow }
+    return .double(rounded / scale)
   }
 
   private mutating func json(_ value: JinjaValue, _ arguments: JinjaArguments) throws(JinjaError)
@@ -294,15 +323,6 @@ extension JinjaRun {
     return .text(result)
   }
 
-  private mutating func escaped(_ text: [UInt8]) throws(JinjaError) -> JinjaValue {
-    let names: [UInt8: String] = [
-      UInt8(ascii: "&"): "&amp;", UInt8(ascii: "<"): "&lt;", UInt8(ascii: ">"): "&gt;",
-      UInt8(ascii: "'"): "&#39;",
-      UInt8(ascii: "\""): "&#34;",
-    ]
-    return try self.text(text.flatMap { byte in names[byte].map { Array($0.utf8) } ?? [byte] })
-  }
-
   private mutating func indented(_ text: [UInt8], _ arguments: JinjaArguments) throws(JinjaError)
     -> JinjaValue
   {
@@ -317,9 +337,8 @@ extension JinjaRun {
     let indentsFirst = arguments.value(1, "first")?.isTrue ?? false
     let indentsBlank = arguments.value(2, "blank")?.isTrue ?? false
     var result: [UInt8] = []
-    for (index, line) in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-      .enumerated()
-    {
+    let lines = try elements(of: try splitLines(text + [0x0A], keepsEnds: false)).map { $0.asText ?? [] }
+    for (index, line) in lines.enumerated() {
       if index > 0 { result.append(UInt8(ascii: "\n")) }
       if index > 0 ? !line.isEmpty || indentsBlank : indentsFirst { result += indent }
       result += line

@@ -8,7 +8,7 @@ extension JinjaRun {
     switch name {
     case "raise_exception":
       var message: [UInt8] = []
-      arguments.value(0, "message")?.print(to: &message)
+      try arguments.value(0, "message")?.print(to: &message)
       // In one line, as every other error.
       let lines = String(decoding: message.prefix(400), as: UTF8.self).split(whereSeparator: \.isNewline)
       throw JinjaError(lines.joined(separator: " "), isRaised: true)
@@ -53,7 +53,7 @@ extension JinjaRun {
       guard values.count < limit else { throw JinjaError("“range” has more than \(limit) elements") }
       values.append(.int(value))
     }
-    return try list(values)
+    return try list(values, .range(first: start, end: end, step: step))
   }
 
   /// The date 2024-07-26 in a format of `strftime`.

@@ -18,9 +18,14 @@ extension JinjaRun {
   /// The names of the functions that a value has.
   static func methods(of value: JinjaValue) -> Set<String> {
     switch value {
-    case .text: textMethods
+    case .text, .safe: textMethods
     case .dictionary: dictionaryMethods.union(dictionaryChanges)
-    case .list(let list): list.isTuple ? ["index", "count"] : listMethods.union(listChanges)
+    case .list(let list):
+      switch list.kind {
+      case .list: listMethods.union(listChanges)
+      case .tuple, .range: ["index", "count"]
+      case .view: []
+      }
     case .loop: ["cycle"]
     default: []
     }
@@ -35,6 +40,12 @@ extension JinjaRun {
     }
     switch value {
     case .text(let text): return try call(name, ofText: text, arguments)
+    case .safe(let text):
+      let given = arguments.positional + arguments.named.map(\.value)
+      for case .text(let text) in given where try safe(.text(text)) != text {
+        throw JinjaError("“\(name)” of a safe string is given one with &, <, > or quotes")
+      }
+      return try call(name, ofText: text, arguments).likeSafe(value)
     case .dictionary(let dictionary): return try call(name, of: dictionary, arguments)
     case .list(let list): return try call(name, of: list, arguments)
     case .loop(let number):
@@ -51,13 +62,13 @@ extension JinjaRun {
     case "get":
       guard let key = arguments.positional.first else { throw JinjaError("“get” is given no key") }
       return dictionary.value(key) ?? arguments.value(1, "default") ?? .none
-    case "keys": return try list(dictionary.members.map(\.key))
-    case "values": return try list(dictionary.members.map(\.value))
+    case "keys": return try list(dictionary.members.map(\.key), .view(name))
+    case "values": return try list(dictionary.members.map(\.value), .view(name))
     case "copy": return .dictionary(dictionary)
     default:
       var items: [JinjaValue] = []
-      for member in dictionary.members { items.append(try list([member.key, member.value], isTuple: true)) }
-      return try list(items)
+      for member in dictionary.members { items.append(try list([member.key, member.value], .tuple)) }
+      return try list(items, .view("items"))
     }
   }
 
@@ -92,7 +103,7 @@ extension JinjaRun {
       return try self.text(try Self.stripped(text, first, front: name != "rstrip", back: name != "lstrip"))
     case "startswith", "endswith":
       var parts: [JinjaValue] = first.map { [$0] } ?? []
-      if case .list(let list)? = first, list.isTuple { parts = list.elements }
+      if case .list(let list)? = first, list.kind == .tuple { parts = list.elements }
       for part in parts {
         guard let part = part.asText else { throw JinjaError("“\(name)” is given \(part.kind)") }
         if name == "startswith" ? text.starts(with: part) : Self.ends(text, part) { return .bool(true) }
@@ -208,7 +219,15 @@ extension JinjaRun {
   private mutating func replaced(
     _ text: [UInt8], _ old: [UInt8], _ new: [UInt8], _ limit: Int
   ) throws(JinjaError) -> JinjaValue {
-    guard !old.isEmpty else { throw JinjaError("an empty string is replaced") }
+    guard !old.isEmpty else {
+      // Before each character, and behind the last.
+      let scalars = JinjaText.scalars(text)
+      let count = limit < 0 ? scalars.count + 1 : min(limit, scalars.count + 1)
+      try spend(1 + count * (1 + new.count / 8))
+      return try self.text(
+        scalars.enumerated().flatMap { ($0 < count ? new : []) + JinjaText.bytes([$1]) }
+          + (count > scalars.count ? new : []))
+    }
     var result: [UInt8] = []
     var start = 0
     for place in try places(of: old, in: text, limit: limit) {
@@ -226,9 +245,7 @@ extension JinjaRun {
     var parts: [[UInt8]] = []
     switch arguments.value(0, "sep") {
     case nil, JinjaValue.none?:
-      guard limit < 0 else {
-        throw JinjaError("white space is split at so many places alone, which is not done here")
-      }
+      guard limit < 0 else { return try list(try wordsAndRest(text, limit, fromEnd: name == "rsplit")) }
       parts = String(decoding: text, as: UTF8.self).unicodeScalars.split(whereSeparator: JinjaText.isSpace)
         .map { Array(String($0).utf8) }
     case .text(let separator)?:
@@ -246,7 +263,35 @@ extension JinjaRun {
     return try list(parts.map { .text($0) })
   }
 
-  private mutating func splitLines(_ text: [UInt8], keepsEnds: Bool) throws(JinjaError) -> JinjaValue {
+  /// Up to `limit` words, and what is left of the text, without the white space between.
+  private mutating func wordsAndRest(_ text: [UInt8], _ limit: Int, fromEnd: Bool) throws(JinjaError)
+    -> [JinjaValue]
+  {
+    var rest = JinjaText.scalars(text)[...]
+    var words: [JinjaValue] = []
+    while true {
+      if fromEnd {
+        while let last = rest.last, JinjaText.isSpace(last) { rest.removeLast() }
+      } else {
+        rest = rest.drop(while: JinjaText.isSpace)
+      }
+      guard !rest.isEmpty else { break }
+      var count = rest.count
+      if words.count < limit {
+        count =
+          fromEnd
+          ? rest.reversed().prefix { !JinjaText.isSpace($0) }.count
+          : rest.prefix { !JinjaText.isSpace($0) }.count
+      }
+      words.append(.text(JinjaText.bytes(fromEnd ? rest.suffix(count) : rest.prefix(count))))
+      rest = fromEnd ? rest.dropLast(count) : rest.dropFirst(count)
+      try spend(1 + count / 8)
+    }
+    return fromEnd ? words.reversed() : words
+  }
+
+  /// The lines of `text`, as Python's `splitlines` has them.
+  mutating func splitLines(_ text: [UInt8], keepsEnds: Bool) throws(JinjaError) -> JinjaValue {
     let ends: Set<Unicode.Scalar> = [
       "\n", "\r", "\u{0B}", "\u{0C}", "\u{1C}", "\u{1D}", "\u{1E}", "\u{85}", "\u{2028}", "\u{2029}",
     ]

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Attributes, elements and operators.
 extension JinjaRun {
   /// What `base.name` is.
@@ -23,9 +25,9 @@ extension JinjaRun {
 
   /// What `base[index]` is.
   mutating func element(of base: JinjaValue, _ index: JinjaValue) throws(JinjaError) -> JinjaValue {
-    switch (base, index) {
+    switch (base.plain, index.plain) {
     case (.undefined, _): throw Self.undefined(base, asked: "an element")
-    case (.list(let list), _) where index.asInt != nil:
+    case (.list(let list), _) where index.asInt != nil && list.kind.isSequence:
       return Self.place(index, list.elements.count).map { list.elements[$0] } ?? .undefined("element")
     case (.text(let text), _) where index.asInt != nil:
       try spend(1 + text.count / 4)
@@ -62,12 +64,13 @@ extension JinjaRun {
       return Array(stride(from: start, to: end, by: step))
     }
     switch base {
-    case .list(let base):
-      return try list(try places(base.elements.count).map { base.elements[$0] }, isTuple: base.isTuple)
-    case .text(let base):
-      try spend(base.count / 4)
-      let scalars = JinjaText.scalars(base)
-      return try text(JinjaText.bytes(try places(scalars.count).map { scalars[$0] }))
+    case .list(let base) where base.kind.isAdded:
+      return try list(try places(base.elements.count).map { base.elements[$0] }, base.kind)
+    case .text, .safe:
+      let bytes = base.asText ?? []
+      try spend(bytes.count / 4)
+      let scalars = JinjaText.scalars(bytes)
+      return try text(JinjaText.bytes(try places(scalars.count).map { scalars[$0] })).likeSafe(base)
     // So does Jinja: what is undefined is empty, but has no elements.
     case .undefined: throw Self.undefined(base, asked: "a slice")
     default: throw JinjaError("\(base.kind) has no slices")
@@ -77,9 +80,12 @@ extension JinjaRun {
   /// What a loop goes through.
   mutating func elements(of value: JinjaValue) throws(JinjaError) -> [JinjaValue] {
     let elements: [JinjaValue]
-    switch value {
+    switch value.plain {
     case .undefined: elements = []
     case .list(let list): elements = list.elements
+    case .iterator(let number):
+      elements = Array(iterators[number])
+      iterators[number] = []
     case .dictionary(let dictionary): elements = dictionary.members.map(\.key)
     case .text(let text): elements = JinjaText.scalars(text).map { .string(String($0)) }
     default: throw JinjaError("\(value.kind) has no elements")
@@ -100,7 +106,8 @@ extension JinjaRun {
     return .double(isNegative ? -double : double)
   }
 
-  private static var overflow: JinjaError { JinjaError("an integer is beyond 64 bits") }
+  /// What an integer that is too large is refused by.
+  static var overflow: JinjaError { JinjaError("an integer is beyond 64 bits") }
 
   /// What `left operation right` is.
   mutating func arithmetic(
@@ -108,11 +115,19 @@ extension JinjaRun {
   ) throws(JinjaError) -> JinjaValue {
     switch (operation, left, right) {
     case ("+", .text(let left), .text(let right)): return try text(left + right)
-    case ("+", .list(let left), .list(let right)) where left.isTuple == right.isTuple:
-      return try list(left.elements + right.elements, isTuple: left.isTuple)
+    case ("+", .safe, _) where right.asText != nil, ("+", _, .safe) where left.asText != nil:
+      return .safe(try safe(left) + safe(right))
+    case ("+", .list(let left), .list(let right)) where left.kind == right.kind && left.kind.isAdded:
+      return try list(left.elements + right.elements, left.kind)
+    case ("*", .list(let part), _) where part.kind.isAdded && right.asInt != nil:
+      return try repeated(part, right.asInt ?? 0)
+    case ("*", _, .list(let part)) where part.kind.isAdded && left.asInt != nil:
+      return try repeated(part, left.asInt ?? 0)
     case ("*", .text(let part), _) where right.asInt != nil: return try repeated(part, right.asInt ?? 0)
     case ("*", _, .text(let part)) where left.asInt != nil: return try repeated(part, left.asInt ?? 0)
-    case ("%", .text, _): throw JinjaError("strings are not formatted with % here")
+    case ("*", .safe, _), ("*", _, .safe):
+      return .safe(try arithmetic(operation, left.plain, right.plain).asText ?? [])
+    case ("%", .text, _), ("%", .safe, _): throw JinjaError("strings are not formatted with % here")
     default: break
     }
     guard left.isDefined, right.isDefined, let leftDouble = left.asDouble, let rightDouble = right.asDouble
@@ -130,10 +145,29 @@ extension JinjaRun {
     case "-": return .double(leftDouble - rightDouble)
     case "*": return .double(leftDouble * rightDouble)
     case "/": return .double(leftDouble / rightDouble)
-    case "//": return .double((leftDouble / rightDouble).rounded(.down))
-    case "%": return .double(leftDouble - rightDouble * (leftDouble / rightDouble).rounded(.down))
-    default: throw JinjaError("powers are taken of integers alone here")
+    case "//", "%":
+      let (quotient, remainder) = Self.divided(leftDouble, rightDouble)
+      return .double(operation == "//" ? quotient : remainder)
+    default:
+      let power = pow(leftDouble, rightDouble)
+      guard power.isFinite else { throw JinjaError("a power is no finite number") }
+      return .double(power)
     }
+  }
+
+  /// Quotient and remainder as Python's `divmod` has them.
+  private static func divided(_ left: Double, _ right: Double) -> (quotient: Double, remainder: Double) {
+    var remainder = left.truncatingRemainder(dividingBy: right)
+    var quotient = (left - remainder) / right
+    if remainder == 0 {
+      remainder = .init(signOf: right, magnitudeOf: 0)
+    } else if (right < 0) != (remainder < 0) {
+      remainder += right
+      quotient -= 1
+    }
+    guard quotient != 0 else { return (.init(signOf: left / right, magnitudeOf: 0), remainder) }
+    let floor = quotient.rounded(.down)
+    return (quotient - floor > 0.5 ? floor + 1 : floor, remainder)
   }
 
   /// Of integers; nil where it is no integer.
@@ -171,6 +205,16 @@ extension JinjaRun {
     return .int(result.partialValue)
   }
 
+  private mutating func repeated(_ part: JinjaList, _ times: Int) throws(JinjaError) -> JinjaValue {
+    guard times > 0, !part.elements.isEmpty else { return try list([], part.kind) }
+    let (size, overflows) = part.extent.size.multipliedReportingOverflow(by: times)
+    guard !overflows, size <= JinjaValue.sizeLimit else {
+      throw JinjaError("a list holds more than a chat template needs")
+    }
+    try spend(size / 8)
+    return try list((0..<times).flatMap { _ in part.elements }, part.kind)
+  }
+
   private mutating func repeated(_ part: [UInt8], _ times: Int) throws(JinjaError) -> JinjaValue {
     guard times > 0 else { return .text([]) }
     let (count, overflows) = part.count.multipliedReportingOverflow(by: times)
@@ -199,12 +243,24 @@ extension JinjaRun {
   }
 
   private mutating func contains(_ container: JinjaValue, _ value: JinjaValue) throws(JinjaError) -> Bool {
-    switch (container, value) {
+    switch (container.plain, value.plain) {
     case (.text(let text), .text(let part)): return try firstIndex(of: part, in: text, from: 0) != nil
     case (.text, _): throw JinjaError("\(value.kind) is looked for in a string")
     case (.list(let list), _):
       try spend(1 + list.extent.size / 8)
       return list.elements.contains { $0.equals(value) }
+    case (.iterator(let number), _):
+      // What is gone through is gone.
+      while let element = iterators[number].popFirst() {
+        try spend(1 + element.extent.size / 8)
+        if element.equals(value) { return true }
+      }
+      return false
+    case (.dictionary, .list), (.dictionary, .dictionary):
+      guard case .list(let list) = value, list.kind != .list else {
+        throw JinjaError("\(value.kind) cannot be the key of a dictionary")
+      }
+      return false
     case (.dictionary(let dictionary), _): return dictionary.value(value) != nil
     case (.undefined, _): return false
     default: throw JinjaError("\(container.kind) holds nothing that could be looked for")
@@ -231,5 +287,37 @@ extension JinjaRun {
     }
     try spend(1 + max(0, text.count - start) / 32)
     return nil
+  }
+}
+
+/// Texts that are safe: what is put to them is escaped.
+///
+/// Source: `markupsafe/__init__.py` of MarkupSafe 3.
+extension JinjaRun {
+  private static let escapes: [UInt8: String] = [
+    UInt8(ascii: "&"): "&amp;", UInt8(ascii: "<"): "&lt;", UInt8(ascii: ">"): "&gt;",
+    UInt8(ascii: "'"): "&#39;",
+    UInt8(ascii: "\""): "&#34;",
+  ]
+
+  /// The text of a value with `&`, `<`, `>` and quotes escaped, but for one that is safe.
+  mutating func safe(_ value: JinjaValue) throws(JinjaError) -> [UInt8] {
+    if case .safe(let text) = value { return text }
+    let text = try string(value)
+    try spend(1 + text.count / 8)
+    return text.flatMap { byte in Self.escapes[byte].map { Array($0.utf8) } ?? [byte] }
+  }
+}
+
+extension JinjaValue {
+  /// The value, safe if `other` is and it is a text, or has texts as elements.
+  func likeSafe(_ other: JinjaValue) throws(JinjaError) -> JinjaValue {
+    switch (other, self) {
+    case (.safe, .text(let text)): return .safe(text)
+    case (.safe, .list(let list)):
+      return try .list(
+        list.elements.map { element in element.asText.map { .safe($0) } ?? element }, list.kind)
+    default: return self
+    }
   }
 }

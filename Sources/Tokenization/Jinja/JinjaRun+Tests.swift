@@ -18,7 +18,9 @@ extension JinjaRun {
     case "mapping": if case .dictionary = value { return true }
     case "iterable", "sequence":
       switch value {
-      case .undefined, .text, .list, .dictionary: return true
+      case .undefined, .text, .safe, .dictionary: return true
+      case .list(let list): return name == "iterable" || list.kind.isSequence
+      case .iterator: return name == "iterable"
       default: return false
       }
     case "callable":
@@ -58,10 +60,10 @@ extension JinjaRun {
 
   /// What Python's `str` makes of a value.
   mutating func string(_ value: JinjaValue) throws(JinjaError) -> [UInt8] {
-    if case .text(let text) = value { return text }
+    if let text = value.asText { return text }
     try spend(value.extent.size / 8)
     var result: [UInt8] = []
-    value.print(to: &result)
+    try value.print(to: &result)
     return result
   }
 }

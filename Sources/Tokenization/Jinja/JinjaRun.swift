@@ -39,6 +39,8 @@ struct JinjaRun {
   /// Values with what changes, by their numbers.
   var namespaces: [[String: JinjaValue]] = []
   var loops: [JinjaLoop] = []
+  /// What is left of each.
+  var iterators: [ArraySlice<JinjaValue>] = []
   private var macros: [(macro: JinjaMacro, scope: Scope)] = []
 
   /// A run that may take `work` steps.
@@ -60,9 +62,18 @@ struct JinjaRun {
   }
 
   /// A list, and the steps it cost.
-  mutating func list(_ elements: [JinjaValue], isTuple: Bool = false) throws(JinjaError) -> JinjaValue {
+  mutating func list(
+    _ elements: [JinjaValue], _ kind: JinjaList.Kind = .list
+  ) throws(JinjaError) -> JinjaValue {
     try spend(1 + elements.count)
-    return try .list(elements, isTuple: isTuple)
+    return try .list(elements, kind)
+  }
+
+  /// What goes through elements once, and the steps it cost.
+  mutating func iterator(_ elements: [JinjaValue]) throws(JinjaError) -> JinjaValue {
+    try spend(1 + elements.count)
+    iterators.append(elements[...])
+    return .iterator(iterators.count - 1)
   }
 
   /// What `run` gives, one deeper than before.
@@ -152,7 +163,7 @@ struct JinjaRun {
 
   private mutating func write(_ value: JinjaValue) throws(JinjaError) {
     try spend(value.extent.size / 8)
-    value.print(to: &written)
+    try value.print(to: &written)
   }
 
   private mutating func filtered(
@@ -179,9 +190,8 @@ struct JinjaRun {
       }
       elements = kept
     }
-    guard !elements.isEmpty else {
-      return try within(Scope(within: scope)) { run throws(JinjaError) in try run.run(otherwise) }
-    }
+    // So has Jinja it: what stands behind `else` is run unless an item was gone through to the end.
+    var isFinished = false
     let number = loops.count
     loops.append(JinjaLoop(elements: elements))
     for (index, element) in elements.enumerated() {
@@ -191,6 +201,10 @@ struct JinjaRun {
         return try run.run(body)
       }
       if flow == .leaveLoop { break }
+      if flow == .next { isFinished = true }
+    }
+    guard isFinished else {
+      return try within(Scope(within: scope)) { run throws(JinjaError) in try run.run(otherwise) }
     }
     return .next
   }
@@ -246,7 +260,7 @@ struct JinjaRun {
       }
       return try slice(base, try bound(first, &self), try bound(last, &self), try bound(step, &self) ?? 1)
     case .list(let elements): return try list(try values(elements))
-    case .tuple(let elements): return try list(try values(elements), isTuple: true)
+    case .tuple(let elements): return try list(try values(elements), .tuple)
     case .dictionary(let members):
       var result = JinjaDictionary()
       for (key, value) in members {
@@ -265,7 +279,7 @@ struct JinjaRun {
       for part in parts {
         let value = try value(part)
         try spend(value.extent.size / 8)
-        value.print(to: &result)
+        result += try string(value)
       }
       return .text(result)
     case .comparison(let first, let rest):

@@ -1,20 +1,24 @@
 extension JinjaValue {
   /// What Python's `str` makes of it, behind `bytes`; it grows with the value alone.
-  func print(to bytes: inout [UInt8]) {
+  ///
+  /// - Throws: `JinjaError` for what Python writes with its place in memory.
+  func print(to bytes: inout [UInt8]) throws(JinjaError) {
     switch self {
     case .undefined: break
-    case .text(let text): bytes += text
-    default: printLiteral(to: &bytes)
+    case .text(let text), .safe(let text): bytes += text
+    default: try printLiteral(to: &bytes)
     }
   }
 
   /// What Python's `repr` makes of it.
-  private func printLiteral(to bytes: inout [UInt8]) {
-    func each<T>(_ items: [T], _ open: String, _ close: String, _ print: (T, inout [UInt8]) -> Void) {
+  private func printLiteral(to bytes: inout [UInt8]) throws(JinjaError) {
+    func each<T>(
+      _ items: [T], _ open: String, _ close: String, _ print: (T, inout [UInt8]) throws(JinjaError) -> Void
+    ) throws(JinjaError) {
       bytes += open.utf8
       for (index, item) in items.enumerated() {
         if index > 0 { bytes += ", ".utf8 }
-        print(item, &bytes)
+        try print(item, &bytes)
       }
       bytes += close.utf8
     }
@@ -25,23 +29,39 @@ extension JinjaValue {
     case .int(let value): bytes += String(value).utf8
     case .double(let value): bytes += Self.shown(value).utf8
     case .text(let text): Self.printLiteral(text, to: &bytes)
+    case .safe(let text):
+      bytes += "Markup(".utf8
+      Self.printLiteral(text, to: &bytes)
+      bytes.append(UInt8(ascii: ")"))
     case .list(let list):
-      let isSingle = list.isTuple && list.elements.count == 1
-      each(list.elements, list.isTuple ? "(" : "[", isSingle ? ",)" : list.isTuple ? ")" : "]") {
-        $0.printLiteral(to: &$1)
+      let (open, close) =
+        switch list.kind {
+        case .list: ("[", "]")
+        case .tuple: ("(", list.elements.count == 1 ? ",)" : ")")
+        case .view(let name): ("dict_\(name)([", "])")
+        case .range(let first, let end, let step):
+          ("range(\(first), \(end)\(step == 1 ? "" : ", \(step)")", ")")
+        }
+      try each(list.kind.isWritten ? list.elements : [], open, close) { element, bytes throws(JinjaError) in
+        try element.printLiteral(to: &bytes)
       }
     case .dictionary(let dictionary):
-      each(dictionary.members, "{", "}") { member, bytes in
-        member.key.printLiteral(to: &bytes)
+      try each(dictionary.members, "{", "}") { member, bytes throws(JinjaError) in
+        try member.key.printLiteral(to: &bytes)
         bytes += ": ".utf8
-        member.value.printLiteral(to: &bytes)
+        try member.value.printLiteral(to: &bytes)
       }
-    case .namespace, .loop, .macro, .function, .method: bytes += "<\(kind)>".utf8
+    case .iterator, .namespace, .loop, .macro, .function, .method:
+      throw JinjaError("\(kind) is written as a text")
     }
   }
 
+  /// Python's shortest digits, with an exponent from 10¹⁶ on and below 10⁻⁴.
   private static func shown(_ value: Double) -> String {
-    value.isNaN ? "nan" : value.isInfinite ? (value < 0 ? "-inf" : "inf") : "\(value)"
+    guard value.isFinite else { return value.isNaN ? "nan" : value < 0 ? "-inf" : "inf" }
+    // Swift's digits are the same, but its exponents begin with 15.
+    if abs(value) < 1e16, let integer = Int(exactly: value), abs(integer) >= 1 << 53 { return "\(integer).0" }
+    return "\(value)"
   }
 
   private static func printLiteral(_ text: [UInt8], to bytes: inout [UInt8]) {
@@ -111,9 +131,10 @@ extension JinjaValue {
     case .int(let value): bytes += String(value).utf8
     case .double(let value):
       bytes +=
-        (value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : "\(value)").utf8
-    case .text(let text): Self.printJSON(text, to: &bytes, isASCII: style.isASCII)
-    case .list(let list):
+        (value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.shown(value))
+        .utf8
+    case .text(let text), .safe(let text): Self.printJSON(text, to: &bytes, isASCII: style.isASCII)
+    case .list(let list) where list.kind.isAdded:
       bytes.append(UInt8(ascii: "["))
       for (index, element) in list.elements.enumerated() {
         if index > 0 { bytes += style.separators.element }
@@ -124,7 +145,12 @@ extension JinjaValue {
       bytes.append(UInt8(ascii: "]"))
     case .dictionary(let dictionary):
       var members = dictionary.members
-      if style.sortsKeys { members.sort { $0.key.isLess(than: $1.key) ?? false } }
+      if style.sortsKeys {
+        guard members.allSatisfy({ $0.key.isLess(than: members[0].key) != nil }) else {
+          throw JinjaError("keys that have no order are to be written in it")
+        }
+        members.sort { $0.key.isLess(than: $1.key) ?? false }
+      }
       bytes.append(UInt8(ascii: "{"))
       for (index, member) in members.enumerated() {
         if index > 0 { bytes += style.separators.element }
@@ -141,7 +167,7 @@ extension JinjaValue {
       }
       if !members.isEmpty { breakLine(level) }
       bytes.append(UInt8(ascii: "}"))
-    case .undefined, .namespace, .loop, .macro, .function, .method:
+    case .undefined, .list, .iterator, .namespace, .loop, .macro, .function, .method:
       throw JinjaError("\(kind) cannot be written as JSON")
     }
   }

@@ -1,7 +1,7 @@
 /// A value of a template, as Python has it.
 ///
-/// Values hold no references, so none can hold itself; what changes (namespaces, loops) and what has a body (macros) lives in
-/// `JinjaRun`, and values have its number.
+/// Values hold no references, so none can hold itself; what changes (namespaces, loops, iterators) and what has a body (macros)
+/// lives in `JinjaRun`, and values have its number.
 indirect enum JinjaValue: Sendable {
   /// What nothing was assigned to, and its name for messages.
   case undefined(String)
@@ -15,8 +15,12 @@ indirect enum JinjaValue: Sendable {
   case double(Double)
   /// A text in UTF-8.
   case text([UInt8])
-  /// A list or tuple.
+  /// A text behind the filter `safe` or `escape`: what is put to it is escaped.
+  case safe([UInt8])
+  /// A list, or what has elements like one.
   case list(JinjaList)
+  /// Elements that are gone through once, by its number.
+  case iterator(Int)
   /// Keys and values.
   case dictionary(JinjaDictionary)
   /// A namespace, by its number.
@@ -41,14 +45,15 @@ indirect enum JinjaValue: Sendable {
   /// A list.
   ///
   /// - Throws: `JinjaError` if it were too large.
-  static func list(_ elements: [JinjaValue], isTuple: Bool = false) throws(JinjaError) -> JinjaValue {
-    .list(try JinjaList(elements, isTuple: isTuple))
+  static func list(_ elements: [JinjaValue], _ kind: JinjaList.Kind = .list) throws(JinjaError) -> JinjaValue
+  {
+    .list(try JinjaList(elements, kind))
   }
 
   /// How deep it is, and how much it holds.
   var extent: JinjaExtent {
     switch self {
-    case .text(let text): JinjaExtent(depth: 0, size: 1 + text.count)
+    case .text(let text), .safe(let text): JinjaExtent(depth: 0, size: 1 + text.count)
     case .list(let list): list.extent
     case .dictionary(let dictionary): dictionary.extent
     case .method(let value, _): value.extent
@@ -63,10 +68,10 @@ indirect enum JinjaValue: Sendable {
     case .bool(let value): value
     case .int(let value): value != 0
     case .double(let value): value != 0
-    case .text(let text): !text.isEmpty
+    case .text(let text), .safe(let text): !text.isEmpty
     case .list(let list): !list.elements.isEmpty
     case .dictionary(let dictionary): !dictionary.members.isEmpty
-    case .namespace, .loop, .macro, .function, .method: true
+    case .iterator, .namespace, .loop, .macro, .function, .method: true
     }
   }
 
@@ -83,8 +88,9 @@ indirect enum JinjaValue: Sendable {
     case .bool: "a truth value"
     case .int: "an integer"
     case .double: "a number"
-    case .text: "a string"
-    case .list(let list): list.isTuple ? "a tuple" : "a list"
+    case .text, .safe: "a string"
+    case .list(let list): list.kind.name
+    case .iterator: "what is gone through once"
     case .dictionary: "a dictionary"
     case .namespace: "a namespace"
     case .loop: "a loop"
@@ -109,7 +115,15 @@ indirect enum JinjaValue: Sendable {
 
   /// Its bytes, if it is a text.
   var asText: [UInt8]? {
-    if case .text(let text) = self { text } else { nil }
+    switch self {
+    case .text(let text), .safe(let text): text
+    default: nil
+    }
+  }
+
+  /// The value, a text as any other.
+  var plain: JinjaValue {
+    if case .safe(let text) = self { .text(text) } else { self }
   }
 }
 
@@ -133,22 +147,55 @@ struct JinjaExtent: Sendable {
   }
 }
 
-/// A list or tuple.
+/// A list, or what has elements like one.
 struct JinjaList: Sendable {
+  /// What of Python's it is.
+  enum Kind: Sendable, Equatable {
+    case list
+    case tuple
+    /// The integers from `first` up to before `end`, `step` apart.
+    case range(first: Int, end: Int, step: Int)
+    /// What a dictionary's function of this name gives.
+    case view(String)
+
+    /// Its name, for messages.
+    var name: String {
+      switch self {
+      case .list: "a list"
+      case .tuple: "a tuple"
+      case .range: "a range"
+      case .view: "a view of a dictionary"
+      }
+    }
+
+    /// Whether elements have places.
+    var isSequence: Bool {
+      if case .view = self { false } else { true }
+    }
+
+    /// Whether its elements are written where it is.
+    var isWritten: Bool {
+      if case .range = self { false } else { true }
+    }
+
+    /// Whether it can be added to another of its kind.
+    var isAdded: Bool { self == .list || self == .tuple }
+  }
+
   /// From first to last.
   let elements: [JinjaValue]
-  /// Whether it is a tuple.
-  let isTuple: Bool
+  /// What it is.
+  let kind: Kind
   /// How deep it is, and how much it holds.
   let extent: JinjaExtent
 
   /// - Throws: `JinjaError` if it were too large.
-  init(_ elements: [JinjaValue], isTuple: Bool = false) throws(JinjaError) {
+  init(_ elements: [JinjaValue], _ kind: Kind = .list) throws(JinjaError) {
     var extent = JinjaExtent()
     for element in elements { try extent.add(element) }
     self.extent = extent
     self.elements = elements
-    self.isTuple = isTuple
+    self.kind = kind
   }
 }
 
@@ -169,7 +216,7 @@ struct JinjaDictionary: Sendable {
 
   /// The value of a key.
   func value(_ key: JinjaValue) -> JinjaValue? {
-    if case .text(let text) = key { return places[text].map { members[$0].value } }
+    if let text = key.asText { return places[text].map { members[$0].value } }
     return members.first { if case .text = $0.key { false } else { $0.key.equals(key) } }?.value
   }
 
@@ -177,6 +224,7 @@ struct JinjaDictionary: Sendable {
   ///
   /// - Throws: `JinjaError` where it cannot be a key, or the dictionary were too large.
   mutating func set(_ key: JinjaValue, _ value: JinjaValue) throws(JinjaError) {
+    let key = key.plain
     try extent.add(key)
     try extent.add(value)
     switch key {
@@ -200,17 +248,18 @@ extension JinjaValue {
   func equals(_ other: JinjaValue) -> Bool {
     if let left = asInt, let right = other.asInt { return left == right }
     if let left = asDouble, let right = other.asDouble { return left == right }
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.text(let left), .text(let right)): return left == right
     case (.list(let left), .list(let right)):
-      return left.isTuple == right.isTuple
+      // Ranges with the same elements are equal, however they are written.
+      return left.kind.name == right.kind.name
         && left.elements.elementsEqual(right.elements) { $0.equals($1) }
     case (.dictionary(let left), .dictionary(let right)):
       return left.members.count == right.members.count
         && left.members.allSatisfy { member in right.value(member.key).map(member.value.equals) ?? false }
     case (.namespace(let left), .namespace(let right)), (.loop(let left), .loop(let right)),
-      (.macro(let left), .macro(let right)):
+      (.iterator(let left), .iterator(let right)), (.macro(let left), .macro(let right)):
       return left == right
     case (.function(let left), .function(let right)): return left == right
     default: return false
@@ -221,10 +270,10 @@ extension JinjaValue {
   func isLess(than other: JinjaValue) -> Bool? {
     if let left = asInt, let right = other.asInt { return left < right }
     if let left = asDouble, let right = other.asDouble { return left < right }
-    switch (self, other) {
+    switch (plain, other.plain) {
     // In UTF-8 bytes have the order of code points.
     case (.text(let left), .text(let right)): return left.lexicographicallyPrecedes(right)
-    case (.list(let left), .list(let right)):
+    case (.list(let left), .list(let right)) where left.kind == right.kind && left.kind.isAdded:
       for (left, right) in zip(left.elements, right.elements) where !left.equals(right) {
         return left.isLess(than: right)
       }
