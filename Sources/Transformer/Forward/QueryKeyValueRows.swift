@@ -42,9 +42,10 @@ package struct RotaryTables: Sendable {
   /// For blocks with a window.
   let windowed: RotaryTable
 
-  /// The table of `block`.
-  package func table(_ configuration: ModelConfiguration, block: Int) -> RotaryTable {
-    configuration.window(block: block) == nil ? full : windowed
+  /// The table of `block`; `nil` where its queries and keys do not turn.
+  package func table(_ configuration: ModelConfiguration, block: Int) -> RotaryTable? {
+    guard configuration.turns(block: block) else { return nil }
+    return configuration.window(block: block) == nil ? full : windowed
   }
 }
 

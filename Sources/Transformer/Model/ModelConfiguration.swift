@@ -71,6 +71,8 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var positions: Positions = .rotary
   /// Which two elements of a head turn together.
   package var rotaryPairing = RotaryTable.Pairing.halves
+  /// Whether queries and keys turn, of each block, from block 1; empty where they do in all.
+  package var turningBlocks: [Bool] = []
   /// Rotary embedding of the blocks that see all keys.
   package var rotary = RotarySettings(base: 10_000)
   /// Rotary embedding of the blocks with a window, where it differs.
@@ -106,6 +108,11 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var keyValueWidth: Int { keyValueHeads * headDimension }
   /// Keys that a query sees in `block`; `nil` for all.
   package func window(block: Int) -> Int? { windows.indices.contains(block - 1) ? windows[block - 1] : nil }
+
+  /// Whether queries and keys turn in `block`.
+  package func turns(block: Int) -> Bool {
+    turningBlocks.indices.contains(block - 1) ? turningBlocks[block - 1] : true
+  }
 
   /// Factor on the products of queries and keys in `block`.
   package func attentionScale(block: Int) -> Float {
