@@ -7,6 +7,15 @@ package func add(
   }
 }
 
+/// values ← factor · values.
+package func scale(
+  _ context: ComputeContext, _ values: UnsafeMutablePointer<Float>, by factor: Float, count: Int
+) {
+  context.parallelRanges(count, grain: 1 << 14) { range in
+    for i in range { unsafe values[i] *= factor }
+  }
+}
+
 /// Sets `count` floats to zero on every thread.
 package func clear(_ context: ComputeContext, _ x: UnsafeMutablePointer<Float>, count: Int) {
   context.parallelRanges(count, grain: 1 << 16) { range in

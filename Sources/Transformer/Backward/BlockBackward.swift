@@ -58,8 +58,15 @@ struct BlockBackward {
     if configuration.normsFollowResidual {
       norm(sumNorm, sum, gradient, rows, to: gradient, accumulate: false)
     }
-    guard weights.vector(branchNorm) != nil else { return gradient }
-    norm(branchNorm, sum, gradient, rows, to: scratch.branch, accumulate: false)
+    var source = gradient
+    if let factor = configuration.residualScale {
+      let count = rows * configuration.hidden
+      source = scratch.branch
+      source.update(from: gradient, count: count)
+      scale(context, source, by: factor, count: count)
+    }
+    guard weights.vector(branchNorm) != nil else { return source }
+    norm(branchNorm, sum, source, rows, to: scratch.branch, accumulate: false)
     return scratch.branch
   }
 

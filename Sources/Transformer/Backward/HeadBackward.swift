@@ -72,6 +72,9 @@ struct HeadBackward {
               context, logits, firstToken: tokens.lowerBound, width: tokens.count,
               targets: targets.tokens[range], weights: targets.weights[range],
               logNormalizers: targets.logNormalizers[range], bound: model.configuration.logitCap)
+            if let divisor = model.configuration.logitDivisor {
+              scale(context, logits, by: 1 / divisor, count: range.count * tokens.count)
+            }
             let gradient = operand(
               context, logits, rows: range.count, columns: tokens.count, stride: tokens.count,
               roundedTo: rounded.baseAddress)

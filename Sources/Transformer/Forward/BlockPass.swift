@@ -107,20 +107,23 @@ struct BlockPass {
     }
   }
 
-  /// residual ← residual + norm(operand · Wᵀ + bias), with whichever norms the family has there; a norm's input is kept
-  /// at `kept`.
+  /// residual ← residual + s · norm(operand · Wᵀ + bias), with whichever norms and factor s the family has there; a norm's
+  /// input is kept at `kept`.
   private func add(
     _ role: WeightRole, _ operand: UnsafeRawPointer, _ rows: Int, _ edits: [RowEdits],
     to residual: UnsafeMutablePointer<Float>, _ branch: UnsafeMutablePointer<Float>,
     keep kept: UnsafeMutableRawPointer?, _ branchNorm: WeightRole, _ residualNorm: WeightRole
   ) throws {
     let width = configuration.hidden
-    if weights.vector(branchNorm) == nil {
+    if weights.vector(branchNorm) == nil, configuration.residualScale == nil {
       try write(role, operand, rows, edits, into: residual, accumulate: true)
     } else {
       try write(role, operand, rows, edits, into: branch)
-      if let kept { keep(branch, rows, at: kept) }
-      norm(branchNorm, branch, rows, to: branch, .f32)
+      if weights.vector(branchNorm) != nil {
+        if let kept { keep(branch, rows, at: kept) }
+        norm(branchNorm, branch, rows, to: branch, .f32)
+      }
+      if let factor = configuration.residualScale { scale(context, branch, by: factor, count: rows * width) }
       Kernels.add(context, branch, to: residual, count: rows * width)
     }
     guard configuration.normsFollowResidual else { return }

@@ -37,7 +37,9 @@ struct BlockScratchLayout: Sendable {
     _ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int, projecting: Bool = false,
     recording: Recording? = nil
   ) {
-    let needsBranch = configuration.arrangement != .sequential || configuration.normsBranches
+    let needsBranch =
+      configuration.arrangement != .sequential || configuration.normsBranches
+      || configuration.residualScale != nil
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
       defer { size += (rows * columns * elementBytes + 63) / 64 * 64 }

@@ -23,6 +23,7 @@ extension LanguageModelHead {
         for index in 0..<hidden { rows[start + index] = (rows[start + index] - mean) * weight[index] }
       }
     }
+    if let divisor = model.configuration.logitDivisor { rows = rows.map { $0 / divisor } }
     let width = model.configuration.embeddingWidth ?? hidden
     if width != hidden {
       rows = product(

@@ -79,12 +79,15 @@ package struct LanguageModelHead {
     }
   }
 
-  /// Adds the head's bias and presses the logits under the model's bound, where it has them.
+  /// Adds the head's bias, divides the logits and presses them under the model's bound, where it has these.
   func finish(
     _ logits: UnsafeMutablePointer<Float>, rows: Int, _ tokens: Range<Int>, _ bias: [Float]?
   ) {
     if let bias {
       addBias(context, Array(bias[tokens]), to: logits, rows: rows, width: tokens.count, stride: tokens.count)
+    }
+    if let divisor = model.configuration.logitDivisor {
+      scale(context, logits, by: 1 / divisor, count: rows * tokens.count)
     }
     guard let bound = model.configuration.logitCap else { return }
     context.parallelRanges(rows, grain: 1) { range in

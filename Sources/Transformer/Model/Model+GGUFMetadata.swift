@@ -99,6 +99,10 @@ extension Model {
     case "rope.freq_base": metadata.add(name, Float(c.rotary.base))
     case "rope.freq_base_swa": metadata.add(name, Float((c.windowedRotary ?? c.rotary).base))
     case "attn_logit_softcapping": if let cap = c.scoreCap { metadata.add(name, cap) }
+    case "attention.scale": metadata.add(name, c.attentionScale(block: 1))
+    case "embedding_scale": metadata.add(name, c.embeddingScale ?? 1)
+    case "residual_scale": metadata.add(name, c.residualScale ?? 1)
+    case "logit_scale": metadata.add(name, c.logitDivisor ?? 1)
     case "final_logit_softcapping": if let cap = c.logitCap { metadata.add(name, cap) }
     case "attention.sliding_window": add(c.windows.lazy.compactMap(\.self).first ?? 0)
     case "use_parallel_residual": metadata.add(name, c.arrangement != .sequential)

@@ -85,8 +85,12 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var scalesAttentionByBlock = false
   /// Bound of attention scores.
   package var scoreCap: Float?
+  /// What logits are divided by.
+  package var logitDivisor: Float?
   /// Bound of the logits.
   package var logitCap: Float?
+  /// Factor on what a branch adds to the residual stream, where one branch follows the other.
+  package var residualScale: Float?
   /// Factor on token embeddings.
   package var embeddingScale: Float?
   /// Width of the token embedding, where it is not the residual stream's.
