@@ -6,6 +6,7 @@
 # by this run and by the next. A file that ends the process, takes a minute, or makes it ask for more than a gigabyte at
 # once stays in .build/fuzzing/corpus as found-….
 set -euo pipefail
+[[ ${1:-} != -* ]] || { sed -n "2,/^set/{/^#/s/^# \{0,1\}//p}" "$0"; exit; }
 cd "$(dirname "$0")/.."
 
 runtime=$(swift -print-target-info | python3 -c 'import json, sys; print(json.load(sys.stdin)["paths"]["runtimeResourcePath"])')

@@ -35,6 +35,10 @@ extension ModelFamily {
       interleavedRoles: [.query, .key],
       complete: { file, config in
         config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
+        // A file without it means the usual one.
+        if config["attention_multiplier"] == nil, let head = file.headDimension, head > 0 {
+          config["attention_multiplier"] = .double(1 / Double(head).squareRoot())
+        }
         config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
       }))
 }
