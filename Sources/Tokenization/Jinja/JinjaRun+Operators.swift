@@ -64,7 +64,7 @@ extension JinjaRun {
       return Array(stride(from: start, to: end, by: step))
     }
     switch base {
-    case .list(let base) where base.kind.isAdded:
+    case .list(let base) where base.kind.isListOrTuple:
       return try list(try places(base.elements.count).map { base.elements[$0] }, base.kind)
     case .text, .safe:
       let bytes = base.asText ?? []
@@ -117,11 +117,11 @@ extension JinjaRun {
     case ("+", .text(let left), .text(let right)): return try text(left + right)
     case ("+", .safe, _) where right.asText != nil, ("+", _, .safe) where left.asText != nil:
       return .safe(try safe(left) + safe(right))
-    case ("+", .list(let left), .list(let right)) where left.kind == right.kind && left.kind.isAdded:
+    case ("+", .list(let left), .list(let right)) where left.kind == right.kind && left.kind.isListOrTuple:
       return try list(left.elements + right.elements, left.kind)
-    case ("*", .list(let part), _) where part.kind.isAdded && right.asInt != nil:
+    case ("*", .list(let part), _) where part.kind.isListOrTuple && right.asInt != nil:
       return try repeated(part, right.asInt ?? 0)
-    case ("*", _, .list(let part)) where part.kind.isAdded && left.asInt != nil:
+    case ("*", _, .list(let part)) where part.kind.isListOrTuple && left.asInt != nil:
       return try repeated(part, left.asInt ?? 0)
     case ("*", .text(let part), _) where right.asInt != nil: return try repeated(part, right.asInt ?? 0)
     case ("*", _, .text(let part)) where left.asInt != nil: return try repeated(part, left.asInt ?? 0)

@@ -134,7 +134,7 @@ extension JinjaValue {
         (value.isNaN ? "NaN" : value.isInfinite ? (value < 0 ? "-Infinity" : "Infinity") : Self.shown(value))
         .utf8
     case .text(let text), .safe(let text): Self.printJSON(text, to: &bytes, isASCII: style.isASCII)
-    case .list(let list) where list.kind.isAdded:
+    case .list(let list) where list.kind.isListOrTuple:
       bytes.append(UInt8(ascii: "["))
       for (index, element) in list.elements.enumerated() {
         if index > 0 { bytes += style.separators.element }
@@ -146,7 +146,7 @@ extension JinjaValue {
     case .dictionary(let dictionary):
       var members = dictionary.members
       if style.sortsKeys {
-        guard members.allSatisfy({ $0.key.isLess(than: members[0].key) != nil }) else {
+        guard members.dropFirst().allSatisfy({ $0.key.isLess(than: members[0].key) != nil }) else {
           throw JinjaError("keys that have no order are to be written in it")
         }
         members.sort { $0.key.isLess(than: $1.key) ?? false }

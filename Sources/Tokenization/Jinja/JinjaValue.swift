@@ -178,8 +178,8 @@ struct JinjaList: Sendable {
       if case .range = self { false } else { true }
     }
 
-    /// Whether it can be added to another of its kind.
-    var isAdded: Bool { self == .list || self == .tuple }
+    /// Whether it is what Python calls a list or a tuple.
+    var isListOrTuple: Bool { self == .list || self == .tuple }
   }
 
   /// From first to last.
@@ -273,7 +273,7 @@ extension JinjaValue {
     switch (plain, other.plain) {
     // In UTF-8 bytes have the order of code points.
     case (.text(let left), .text(let right)): return left.lexicographicallyPrecedes(right)
-    case (.list(let left), .list(let right)) where left.kind == right.kind && left.kind.isAdded:
+    case (.list(let left), .list(let right)) where left.kind == right.kind && left.kind.isListOrTuple:
       for (left, right) in zip(left.elements, right.elements) where !left.equals(right) {
         return left.isLess(than: right)
       }

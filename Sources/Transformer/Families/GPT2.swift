@@ -23,21 +23,7 @@ extension ModelFamily {
     prefix: "transformer.",
     linearLayout: .inputMajor,
     configuration: { config in
-      let hidden = try config.count("n_embd")
-      let heads = try config.count("n_head")
-      var configuration = ModelConfiguration(
-        blocks: try config.count("n_layer"),
-        hidden: hidden,
-        intermediate: try config.count("n_inner", default: 4 * hidden),
-        heads: heads,
-        keyValueHeads: heads,
-        headDimension: max(1, hidden / heads),
-        vocabulary: try config.count("vocab_size"),
-        maximumPositions: try config.count("n_positions", default: 1024),
-        activation: try config.activation("activation_function", default: .geluTangent),
-        normEpsilon: Float(try config.number("layer_norm_epsilon", default: 1e-5)),
-        tiedHead: try config.flag("tie_word_embeddings", default: true))
-      configuration.norm = .layer
+      var configuration = try config.gptLike(ConfigReader.GPTKeys(), positions: 1024, tiedHead: true)
       configuration.positions = .learned(offset: 0)
       configuration.scalesAttentionByBlock = try config.flag(
         "scale_attn_by_inverse_layer_idx", default: false)
@@ -66,4 +52,44 @@ extension ModelFamily {
       fixedConfig: [
         ("architectures", ["GPT2LMHeadModel"]), ("model_type", "gpt2"), ("activation_function", "gelu_new"),
       ]))
+}
+
+extension ConfigReader {
+  /// What the configurations of GPT-2 and of those after its model call their numbers.
+  struct GPTKeys {
+    /// Width of the residual stream.
+    var hidden = "n_embd"
+    /// Heads.
+    var heads = "n_head"
+    /// Blocks.
+    var blocks = "n_layer"
+    /// Width inside the MLP.
+    var intermediate = "n_inner"
+    /// Positions.
+    var positions = "n_positions"
+  }
+
+  /// The configuration of a model with layer norms and a plain MLP, four times as wide where the file does not say.
+  ///
+  /// - Parameters:
+  ///   - positions: where the file states none.
+  ///   - tiedHead: where the file does not say.
+  func gptLike(_ keys: GPTKeys, positions: Int, tiedHead: Bool) throws -> ModelConfiguration {
+    let hidden = try count(keys.hidden)
+    let heads = try count(keys.heads)
+    var configuration = ModelConfiguration(
+      blocks: try count(keys.blocks),
+      hidden: hidden,
+      intermediate: try count(keys.intermediate, default: 4 * hidden),
+      heads: heads,
+      keyValueHeads: heads,
+      headDimension: max(1, hidden / heads),
+      vocabulary: try count("vocab_size"),
+      maximumPositions: try count(keys.positions, default: positions),
+      activation: try activation("activation_function", default: .geluTangent),
+      normEpsilon: Float(try number("layer_norm_epsilon", default: 1e-5)),
+      tiedHead: try flag("tie_word_embeddings", default: tiedHead))
+    configuration.norm = .layer
+    return configuration
+  }
 }

@@ -21,21 +21,7 @@ extension ModelFamily {
     ],
     prefix: "transformer.",
     configuration: { config in
-      let hidden = try config.count("n_embd")
-      let heads = try config.count("n_head")
-      var configuration = ModelConfiguration(
-        blocks: try config.count("n_layer"),
-        hidden: hidden,
-        intermediate: try config.count("n_inner", default: 4 * hidden),
-        heads: heads,
-        keyValueHeads: heads,
-        headDimension: max(1, hidden / heads),
-        vocabulary: try config.count("vocab_size"),
-        maximumPositions: try config.count("n_positions", default: 2048),
-        activation: try config.activation("activation_function", default: .geluTangent),
-        normEpsilon: Float(try config.number("layer_norm_epsilon", default: 1e-5)),
-        tiedHead: try config.flag("tie_word_embeddings", default: false))
-      configuration.norm = .layer
+      var configuration = try config.gptLike(ConfigReader.GPTKeys(), positions: 2048, tiedHead: false)
       configuration.arrangement = .parallelWithSharedNorm
       configuration.rotaryPairing = .interleaved
       configuration.rotary.dimension =

@@ -24,21 +24,10 @@ extension ModelFamily {
     ],
     prefix: "transformer.",
     configuration: { config in
-      let hidden = try config.count("hidden_size")
-      let heads = try config.count("num_heads")
-      var configuration = ModelConfiguration(
-        blocks: try config.count("num_layers"),
-        hidden: hidden,
-        intermediate: try config.count("intermediate_size", default: 4 * hidden),
-        heads: heads,
-        keyValueHeads: heads,
-        headDimension: max(1, hidden / heads),
-        vocabulary: try config.count("vocab_size"),
-        maximumPositions: try config.count("max_position_embeddings", default: 2048),
-        activation: try config.activation("activation_function", default: .geluTangent),
-        normEpsilon: Float(try config.number("layer_norm_epsilon", default: 1e-5)),
-        tiedHead: try config.flag("tie_word_embeddings", default: true))
-      configuration.norm = .layer
+      let keys = ConfigReader.GPTKeys(
+        hidden: "hidden_size", heads: "num_heads", blocks: "num_layers", intermediate: "intermediate_size",
+        positions: "max_position_embeddings")
+      var configuration = try config.gptLike(keys, positions: 2048, tiedHead: true)
       configuration.positions = .learned(offset: 0)
       configuration.attentionScale = 1
       let window = try config.count("window_size", default: 256)

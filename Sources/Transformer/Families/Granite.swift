@@ -9,13 +9,7 @@ extension ModelFamily {
     tensorNames: commonTensorNames,
     configuration: { config in
       var configuration = try config.llamaLike()
-      for (key, roles) in [
-        ("attention_bias", [WeightRole.query, .key, .value, .attentionOutput]),
-        ("mlp_bias", [.mlpGate, .mlpUp, .mlpValue]),
-      ] {
-        let hasBias = try config.flag(key, default: false)
-        for role in roles { configuration.biases[role] = hasBias }
-      }
+      try config.readBiases(into: &configuration)
       configuration.attentionScale = try config.factor("attention_multiplier")
       configuration.embeddingScale = try config.factor("embedding_multiplier", unless: 1)
       configuration.residualScale = try config.factor("residual_multiplier", unless: 1)
@@ -34,12 +28,11 @@ extension ModelFamily {
       ],
       interleavedRoles: [.query, .key],
       complete: { file, config in
-        config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
+        stateBiases(file, &config)
         // A file without it means the usual one.
         if config["attention_multiplier"] == nil, let head = file.headDimension, head > 0 {
           config["attention_multiplier"] = .double(1 / Double(head).squareRoot())
         }
-        config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
       }))
 }
 

@@ -11,12 +11,7 @@ extension ModelFamily {
     tensorNames: commonTensorNames,
     configuration: { config in
       var configuration = try config.llamaLike()
-      for (key, roles) in [
-        ("attention_bias", [WeightRole.query, .key, .value, .attentionOutput]),
-        ("mlp_bias", [.mlpGate, .mlpUp, .mlpValue]),
-      ] where config[key] != nil {
-        for role in roles { configuration.biases[role] = try config.flag(key, default: false) }
-      }
+      try config.readBiases(into: &configuration)
       return configuration
     },
     gguf: GGUFNames(
@@ -27,10 +22,13 @@ extension ModelFamily {
         ("architectures", ["LlamaForCausalLM"]), ("model_type", "llama"), ("hidden_act", "silu"),
       ],
       interleavedRoles: [.query, .key],
-      complete: { file, config in
-        config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
-        config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
-      }))
+      complete: stateBiases))
+
+  /// Sets the flags by which Llama's configurations say which matrices have biases.
+  static let stateBiases: @Sendable (GGUFDescription, inout JSON.Members) -> Void = { file, config in
+    config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
+    config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
+  }
 
   /// What GGUF files of pre-norm, RMS-norm, rotary families state of themselves.
   package static let commonGGUFValues: [(key: String, gguf: String)] = [
@@ -48,6 +46,20 @@ extension ModelFamily {
 }
 
 extension ConfigReader {
+  /// Reads which matrices have biases from flags, Llama's if no others are given; where the file leaves one out, the
+  /// checkpoint's tensors say it.
+  func readBiases(
+    into configuration: inout ModelConfiguration,
+    _ flags: [(key: String, roles: [WeightRole])] = [
+      ("attention_bias", [.query, .key, .value, .attentionOutput]),
+      ("mlp_bias", [.mlpGate, .mlpUp, .mlpValue]),
+    ]
+  ) throws {
+    for (key, roles) in flags where self[key] != nil {
+      for role in roles { configuration.biases[role] = try flag(key, default: false) }
+    }
+  }
+
   /// The configuration of Llama and of the many families that keep its keys.
   ///
   /// - Parameters:

@@ -10,14 +10,12 @@ extension ModelFamily {
     tensorNames: commonTensorNames,
     configuration: { config in
       var configuration = try config.llamaLike(headDimension: 128, keyValueHeads: 8)
-      for (key, standard, roles) in [
-        ("attention_bias", true, [WeightRole.query, .key, .value]),
-        ("attention_out_bias", false, [.attentionOutput]),
-        ("mlp_bias", false, [.mlpGate, .mlpUp, .mlpValue]),
-      ] {
-        let hasBias = try config.flag(key, default: standard)
-        for role in roles { configuration.biases[role] = hasBias }
-      }
+      try config.readBiases(
+        into: &configuration,
+        [
+          ("attention_bias", [.query, .key, .value]), ("attention_out_bias", [.attentionOutput]),
+          ("mlp_bias", [.mlpGate, .mlpUp, .mlpValue]),
+        ])
       return configuration
     },
     gguf: GGUFNames(

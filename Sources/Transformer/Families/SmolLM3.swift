@@ -11,12 +11,7 @@ extension ModelFamily {
     configuration: { config in
       var configuration = try config.llamaLike(keyValueHeads: 4, tiedHead: true)
       configuration.rotary = try config.rotary(base: 2_000_000, headDimension: configuration.headDimension)
-      let attentionBias = try config.flag("attention_bias", default: false)
-      for role in [WeightRole.query, .key, .value, .attentionOutput] {
-        configuration.biases[role] = attentionBias
-      }
-      let mlpBias = try config.flag("mlp_bias", default: false)
-      for role in [WeightRole.mlpGate, .mlpUp, .mlpValue] { configuration.biases[role] = mlpBias }
+      try config.readBiases(into: &configuration)
       let turning = try config.turningBlocks(configuration.blocks)
       if turning.contains(false) { configuration.turningBlocks = turning }
       if try config.flag("use_sliding_window", default: false), config["sliding_window"] != nil {
@@ -35,10 +30,9 @@ extension ModelFamily {
       ],
       interleavedRoles: [.query, .key],
       complete: { file, config in
+        stateBiases(file, &config)
         // Files without a base mean another than configurations do.
         config["rope_theta"] = config["rope_theta"] ?? 10_000.0
-        config["attention_bias"] = .bool(file.has("blk.0.attn_q.bias"))
-        config["mlp_bias"] = .bool(file.has("blk.0.ffn_up.bias"))
       }))
 }
 

@@ -26,13 +26,11 @@ extension Model {
       metadata.add("\(architecture).rope.dimension_count", UInt32(clamping: turning))
       try addScaling(architecture, to: &metadata)
     }
-    // Of this architecture the file states the window in its own way: 0 for none.
-    if architecture == "phi3", let window = configuration.windows.lazy.compactMap(\.self).first {
-      metadata.add("phi3.attention.sliding_window", UInt32(clamping: window))
-    }
-    // A window says that it is of the third version; which blocks have it is not read.
-    if architecture == "olmo2", let window = configuration.windows.lazy.compactMap(\.self).first {
-      metadata.add("olmo2.attention.sliding_window", UInt32(clamping: window))
+    // Of these the file states a window where there is one: in all blocks of Phi-3, in three of four of OLMo 3.
+    if ["phi3", "olmo2"].contains(architecture),
+      let window = configuration.windows.lazy.compactMap(\.self).first
+    {
+      metadata.add("\(architecture).attention.sliding_window", UInt32(clamping: window))
     }
     if architecture == "gemma3", configuration.windows != standardGemma3Windows {
       metadata.add(
