@@ -111,6 +111,28 @@ import Transformer
     try goldens.checkOutput(of: out)
   }
 
+  @Test("A tensor that torch stores transposed, and that is not edited, is written in its rows' order")
+  func stridedCopy() throws {
+    let scratch = try TemporaryFolder()
+    let (base, out) = (scratch.path("base"), scratch.path("out"))
+    let goldens = try #require(EditedGoldens.withTorch.first { $0.name == "gpt2-bare" })
+    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
+    }
+    let model = try Model(path: base)
+    let (name, strided) = try #require(
+      model.tensors.entries.first { $0.strides != nil }.map { ($0.name, $0) })
+    #expect(name == model.tensorName(.mlpValue, block: 1))
+    let subspace = try goldens.subspace(model).restricted(to: 2...2, rank: nil)
+    let receipt = try EditApplication(model, subspace, strength: 1, seed: 0).write(to: out)
+    #expect(receipt.edited.map(\.name) == [model.tensorName(.mlpValue, block: 2)])
+    #expect(try Verification(of: out, base: model).holds)
+    let written = try SafetensorsFolder(path: out)
+    let found = try written.tensors.floats(try #require(written.tensors[name]))
+    #expect(try found == model.tensors.floats(strided))
+  }
+
   @Test(
     "Torch's files in place become the safetensors of a copy, and go with their index; nothing else does",
     arguments: EditedGoldens.withTorch)

@@ -83,7 +83,9 @@ extension OutputLayout {
 
   /// Where a tensor's bytes stand in a file of the base as they are; `nil` where they are made.
   private func copied(_ tensor: any OutputTensor, _ model: Model) -> (file: MappedFile, range: Range<Int>)? {
-    guard let tensor = tensor as? CheckpointTensor, tensor.isVerbatim else { return nil }
+    guard let tensor = tensor as? CheckpointTensor, tensor.isVerbatim, tensor.source.strides == nil else {
+      return nil
+    }
     let file = model.tensors.files[tensor.source.file]
     return file.isFile ? (file, tensor.source.bytes) : nil
   }
