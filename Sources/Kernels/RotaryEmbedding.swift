@@ -27,8 +27,11 @@ package struct RotaryTable: Sendable {
   /// - Parameters:
   ///   - frequencies: angle a position adds, one a pair, in radians.
   ///   - positions: how many positions, from 0.
-  ///   - attentionScale: factor on both tables, as some scaled variants want; 1 otherwise.
-  package init(frequencies: [Double], positions: Int, pairing: Pairing, attentionScale: Double = 1) {
+  ///   - attentionScale: factor on both tables at a position, as some scaled variants want; 1 otherwise.
+  package init(
+    frequencies: [Double], positions: Int, pairing: Pairing,
+    attentionScale: (_ position: Int) -> Double = { _ in 1 }
+  ) {
     pairs = frequencies.count
     self.pairing = pairing
     var cosines = [Float]()
@@ -36,11 +39,12 @@ package struct RotaryTable: Sendable {
     cosines.reserveCapacity(positions * pairs)
     sines.reserveCapacity(positions * pairs)
     for position in 0..<positions {
+      let scale = attentionScale(position)
       for frequency in frequencies {
         // The reference multiplies in f32 before taking the cosine; far positions differ visibly otherwise.
         let angle = Double(Float(position) * Float(frequency))
-        cosines.append(Float(cos(angle) * attentionScale))
-        sines.append(Float(sin(angle) * attentionScale))
+        cosines.append(Float(cos(angle) * scale))
+        sines.append(Float(sin(angle) * scale))
       }
     }
     self.cosines = cosines

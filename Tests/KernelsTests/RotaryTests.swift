@@ -17,8 +17,9 @@ struct RotaryTests {
     let stride = heads * size + 3
     let x = TestNumbers.floats(positions.count * stride, seed: 1)
     for (threads, scale) in [(1, 1.0), (2, 1.25)] {
+      func factor(_ position: Int) -> Double { scale + 0.01 * Double(position) }
       let table = RotaryTable(
-        frequencies: frequencies, positions: 101, pairing: pairing, attentionScale: scale)
+        frequencies: frequencies, positions: 101, pairing: pairing, attentionScale: factor)
       var found = x
       found.withUnsafeMutableBufferPointer { rows in
         positions.withUnsafeBufferPointer { positions in
@@ -40,8 +41,8 @@ struct RotaryTests {
             // The angle as the reference has it: a product of f32 numbers.
             let angle = Double(Float(position) * Float(frequencies[pair]))
             let (a, b) = (Double(x[i]), Double(x[j]))
-            expected[i] = (a * cos(angle) - b * sin(angle)) * scale
-            expected[j] = (b * cos(angle) + a * sin(angle)) * scale
+            expected[i] = (a * cos(angle) - b * sin(angle)) * factor(Int(position))
+            expected[j] = (b * cos(angle) + a * sin(angle)) * factor(Int(position))
           }
         }
       }

@@ -150,7 +150,7 @@ struct BlockBackward {
     ]
     for (role, start, heads) in parts {
       record.positions.withUnsafeBufferPointer { positions in
-        rotary?.table(configuration, block: weights.block)?.apply(
+        rotary?.table(configuration, block: weights.block, isQuery: role == .queryNorm)?.apply(
           context, gradient + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
           positions: positions, transposed: true)
       }

@@ -66,7 +66,8 @@ extension ConfigReader {
   ///   - headDimension: where the file states none and it is not hidden / heads.
   ///   - tiedHead: where the file does not say.
   func llamaLike(
-    headDimension: Int? = nil, keyValueHeads: Int? = nil, epsilon: Double = 1e-6, tiedHead: Bool = false
+    headDimension: Int? = nil, keyValueHeads: Int? = nil, epsilon: Double = 1e-6, tiedHead: Bool = false,
+    rotaryBase: Double = 10_000
   ) throws -> ModelConfiguration {
     let hidden = try count("hidden_size")
     let heads = try count("num_attention_heads")
@@ -84,7 +85,7 @@ extension ConfigReader {
       activation: try activation("hidden_act", default: .silu),
       normEpsilon: Float(try number("rms_norm_eps", default: epsilon)),
       tiedHead: try flag("tie_word_embeddings", default: tiedHead))
-    configuration.rotary = try rotary(headDimension: head)
+    configuration.rotary = try rotary(base: rotaryBase, headDimension: head)
     if case .dynamic(let factor, _) = configuration.rotary.scaling {
       // It stretches to any length; beyond this nobody has tried it.
       let stretch = min(max(4, 2 * factor.rounded(.up)), 0x1p16)

@@ -49,9 +49,9 @@ extension ModelFamily {
 
 extension ConfigReader {
   /// Qwen's windows: those of `layer_types`, else from `max_window_layers` up, and none unless `use_sliding_window`.
-  fileprivate func qwenWindows(_ blocks: Int) throws -> [Int?] {
+  func qwenWindows(_ blocks: Int, firstWindowed: Int = 28) throws -> [Int?] {
     guard try flag("use_sliding_window", default: false) else { return [] }
-    let first = try index("max_window_layers", default: 28)
+    let first = try index("max_window_layers", default: firstWindowed)
     return try windows(try count("sliding_window", default: 4096), blocks: blocks) { $0 > first }
   }
 }

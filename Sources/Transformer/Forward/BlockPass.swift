@@ -153,12 +153,10 @@ struct BlockPass {
     }
     normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
     normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
-    if let table = rotary?.table(configuration, block: weights.block) {
-      for (start, heads) in [(0, configuration.heads), (qkv.keys, configuration.keyValueHeads)] {
-        table.apply(
-          context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
-          positions: positions)
-      }
+    for (start, heads) in [(0, configuration.heads), (qkv.keys, configuration.keyValueHeads)] {
+      rotary?.table(configuration, block: weights.block, isQuery: start == 0)?.apply(
+        context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
+        positions: positions)
     }
 
     let attended = (base + layout.attended).assumingMemoryBound(to: Float.self)

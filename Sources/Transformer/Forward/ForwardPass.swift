@@ -242,13 +242,19 @@ extension Model {
     guard configuration.positions == .rotary else { return nil }
     let full = rotaryTable(configuration.rotary, positions)
     let windowed = configuration.windowedRotary.map { rotaryTable($0, positions) }
-    return RotaryTables(full: full, windowed: windowed ?? full)
+    let grown = configuration.queryGrowth.map { growth in
+      rotaryTable(configuration.rotary, positions) { growth.factor(position: $0) }
+    }
+    return RotaryTables(full: full, windowed: windowed ?? full, queries: grown)
   }
 
-  private func rotaryTable(_ settings: RotarySettings, _ positions: Int) -> RotaryTable {
-    let (frequencies, factor) = settings.frequencies(
+  private func rotaryTable(
+    _ settings: RotarySettings, _ positions: Int, factor: (_ position: Int) -> Double = { _ in 1 }
+  ) -> RotaryTable {
+    let (frequencies, scale) = settings.frequencies(
       headDimension: configuration.headDimension, positions: positions)
-    return RotaryTable(
-      frequencies: frequencies, positions: positions, pairing: rotaryPairing, attentionScale: factor)
+    return RotaryTable(frequencies: frequencies, positions: positions, pairing: rotaryPairing) {
+      scale * factor($0)
+    }
   }
 }

@@ -41,10 +41,13 @@ package struct RotaryTables: Sendable {
   let full: RotaryTable
   /// For blocks with a window.
   let windowed: RotaryTable
+  /// For queries, where they also grow with their position.
+  let queries: RotaryTable?
 
   /// The table of `block`; `nil` where its queries and keys do not turn.
-  package func table(_ configuration: ModelConfiguration, block: Int) -> RotaryTable? {
+  package func table(_ configuration: ModelConfiguration, block: Int, isQuery: Bool) -> RotaryTable? {
     guard configuration.turns(block: block) else { return nil }
+    if isQuery, let queries { return queries }
     return configuration.window(block: block) == nil ? full : windowed
   }
 }

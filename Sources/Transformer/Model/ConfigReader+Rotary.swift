@@ -52,6 +52,8 @@ extension ConfigReader {
     guard factor > 0 else { throw ModelError(path, "\"factor\" must be above 0, found \(factor)") }
     switch text("rope_type") ?? text("type") ?? "default" {
     case "default": return .none
+    // Parts of a picture's position, which of text are one.
+    case "mrope" where self["mrope_section"] != nil: return .none
     case "linear": return .linear(factor: factor)
     case "dynamic": return .dynamic(factor: try number("factor", default: 1), original: positions)
     case "llama3":

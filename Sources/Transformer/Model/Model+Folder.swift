@@ -19,17 +19,22 @@ extension Model {
       tensors: tensors, namePrefix: prefix)
   }
 
-  /// The text model's configuration, with what the model around it says of the output head where that is what counts.
+  /// The text model's configuration, with what the model around it says of the output head where that is what counts, and
+  /// of where pictures come in.
   ///
   /// transformers ties the head by the larger model's word or the text model's, of which the other may stand there as its
   /// default only: where there is no head among the tensors, either ties it.
   private static func config(
     of root: JSONValue, in document: JSONDocument, _ tensors: TensorStore
   ) -> JSON {
+    guard document.root["text_config"] != nil, case .object(var members) = JSON(root) else {
+      return JSON(root)
+    }
+    if let pictures = document.root["vision_config"]?["deepstack_visual_indexes"] {
+      members["deepstack_visual_indexes"] = JSON(pictures)
+    }
     let key = "tie_word_embeddings"
-    guard document.root["text_config"] != nil, let tied = document.root[key],
-      case .object(var members) = JSON(root)
-    else { return JSON(root) }
+    guard let tied = document.root[key] else { return .object(members) }
     let hasHead = ["lm_head.weight", "language_model.lm_head.weight"].contains { tensors[$0] != nil }
     if members[key] == nil || (!hasHead && tied.bool == true) { members[key] = JSON(tied) }
     return .object(members)
@@ -85,7 +90,10 @@ extension Model {
   {
     guard let name = family.tensorNames[.tokenEmbedding] else { return family.prefix }
     let stem = String(name.dropFirst(family.prefix.count))
-    let candidates = [family.prefix, "", "model.language_model.", "language_model.model.", "language_model."]
+    let candidates = [
+      family.prefix, "", "model.language_model.", "model.text_model.", "language_model.model.",
+      "language_model.",
+    ]
     if let match = candidates.first(where: { tensors[$0 + stem] != nil }) { return match }
     throw ModelError(
       path,

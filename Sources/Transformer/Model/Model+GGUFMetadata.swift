@@ -1,5 +1,6 @@
 package import Checkpoints
 package import Kernels
+internal import Foundation
 internal import Storage
 internal import Tokenization
 
@@ -13,7 +14,7 @@ extension Model {
     guard let names = family.gguf else {
       throw ModelError(path, "no GGUF file holds a model of the family \(family.name)")
     }
-    let architecture = names.newArchitecture ?? names.architecture
+    let architecture = ggufArchitecture(names)
     var metadata = GGUFMetadata()
     metadata.add("general.architecture", architecture)
     metadata.add("general.type", "model")
@@ -25,6 +26,11 @@ extension Model {
       let turning = configuration.rotary.dimension ?? configuration.headDimension
       metadata.add("\(architecture).rope.dimension_count", UInt32(clamping: turning))
       try addScaling(architecture, to: &metadata)
+      if let growth = configuration.queryGrowth {
+        metadata.add("\(architecture).attention.temperature_scale", Float(growth.beta))
+      }
+      let sections = configuration.rotarySections.map { Int32(clamping: $0) }
+      if !sections.isEmpty { metadata.add("\(architecture).rope.dimension_sections", sections + [0]) }
     }
     // Of these the file states a window where there is one: in all blocks of Phi-3, in three of four of OLMo 3.
     if ["phi3", "olmo2"].contains(architecture),
@@ -38,6 +44,11 @@ extension Model {
     }
     try addTokenizer(to: &metadata)
     return metadata
+  }
+
+  /// The architecture that a new file is of: Mistral's own, which alone says how queries grow, only where they do.
+  private func ggufArchitecture(_ names: ModelFamily.GGUFNames) -> String {
+    configuration.queryGrowth == nil ? names.newArchitecture ?? names.architecture : names.architecture
   }
 
   /// The numbers by which the rotary frequencies are divided one by one: the tensor `rope_freqs.weight` of Llama 3's
@@ -71,7 +82,7 @@ extension Model {
     guard found == expected else {
       throw ModelError(
         path,
-        "a GGUF file of architecture \"\(family.gguf?.newArchitecture ?? family.gguf?.architecture ?? "")\" cannot say this of the configuration: "
+        "a GGUF file of architecture \"\(family.gguf.map(ggufArchitecture) ?? "")\" cannot say this of the configuration: "
           + expected.differences(from: found).joined(separator: ", ") + "; write a checkpoint")
     }
   }
@@ -103,6 +114,7 @@ extension Model {
     case "logit_scale": metadata.add(name, c.logitDivisor ?? 1)
     case "final_logit_softcapping": if let cap = c.logitCap { metadata.add(name, cap) }
     case "attention.sliding_window": add(c.windows.lazy.compactMap(\.self).first ?? 0)
+    case "n_deepstack_layers": add(c.pictureBlocks)
     case "use_parallel_residual": metadata.add(name, c.arrangement != .sequential)
     default: break
     }
@@ -115,7 +127,24 @@ extension Model {
       metadata.add("\(architecture).rope.scaling.type", "linear")
       metadata.add("\(architecture).rope.scaling.factor", Float(factor))
     case .dynamic: throw notWritten("dynamic")
-    case .yarn: throw notWritten("YaRN")
+    case .yarn(let factor, let fast, let slow, let original, let truncates, let attention):
+      guard truncates else { throw notWritten("YaRN's untruncated") }
+      // Most architectures' readers take no others.
+      guard fast == 32, slow == 1 else { throw notWritten("YaRN with bounds of its own:") }
+      let prefix = "\(architecture).rope.scaling."
+      metadata.add(prefix + "type", "yarn")
+      metadata.add(prefix + "factor", Float(factor))
+      metadata.add(prefix + "original_context_length", UInt32(clamping: original))
+      metadata.add(prefix + "yarn_beta_fast", Float(fast))
+      metadata.add(prefix + "yarn_beta_slow", Float(slow))
+      // Readers take the usual factor on cosines and sines, or none where this number is 1.
+      let usual = factor <= 1 ? 1 : 0.1 * log(factor) + 1
+      if abs(attention - usual) > 1e-6 {
+        guard abs(attention - 1) < 1e-6 else {
+          throw notWritten("YaRN with a factor on attention of its own:")
+        }
+        metadata.add(prefix + "yarn_log_multiplier", Float(1))
+      }
     case .longRope: throw notWritten("longrope")
     }
   }

@@ -1,3 +1,4 @@
+internal import Foundation
 package import Kernels
 
 /// The numbers and choices that determine what a model computes; families differ in nothing else.
@@ -33,6 +34,17 @@ package struct ModelConfiguration: Sendable, Hashable {
     case rotary
     /// An embedding for each position, `offset` rows into its table.
     case learned(offset: Int)
+  }
+
+  /// How queries grow with their position p: by 1 + β · log(1 + ⌊p / length⌋), as in Llama 4.
+  package struct QueryGrowth: Sendable, Hashable {
+    /// β, above 0.
+    package var beta: Double
+    /// Positions that have one factor.
+    package var length: Int
+
+    /// The factor at `position`, from 0.
+    func factor(position: Int) -> Double { 1 + beta * log(1 + Double(position / length)) }
   }
 
   /// How many blocks there are.
@@ -79,6 +91,12 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var windowedRotary: RotarySettings?
   /// Keys that a query sees in each block, its own included, from block 1; empty where all see all.
   package var windows: [Int?] = []
+  /// How queries grow with their position, where they do.
+  package var queryGrowth: QueryGrowth?
+  /// How a head's pairs are shared out among time, height and width of a picture, which of text are one position: kept for GGUF.
+  package var rotarySections: [Int] = []
+  /// First blocks to which a picture adds something of its own, and text nothing: kept for GGUF.
+  package var pictureBlocks = 0
   /// Factor on the products of queries and keys; 1/√headDimension where `nil`.
   package var attentionScale: Float?
   /// Whether the factor is divided by the block's number.
