@@ -79,13 +79,21 @@ package struct GGUFLayout: Sendable {
     var byName: [String: Tensor] = [:]
     for tensor in described {
       guard tensor.type.ggmlNumber != nil, tensor.shape.count <= 4,
-        let elements = TensorEntry.elementCount(of: tensor.shape),
-        (tensor.shape.last ?? 1) % tensor.type.blockElements == 0,
-        tensor.type.byteCount(elements: elements) != nil
+        let elements = TensorEntry.elementCount(of: tensor.shape)
       else {
         throw CheckpointError(
           path: path, subject: "tensor \"\(tensor.name)\"",
           reason: "\(tensor.type.name) with shape \(tensor.shape) cannot be written in a GGUF file")
+      }
+      guard (tensor.shape.last ?? 1) % tensor.type.blockElements == 0,
+        tensor.type.byteCount(elements: elements) != nil
+      else {
+        throw CheckpointError(
+          path: path, subject: "tensor \"\(tensor.name)\"",
+          reason:
+            "rows of \(tensor.shape.last ?? 1) elements cannot be \(tensor.type.name), whose blocks have "
+            + "\(tensor.type.blockElements)",
+          advice: "choose another type: f16, bf16 and f32 take any row")
       }
       guard byName.updateValue(tensor, forKey: tensor.name) == nil else {
         throw CheckpointError(

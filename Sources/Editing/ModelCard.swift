@@ -146,8 +146,8 @@ struct ModelCard {
     case (.gguf, .gguf): return "and all metadata are as they were, byte for byte"
     case (.gguf, _):
       return
-        "is the base's, matrices as \(editedType) or, where rows are no whole blocks of it, F16, norms, biases and "
-        + "positions as f32"
+        "is the base's, matrices as \(editedType) or, where rows are no whole blocks of it, a type of smaller blocks, norms, "
+        + "biases and positions as f32"
     case (_, .folder): return "is as it was, byte for byte"
     case (_, .torch): return "is as it was, element for element, in safetensors"
     case (_, .gguf): return "is as it was, converted from GGUF to \(OutputLayout.convertedType(model).name)"

@@ -98,13 +98,11 @@ package struct SubspaceFitting {
     let most = portionTokens ?? Self.portionTokens(model, self.context, texts)
     portions = texts.portions(ofAtMost: recipe.method == .natural ? passTokens : most)
     packing = try Packing(texts, portions, model, self.context)
-    switch recipe.method {
-    case .paper, .detoxEdit: break
-    case .oblique, .natural:
-      guard packing.neutralTokenCount > 0 else {
-        throw EditingError("--neutral", "the neutral text has no passage of two tokens")
-      }
-    case .protected:
+    if recipe.method.usesNeutralText, packing.neutralTokenCount == 0 {
+      throw EditingError(
+        "--neutral", "the neutral text has no passage of two tokens; give another, or a larger --max-tokens")
+    }
+    if recipe.method == .protected {
       let most = min(model.configuration.hidden - recipe.rank.largest - 1, packing.neutralTokenCount)
       guard recipe.protectedDirections >= 1, recipe.protectedDirections <= most else {
         throw EditingError(

@@ -41,9 +41,12 @@ public struct SubspaceError: Error, Equatable, CustomStringConvertible {
     case .meanHasNoDirection:
       "the mean of the chosen embeddings is zero, so it cannot be projected out; "
         + "if they were centred before, ask for no protection of the mean"
+    case .rankUnavailable(_, 0):
+      "beyond rounding, the pairs' differences have no direction left once what they share is taken away, as of a single pair, "
+        + "or of texts cut to the same tokens; use more and other pairs, or longer texts"
     case .rankUnavailable(let requested, let available):
       "a rank of \(requested) was asked for, but the pairs span only \(available) direction(s) "
-        + "that differ from rounding; use a rank from 1 to \(max(1, available)), or more and other pairs"
+        + "that differ from rounding; use a rank from 1 to \(available), or more and other pairs"
     case .notOrthonormal(let deviation):
       "the directions are not orthonormal: an inner product is off by \(deviation); "
         + "the subspace is damaged or was not written by this method"

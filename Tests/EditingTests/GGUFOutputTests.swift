@@ -241,7 +241,8 @@ import Transformer
     #expect(try Model(path: scratch.path("out.gguf")).entry(.query, block: 1, part: .bias) != nil)
   }
 
-  @Test("A folder's file can be quantised, rows that are no whole blocks in f16 and vectors in f32")
+  @Test(
+    "A folder's file can be quantised, rows that are no whole blocks in a like type or f16, vectors in f32")
   func quantizedFolder() throws {
     let scratch = try TemporaryFolder()
     // Its width is 32, which is a block, and its MLP's is 44, which is none.
@@ -254,6 +255,13 @@ import Transformer
     #expect(types["token_embd.weight"] == "Q8_0" && types["output_norm.weight"] == "F32")
     let file = try GGUFFile(path: scratch.path("out.gguf"))
     #expect(file["general.file_type"]?.int == 7)
+    // Blocks of 256, which no row is: what llama.cpp's quantisation takes in their place.
+    for (type, name) in [(ElementType.q6_k, "Q8_0"), (.q5_k, "Q5_1"), (.q4_k, "Q5_0"), (.q2_k, "IQ4_NL")] {
+      let path = scratch.path("\(type).gguf")
+      let receipt = try Self.write(model, try goldens.subspace(model), path, type: type)
+      let types = Dictionary(uniqueKeysWithValues: receipt.tensors.map { ($0.name, $0.type) })
+      #expect(types["blk.0.ffn_up.weight"] == name && types["blk.0.ffn_down.weight"] == "F16")
+    }
   }
 
   @Test("An adapter for llama.cpp has PEFT's factors under the weights' names in GGUF")

@@ -21,8 +21,8 @@ extension OutputLayout {
 
   /// A folder's weights and settings as a file.
   ///
-  /// As llama.cpp's own converter has them: matrices in the file's type, norms, biases and positions in f32, and in f16
-  /// where rows are not whole blocks.
+  /// As llama.cpp has them: matrices in the file's type, or in a like one where rows are not whole blocks of it; norms, biases and
+  /// positions in f32.
   private static func made(
     _ model: Model, _ edits: [String: WeightEdit], type: ElementType, fileName: String,
     _ context: ComputeContext?
@@ -38,7 +38,8 @@ extension OutputLayout {
     }
     tensors += rearranged(model, names: names, edits, context: context) { role, shape in
       if shape.count < 2 || role == .positionEmbedding { return .f32 }
-      return (shape.last ?? 0) % type.blockElements == 0 ? type : .f16
+      let candidates = [type, type.substituteOfSmallerBlocks].compactMap(\.self)
+      return candidates.first { (shape.last ?? 0) % $0.blockElements == 0 } ?? .f16
     }
     tensors += zeroBiases(model, names)
     return File(
@@ -78,5 +79,19 @@ extension OutputLayout {
     }
     return File(
       name: fileName, tensors: tensors, header: nil, gguf: try GGUFLayout(repeating: file, types: types))
+  }
+}
+
+extension ElementType {
+  /// What stands for a type whose blocks have 256 elements where rows are no multiple of them: what llama.cpp's quantisation
+  /// takes then (`tensor_type_fallback`).
+  fileprivate var substituteOfSmallerBlocks: ElementType? {
+    switch self {
+    case .q2_k, .q3_k, .iq4_xs: .iq4_nl
+    case .q4_k: .q5_0
+    case .q5_k: .q5_1
+    case .q6_k: .q8_0
+    default: nil
+    }
   }
 }
