@@ -15,7 +15,7 @@ import Transformer
     let families = Set(try EditedGoldens.all.map { try Model(path: $0.folder).family.name })
     #expect(families == Set(ModelFamily.all.map(\.name)))
     #expect(
-      EditedGoldens.withGGUF.count == 29 && EditedGoldens.withTorch.map(\.name) == ["gpt2-bare", "qwen2"])
+      EditedGoldens.withGGUF.count == 32 && EditedGoldens.withTorch.map(\.name) == ["gpt2-bare", "qwen2"])
   }
 
   @Test(

@@ -111,7 +111,9 @@ extension Model {
     case "attention.scale": metadata.add(name, c.attentionScale(block: 1))
     case "embedding_scale": metadata.add(name, c.embeddingScale ?? 1)
     case "residual_scale": metadata.add(name, c.residualScale ?? 1)
-    case "logit_scale": metadata.add(name, c.logitDivisor ?? 1)
+    case "logit_scale":
+      let divisor = c.logitDivisor ?? 1
+      metadata.add(name, family.gguf?.statesLogitFactor == true ? 1 / divisor : divisor)
     case "final_logit_softcapping": if let cap = c.logitCap { metadata.add(name, cap) }
     case "attention.sliding_window": add(c.windows.lazy.compactMap(\.self).first ?? 0)
     case "n_deepstack_layers": add(c.pictureBlocks)

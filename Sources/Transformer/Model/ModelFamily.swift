@@ -56,6 +56,8 @@ package struct ModelFamily: Sendable {
     package var rotaryFractionKey = "partial_rotary_factor"
     /// Whether a token sees only those before it.
     package var isCausal = true
+    /// Whether `logit_scale` is what logits are multiplied by; else they are divided by it.
+    package var statesLogitFactor = false
     /// Sets the members of `config.json` that follow from the file in other ways.
     package var complete: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = { _, _ in }
   }
@@ -64,7 +66,7 @@ package struct ModelFamily: Sendable {
   package static let all: [ModelFamily] = [
     .llama, .mistral, .qwen2, .qwen3, .qwen2VL, .qwen3VL, .gemma, .gemma2, .gemma3, .phi, .phi3, .stableLM,
     .olmo2, .starCoder2,
-    .smolLM3, .seedOSS, .granite, .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt,
+    .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4, .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt,
     .bert, .roberta, .distilBERT,
   ]
 }
