@@ -77,7 +77,8 @@ struct GGUFPreTokenizer: Sendable {
     Self(
       names: ["llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "midm-2.0"], ignoresMerges: true,
       addsBOS: true, cuts: [.cover(words + #"|\p{N}{1,3}"# + rest)]),
-    Self(names: ["dbrx", "smaug-bpe"], cuts: [.cover(words + #"|\p{N}{1,3}"# + rest)]),
+    Self(
+      names: ["dbrx", "smaug-bpe", "glm4", "chatglm-bpe"], cuts: [.cover(words + #"|\p{N}{1,3}"# + rest)]),
     Self(
       names: ["qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "kormo", "f2llmv2"],
       architectures: ["qwen2", "qwen3"], cuts: [.cover(words + #"|\p{N}"# + rest)]),
