@@ -84,10 +84,7 @@ import Transformer
   func torch(_ goldens: EditedGoldens) throws {
     let scratch = try TemporaryFolder()
     let (base, out) = (scratch.path("base"), scratch.path("out"))
-    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
-    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
-    }
+    try copyTorch(goldens, to: base)
     let model = try Model(path: base)
     guard case .torch(let source) = model.source else { throw CocoaError(.fileReadUnknown) }
     let edited = try goldens.edit(model, to: out)
@@ -116,10 +113,7 @@ import Transformer
     let scratch = try TemporaryFolder()
     let (base, out) = (scratch.path("base"), scratch.path("out"))
     let goldens = try #require(EditedGoldens.withTorch.first { $0.name == "gpt2-bare" })
-    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
-    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
-    }
+    try copyTorch(goldens, to: base)
     let model = try Model(path: base)
     let (name, strided) = try #require(
       model.tensors.entries.first { $0.strides != nil }.map { ($0.name, $0) })
@@ -139,10 +133,7 @@ import Transformer
   func torchInPlace(_ goldens: EditedGoldens) throws {
     let scratch = try TemporaryFolder()
     let (base, out) = (scratch.path("base"), scratch.path("out"))
-    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
-    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
-    }
+    try copyTorch(goldens, to: base)
     for name in ["training_args.bin", "tf_model.h5"] { try write([1], base + "/" + name) }
     let model = try Model(path: base)
     guard case .torch(let source) = model.source else { throw CocoaError(.fileReadUnknown) }
@@ -235,5 +226,13 @@ import Transformer
     }
     #expect(try Verification(of: scratch.path("out"), base: nil).holds)
     #expect(try Verification(of: scratch.path("out"), base: model).holds)
+  }
+
+  /// A folder with torch's weights in it.
+  private func copyTorch(_ goldens: EditedGoldens, to base: String) throws {
+    try FileManager.default.copyItem(atPath: goldens.torch, toPath: base)
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+      try FileManager.default.copyItem(atPath: goldens.folder + "/" + name, toPath: base + "/" + name)
+    }
   }
 }
