@@ -54,7 +54,8 @@ import Transformer
     let original = try Model(path: goldens.folder)
     _ = try goldens.edit(try Model(path: goldens.gguf), to: out)
     let written = try Model(path: out)
-    #expect(original.family.name.hasPrefix(written.family.name))
+    // Without pictures a model of Qwen-VL is Qwen's own.
+    #expect(written.family.name == original.family.name.replacing("-VL", with: ""))
     let edited = goldens.editedTensors(written)
     var compared = 0
     for role in WeightRole.allCases {

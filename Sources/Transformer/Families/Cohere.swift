@@ -22,6 +22,7 @@ extension ModelFamily {
       values: cohereGGUFValues,
       fixedConfig: [
         ("architectures", ["CohereForCausalLM"]), ("model_type", "cohere"), ("hidden_act", "silu"),
+        ("attention_bias", false),
       ],
       statesLogitFactor: true,
       complete: completeCohere))
@@ -49,6 +50,7 @@ extension ModelFamily {
       values: cohereGGUFValues + [("sliding_window", "attention.sliding_window")],
       fixedConfig: [
         ("architectures", ["Cohere2ForCausalLM"]), ("model_type", "cohere2"), ("hidden_act", "silu"),
+        ("attention_bias", false),
         ("sliding_window_pattern", 4),
       ],
       statesLogitFactor: true,
@@ -69,7 +71,6 @@ extension ModelFamily {
       throw ModelError(
         file.path, "tensor \"blk.0.attn_output.bias\": GGUF files of Command R models have no biases")
     }
-    config["attention_bias"] = false
     config["tie_word_embeddings"] = true
   }
 }

@@ -24,6 +24,7 @@ extension ModelFamily {
         ("sliding_window", nil),
       ],
       interleavedRoles: [.query, .key],
+      statesQueryGrowth: true,
       complete: { file, config in
         guard let beta = file["attention.temperature_scale"]?.number, beta != 0 else { return }
         guard case .object(var rope)? = config["rope_scaling"],

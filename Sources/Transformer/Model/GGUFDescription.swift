@@ -40,7 +40,7 @@ package struct GGUFDescription {
   func refuseUnsupported(_ names: ModelFamily.GGUFNames) throws {
     for key in ["attention.temperature_scale", "attention.clamp_kqv"] {
       guard let value = self[key], value.double != 0 else { continue }
-      if architecture == "mistral3", key == "attention.temperature_scale" { continue }
+      if names.statesQueryGrowth, key == "attention.temperature_scale" { continue }
       throw fault(key, "asks for a feature that is not supported")
     }
     if self["attention.causal"]?.bool == !names.isCausal {

@@ -38,7 +38,7 @@ package struct ModelConfiguration: Sendable, Hashable {
 
   /// How queries grow with their position p: by 1 + β · log(1 + ⌊p / length⌋), as in Llama 4.
   package struct QueryGrowth: Sendable, Hashable {
-    /// β, above 0.
+    /// β; not 0.
     package var beta: Double
     /// Positions that have one factor.
     package var length: Int

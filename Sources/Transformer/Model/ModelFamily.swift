@@ -58,6 +58,8 @@ package struct ModelFamily: Sendable {
     package var isCausal = true
     /// Whether `logit_scale` is what logits are multiplied by; else they are divided by it.
     package var statesLogitFactor = false
+    /// Whether the file says how queries grow with their position (`attention.temperature_scale`).
+    package var statesQueryGrowth = false
     /// Sets the members of `config.json` that follow from the file in other ways.
     package var complete: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = { _, _ in }
   }
@@ -65,9 +67,8 @@ package struct ModelFamily: Sendable {
   /// Every supported family.
   package static let all: [ModelFamily] = [
     .llama, .mistral, .qwen2, .qwen3, .qwen2VL, .qwen3VL, .gemma, .gemma2, .gemma3, .phi, .phi3, .stableLM,
-    .olmo2, .starCoder2,
-    .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4, .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt,
-    .bert, .roberta, .distilBERT,
+    .olmo2, .starCoder2, .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4,
+    .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt, .bert, .roberta, .distilBERT,
   ]
 }
 
