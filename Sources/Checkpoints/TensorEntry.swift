@@ -35,6 +35,20 @@ package struct TensorEntry: Sendable, Hashable {
   /// Elements of a row: the product of the inner dimensions.
   package var rowElements: Int { shape.dropFirst().reduce(1, &*) }
 
+  /// Some rows of it as a tensor of their own, under the same name; `nil` where they are not whole blocks inside it.
+  package func rows(_ rows: Range<Int>) -> TensorEntry? {
+    let step = strides?.first ?? rowElements
+    let kept = strides.flatMap { Self.extent(of: [rows.count] + shape.dropFirst(), strides: $0) }
+    guard rows.lowerBound >= 0, rows.upperBound <= rowCount,
+      let start = type.byteCount(elements: rows.lowerBound * step),
+      let count = type.byteCount(elements: kept ?? rows.count * rowElements)
+    else { return nil }
+    let first = bytes.lowerBound + start
+    return TensorEntry(
+      name: name, shape: [rows.count] + shape.dropFirst(), type: type, file: file,
+      bytes: first..<first + count, strides: strides)
+  }
+
   /// The product of `shape`; `nil` when a dimension is negative or the product overflows.
   static func elementCount(of shape: [Int]) -> Int? {
     var count = 1

@@ -146,8 +146,8 @@ extension SubspaceFitting {
   /// Floating-point operations of the matrix products of the pass.
   package var operations: Double {
     let c = model.configuration
-    let weights = c.hidden * (2 * c.queryWidth + 2 * c.keyValueWidth + 3 * c.intermediate)
-    let forward = 2 * Double(weights) * Double(tokenCount) * Double(recipe.blocks.upperBound)
+    let weights = (1...recipe.blocks.upperBound).reduce(0.0) { $0 + Double(c.block($1).blockWeightCount) }
+    let forward = 2 * weights * Double(tokenCount)
     // The way back computes a block again and differentiates it, which takes twice that.
     let share = Double(c.blocks - recipe.blocks.lowerBound + 1) / Double(c.blocks)
     return recipe.method == .natural ? forward * (1 + 3 * share) : forward

@@ -35,7 +35,7 @@ extension OutputLayout {
         var rearrangement = Rearrangement.none
         var shape = entry.shape
         if gguf?.interleavedRoles.contains(role) == true {
-          let head = configuration.headDimension
+          let head = block.map { configuration.block($0).headDimension } ?? configuration.headDimension
           rearrangement = isFromGGUF ? .interleavedHalves(head: head) : .separateHalves(head: head)
         } else if role == .queryKeyValue, gguf?.fusedOrder == .blocks {
           let (heads, head) = (configuration.heads, configuration.headDimension)
@@ -57,7 +57,7 @@ extension OutputLayout {
       if role != .outputHead || !configuration.tiedHead { add(role, nil) }
     }
     for block in 1...configuration.blocks {
-      for role in model.blockRoles { add(role, block) }
+      for role in model.roles(block: block) { add(role, block) }
     }
     return tensors
   }

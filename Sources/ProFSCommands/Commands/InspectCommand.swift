@@ -92,8 +92,9 @@ struct InspectCommand: ParsableCommand {
     let c = model.configuration
     func row(_ label: String, _ value: String) { Console.result(label.rightPadded(16) + value) }
     row("family", model.family.name)
-    row("blocks", "\(c.blocks), \(c.hidden) wide, MLP \(c.intermediate)")
-    row("heads", "\(c.heads) of \(c.headDimension), \(c.keyValueHeads) for keys and values")
+    row("blocks", "\(c.blocks), \(c.hidden) wide, MLP \(kinds(c) { "\($0.intermediate)" })")
+    row(
+      "heads", kinds(c) { "\($0.heads) of \($0.headDimension), \($0.keyValueHeads) for keys and values" })
     row("vocabulary", "\(c.vocabulary)\(c.tiedHead ? ", output head tied to the embedding" : "")")
     row("positions", "\(c.maximumPositions)")
     row("weights", "\(model.tensors.entries.count) tensors, \(formattedBytes(weights))")
@@ -113,6 +114,21 @@ struct InspectCommand: ParsableCommand {
     Console.result(
       "time of the fit: about \(ProgressBar.time(seconds * PlanReport.fitAllowance)) "
         + "(\(context.precision.rawValue), \(context.threads) threads, measured just now)")
+  }
+
+  /// What `describe` says of each kind of block, and of how many where they differ.
+  private func kinds(_ c: ModelConfiguration, _ describe: (ModelConfiguration) -> String) -> String {
+    var counts: [(text: String, count: Int)] = []
+    for block in 1...c.blocks {
+      let text = describe(c.block(block))
+      if let index = counts.firstIndex(where: { $0.text == text }) {
+        counts[index].count += 1
+      } else {
+        counts.append((text, 1))
+      }
+    }
+    if counts.count == 1 { return counts[0].text }
+    return counts.map { "\($0.text) (in \($0.count))" }.joined(separator: "; ")
   }
 
   private func json(

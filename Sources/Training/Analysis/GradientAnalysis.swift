@@ -96,7 +96,7 @@ package struct GradientAnalysis {
     _ parameter: ParameterLayout.Parameter, _ values: [Float], scale: Double
   ) throws -> Block {
     let block = parameter.key.block ?? 0
-    let configuration = model.configuration
+    let configuration = model.configuration.block(block)
     let isInputMajor = model.layout(of: .mlpValue) == .inputMajor
     let shape = WeightShape(
       layout: isInputMajor ? .inputsByOutputs : .outputsByInputs, outputs: configuration.hidden,

@@ -73,7 +73,7 @@ extension Model {
           "the adapter is of module \"\(module.name)\", whose rows stand in another order in the GGUF file \(path); give "
             + "the base as the folder that the adapter was made for")
       }
-      let shape = configuration.shape(of: role)
+      let shape = configuration.block(block).shape(of: role)
       guard module.output.shape[0] == shape[0], module.input.shape[1] == shape[1] else {
         throw ModelError(
           adapter.path,

@@ -6,8 +6,6 @@ internal import Storage
 /// In bf16 the gradient of what a matrix put out is rounded, as the matrix and its input are, before products are taken of
 /// it; all sums, norms, attention and activations on the way back are f32.
 struct BlockBackward {
-  /// The model's axes.
-  let configuration: ModelConfiguration
   /// Threads and precision.
   let context: ComputeContext
   /// The block that is loaded.
@@ -20,6 +18,14 @@ struct BlockBackward {
   let scratch: BlockBackwardScratch
   /// Is shown what the block's MLP-value matrix wrote and its gradient; `nil` where nobody looks.
   var observer: ((MLPOutputGradient) throws -> Void)?
+  /// Gradients of the keys and values that blocks take over from one another; `nil` where none does.
+  var sharedKeys: SharedKeys?
+  /// Where the gradient of the embeddings that blocks are given once more is added, `[tokens, hidden]`; `nil` where nobody
+  /// wants it.
+  var embeddingGradient: ResidualStream?
+
+  /// The model's axes as that block has them.
+  private var configuration: ModelConfiguration { weights.configuration }
 
   private typealias Rows = UnsafeMutablePointer<Float>
 
@@ -27,6 +33,10 @@ struct BlockBackward {
   /// the gradients of the block's weights.
   func callAsFunction(_ record: BlockRecording.Record, _ gradient: UnsafeMutablePointer<Float>) throws {
     let (normed, branch) = (scratch.normed, scratch.branch)
+    if let factor = weights.blockScale {
+      scale(context, gradient, by: factor, count: record.rows * configuration.hidden)
+    }
+    if let branch = record.tokenBranch { try tokenBranch(record, branch, gradient) }
     switch configuration.arrangement {
     case .sequential:
       let mlpBranch = throughSum(
@@ -47,6 +57,26 @@ struct BlockBackward {
       try mlp(record, outputGradient: gradient, to: normed, accumulate: true)
       throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
     }
+  }
+
+  /// Adds to the stream's gradient what comes back through what the tokens brought in.
+  private func tokenBranch(
+    _ record: BlockRecording.Record, _ branch: BlockRecording.TokenBranchRecord, _ gradient: Rows
+  ) throws {
+    guard let tokens = TokenBranch(context, weights), let width = configuration.tokenBranchWidth else {
+      return
+    }
+    let (rows, hidden) = (record.rows, configuration.hidden)
+    let outputGradient = throughSum(.postTokenNorm, .postTokenNorm, branch.sum, gradient, rows)
+    try linear([.tokenOutput], branch.operand, outputGradient, stride: hidden, to: scratch.inner)
+    configuration.activation.gatedGradient(
+      context, branch.inner, rows: rows, width: width, outputGradient: scratch.inner)
+    try linear([.tokenGate], branch.stream, branch.inner, stride: 2 * width, to: scratch.normed)
+    add(context, scratch.normed, to: gradient, count: rows * hidden)
+    try tokens.addGradients(
+      Array(record.tokens), branch.inner + width, stride: 2 * width, to: gradients,
+      embeddingGradient: embeddingGradient.map { $0.base + record.tokens.startIndex * hidden },
+      scratch: (scratch.branch, UnsafeMutableRawPointer(scratch.rounded)))
   }
 
   /// Takes the stream's gradient back through the norm of the sum, where norms follow it; answers that of what the
@@ -145,9 +175,20 @@ struct BlockBackward {
       context, record.attention.jobs, keyRanges: record.attention.keyRanges,
       AttentionGradientMemory(
         rows: qkv.base, rowGradients: gradient, output: record.attended, outputGradient: scratch.attended))
+    let makesKeys = configuration.keySource(block: weights.block) == nil
+    exchangeKeyGradients(record, qkv, gradient)
+    func throughNorm(
+      _ weight: [Float], _ start: Int, _ heads: Int, weightGradient: UnsafeMutablePointer<Float>?
+    ) {
+      rmsNormGradient(
+        context, record.projected + start, outputGradient: gradient + start, rows: rows, width: weight.count,
+        stride: qkv.stride, heads: weight.count == configuration.headDimension ? heads : 1,
+        headStep: qkv.headStep, weight: weight, epsilon: configuration.normEpsilon, to: gradient + start,
+        accumulate: false, weightGradient: weightGradient)
+    }
     let parts = [
       (WeightRole.queryNorm, 0, configuration.heads), (.keyNorm, qkv.keys, configuration.keyValueHeads),
-    ]
+    ].prefix(makesKeys ? 2 : 1)
     for (role, start, heads) in parts {
       record.positions.withUnsafeBufferPointer { positions in
         rotary?.table(configuration, block: weights.block, isQuery: role == .queryNorm)?.apply(
@@ -155,15 +196,34 @@ struct BlockBackward {
           positions: positions, transposed: true)
       }
       guard let weight = weights.vector(role) else { continue }
-      rmsNormGradient(
-        context, record.projected + start, outputGradient: gradient + start, rows: rows, width: weight.count,
-        stride: qkv.stride, heads: weight.count == configuration.headDimension ? heads : 1,
-        headStep: qkv.headStep, weight: weight, epsilon: configuration.normEpsilon, to: gradient + start,
-        accumulate: false, weightGradient: gradients.pointer(role, block: weights.block))
+      throughNorm(
+        weight, start, heads, weightGradient: gradients.pointer(role, block: weights.block))
+    }
+    if configuration.normsValues, makesKeys {
+      throughNorm(
+        Array(repeating: 1, count: configuration.headDimension), qkv.values, configuration.keyValueHeads,
+        weightGradient: nil)
     }
     try linear(
-      weights.has(.queryKeyValue) ? [.queryKeyValue] : [.query, .key, .value], record.attentionInput,
-      gradient, stride: qkv.stride, to: inputGradient)
+      weights.has(.queryKeyValue) ? [.queryKeyValue] : makesKeys ? [.query, .key, .value] : [.query],
+      record.attentionInput, gradient, stride: qkv.stride, to: inputGradient)
+  }
+
+  /// Leaves the gradients of keys and values for the block that made them, or adds those that later blocks have left.
+  private func exchangeKeyGradients(
+    _ record: BlockRecording.Record, _ qkv: QueryKeyValueRows, _ gradient: Rows
+  ) {
+    let source = configuration.keySource(block: weights.block)
+    guard let other = sharedKeys?.base(block: source ?? weights.block, row: record.tokens.startIndex) else {
+      return
+    }
+    qkv.at(gradient).forEachHead(configuration, rows: record.rows, with: other) { own, other, count in
+      if source == nil {
+        for index in 0..<count { own[index] += other[index] }
+      } else {
+        for index in 0..<count { other[index] += own[index] }
+      }
+    }
   }
 
   /// Gradients of y = x · Wᵀ + b for matrices of one input x whose outputs stand side by side.
@@ -217,10 +277,12 @@ final class BlockBackwardScratch {
   init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
     var offsets = [0]
     let queryKeyValue = configuration.queryWidth + 2 * configuration.keyValueWidth
-    let widest = max(configuration.hidden, queryKeyValue, 2 * configuration.intermediate)
+    let branch = 2 * (configuration.tokenBranchWidth ?? 0)
+    let widest = max(configuration.hidden, queryKeyValue, 2 * configuration.intermediate, branch)
     for width in [
       configuration.hidden, configuration.hidden, configuration.queryWidth, queryKeyValue,
-      configuration.intermediate, configuration.hidden, precision == .f32 ? 0 : (widest + 1) / 2,
+      max(configuration.intermediate, branch), configuration.hidden,
+      precision == .f32 ? 0 : (widest + 1) / 2,
     ] {
       offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
     }

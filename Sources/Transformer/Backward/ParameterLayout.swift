@@ -89,6 +89,8 @@ package struct ParameterLayout: Sendable {
   /// Indices into ``parameters``.
   private let indices: [Key: Int]
   private let tiedHead: Bool
+  /// Blocks, from 1, whose keys' matrix also makes their values.
+  private let blocksOfOneMatrix: Set<Int>
 
   /// The selected weights of `model`.
   package init(_ model: Model, _ selection: Selection = .all) {
@@ -96,10 +98,10 @@ package struct ParameterLayout: Sendable {
     var parameters: [Parameter] = []
     var count = 0
     func add(_ role: WeightRole, _ block: Int?) {
-      guard selection.roles.contains(role) else { return }
+      guard selection.roles.contains(role), role != .blockScale else { return }
       if let adapter = selection.adapter {
-        guard role.isPerBlock, role.isLinear, let entry = model.entry(role, block: block) else { return }
-        let shape = model.configuration.shape(of: role)
+        guard let block, role.isLinear, let entry = model.entry(role, block: block) else { return }
+        let shape = model.configuration.block(block).shape(of: role)
         for factor in Factor.allCases {
           let shape = factor == .input ? [adapter.rank, shape[1]] : [shape[0], adapter.rank]
           parameters.append(
@@ -123,9 +125,10 @@ package struct ParameterLayout: Sendable {
     for role in outer { add(role, nil) }
     let all = 1...model.configuration.blocks
     for block in (selection.blocks ?? all).clamped(to: all) {
-      for role in model.blockRoles { add(role, block) }
+      for role in model.roles(block: block) { add(role, block) }
     }
     tiedHead = isTied
+    blocksOfOneMatrix = Set(all.filter { model.configuration.valuesAreKeys(block: $0) })
     adapter = selection.adapter
     self.parameters = parameters
     self.count = count
@@ -137,20 +140,27 @@ package struct ParameterLayout: Sendable {
 
   /// No weights at all: for a pass that is only watched, from `firstBlock` up.
   package init(watchingFrom firstBlock: Int) {
-    (parameters, count, indices, tiedHead, adapter) = ([], 0, [:], false, nil)
+    (parameters, count, indices, tiedHead, adapter, blocksOfOneMatrix) = ([], 0, [:], false, nil, [])
     self.firstBlock = firstBlock
   }
 
   /// Which of ``parameters`` a tensor is; `nil` where it is not trained or does not exist.
   package func index(_ role: WeightRole, block: Int?, _ part: Model.Part = .weight) -> Int? {
     let isTied = tiedHead && role == .outputHead && part == .weight
-    return indices[Key(role: isTied ? .tokenEmbedding : role, block: block, part: part)]
+    return indices[
+      Key(role: isTied ? .tokenEmbedding : stored(role, block), block: block, part: part)]
+  }
+
+  private func stored(_ role: WeightRole, _ block: Int?) -> WeightRole {
+    guard role == .value, let block, blocksOfOneMatrix.contains(block) else { return role }
+    return .key
   }
 
   /// The factors of a matrix's adapter; `nil` where it has none.
   package func factors(_ role: WeightRole, block: Int) -> (input: Parameter, output: Parameter)? {
     func factor(_ factor: Factor) -> Parameter? {
-      indices[Key(role: role, block: block, part: .weight, factor: factor)].map { parameters[$0] }
+      indices[Key(role: stored(role, block), block: block, part: .weight, factor: factor)]
+        .map { parameters[$0] }
     }
     guard adapter != nil, let input = factor(.input), let output = factor(.output) else { return nil }
     return (input, output)
@@ -161,7 +171,10 @@ extension WeightRole {
   /// Whether it makes the residual stream that the first block is given.
   var isBeforeBlocks: Bool {
     switch self {
-    case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection: true
+    case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection,
+      .tokenTable,
+      .tokenContexts, .tokenContextNorm:
+      true
     default: false
     }
   }

@@ -74,6 +74,14 @@ package struct ResponsePass {
   /// Places of a text's tokens, from its beginning; texts that share nothing have one range each, one after another.
   package func rows(ofText index: Int) -> [Range<Int>] { forest.ranges(ofText: index) }
 
+  /// Zeros, where blocks are given the embeddings once more and their gradient is wanted.
+  private func embeddingGradient(rows: Int) throws -> ResidualStream? {
+    guard model.configuration.tokenBranchWidth != nil, layout.firstBlock == 0 else { return nil }
+    let gradient = ResidualStream(rows: rows, width: model.configuration.hidden)
+    try gradient.withRows { $0.update(repeating: 0, count: rows * gradient.width) }
+    return gradient
+  }
+
   /// Adds the gradient of Σ over texts of weight · ln p(response) to `gradients`.
   ///
   /// - Parameters:
@@ -98,10 +106,11 @@ package struct ResponsePass {
 
     let recording = try self.recording ?? BlockRecording(model, context, forest)
     let backward = BlockBackward(
-      configuration: configuration, context: context, weights: recording.weights, rotary: recording.rotary,
-      gradients: gradients,
-      scratch: BlockBackwardScratch(configuration, context.precision, rows: forest.largestChunk),
-      observer: observer)
+      context: context, weights: recording.weights, rotary: recording.rotary, gradients: gradients,
+      scratch: BlockBackwardScratch(
+        configuration.largestBlock, context.precision, rows: forest.largestChunk),
+      observer: observer, sharedKeys: SharedKeys(configuration, rows: last.rows),
+      embeddingGradient: try embeddingGradient(rows: last.rows))
     let total = forest.tokens.count * max(0, configuration.blocks - firstKept + 1)
     var completed = 0
     for block in (firstKept..<configuration.blocks + 1).reversed() {
@@ -116,6 +125,11 @@ package struct ResponsePass {
       }
     }
     guard layout.firstBlock == 0 else { return }
+    if let added = backward.embeddingGradient {
+      try added.withRows { added in
+        try gradient.withRows { add(context, added, to: $0, count: gradient.rows * gradient.width) }
+      }
+    }
     try EmbeddingBackward(model: model, context: context, gradients: gradients)(forest, gradient)
   }
 }

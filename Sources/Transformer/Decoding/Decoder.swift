@@ -94,9 +94,7 @@ package struct Decoder {
       let added = prompt.count + options.maximumNewTokens
       let bytes =
         streams
-        * KeyValueCache.byteCount(
-          blocks: model.configuration.blocks, width: model.configuration.keyValueWidth, tokens: tokens + added
-        )
+        * KeyValueCache.byteCount(model.configuration, tokens: tokens + added)
       if index > first, bytes > Self.cacheBudget || index - first >= Self.largestBatch {
         batches.append(first..<index)
         first = index

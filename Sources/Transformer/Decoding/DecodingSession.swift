@@ -40,9 +40,7 @@ final class DecodingSession {
     let configuration = model.configuration
     lengths = Array(repeating: texts.map(\.count), count: variants.count + 1)
     caches = (0...variants.count).map { _ in
-      KeyValueCache(
-        blocks: configuration.blocks, width: configuration.keyValueWidth,
-        capacities: texts.map { $0.count + room })
+      KeyValueCache(configuration, capacities: texts.map { $0.count + room })
     }
     self.shelf = shelf
     variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
@@ -54,10 +52,9 @@ final class DecodingSession {
     let weights = try shelf.weights(1)
     passes = (0..<workers).map { [rowsPerPass] _ in
       BlockPass(
-        configuration: configuration, context: workers > 1 ? context.onOneThread : context, rotary: rotary,
-        weights: weights,
+        context: workers > 1 ? context.onOneThread : context, rotary: rotary, weights: weights,
         scratch: BlockScratch(
-          configuration, context.precision, rows: rowsPerPass,
+          configuration.largestBlock, context.precision, rows: rowsPerPass,
           projecting: variants.contains(where: \.needsProjection)))
     }
   }
@@ -70,7 +67,6 @@ final class DecodingSession {
     let forward = try ForwardPass(model, context, forest, variants: variants, outputRows: lastRows)
     var chosen: [Int32] = []
     let last = model.configuration.blocks
-    let headDimension = model.configuration.headDimension
     try forward.run(
       throughBlock: last,
       // What is not kept is loaded in the form that suits the prompts' number of rows.
@@ -83,7 +79,7 @@ final class DecodingSession {
           for stream in [stream] + sharing {
             caches[stream].store(
               block: block, text: text, position: position, count: range.count,
-              first: range.lowerBound - tokens.lowerBound, of: rows, headDimension: headDimension)
+              first: range.lowerBound - tokens.lowerBound, of: rows)
           }
         }
       },
@@ -112,25 +108,33 @@ final class DecodingSession {
     let configuration = model.configuration
     let rows = steps.indices.flatMap { stream in steps[stream].map { (stream: stream, text: $0.text) } }
     let positions = rows.map { Int32(lengths[$0.stream][$0.text]) }
-    if configuration.rotary.dependsOnLength {
+    if configuration.rotary.dependsOnLength || configuration.windowedRotary?.dependsOnLength ?? false {
       let rotary = model.rotaryTables(positions: Int(positions.max() ?? 0) + 1)
       for index in passes.indices { passes[index].rotary = rotary }
     }
     let residual = ResidualStream(rows: rows.count, width: configuration.hidden)
-    try residual.embed(steps.flatMap { $0.map(\.token) }, positions: positions, model, context)
+    let tokens = steps.flatMap { $0.map(\.token) }
+    try residual.embed(tokens, positions: positions, model, context)
+    let sharedKeys = SharedKeys(configuration, rows: rows.count)
     let parts = parts(ofRows: rows.count)
     for block in 1...configuration.blocks {
       let weights = try shelf.weights(block)
-      for index in passes.indices { passes[index].weights = weights }
+      for index in passes.indices { passes[index].take(weights) }
       for weights in variantWeights { try weights.load(block) }
       try positions.withUnsafeBufferPointer { positions in
-        try forEach(parts.count) { [passes] item, worker in
-          let part = parts[item]
-          try passes[worker](
-            residual.base + part.lowerBound * configuration.hidden,
-            positions: UnsafeBufferPointer(rebasing: positions[part]), edits: edits(of: rows[part])
-          ) { qkv, output in
-            attention(block, rows[part], qkv, output)
+        try tokens.withUnsafeBufferPointer { tokens in
+          try forEach(parts.count) { [passes] item, worker in
+            let part = parts[item]
+            try passes[worker](
+              residual.base + part.lowerBound * configuration.hidden,
+              of: ChunkRows(
+                positions: UnsafeBufferPointer(rebasing: positions[part]),
+                tokens: UnsafeBufferPointer(rebasing: tokens[part]), sharedKeys: sharedKeys,
+                firstRow: part.lowerBound),
+              edits: edits(of: rows[part])
+            ) { qkv, output in
+              attention(block, rows[part], qkv, output, outputStride: weights.configuration.queryWidth)
+            }
           }
         }
       }
@@ -174,20 +178,18 @@ final class DecodingSession {
 
   private func attention(
     _ block: Int, _ rows: ArraySlice<Row>, _ qkv: BlockPass.QueryKeyValue,
-    _ output: UnsafeMutablePointer<Float>
+    _ output: UnsafeMutablePointer<Float>, outputStride: Int
   ) -> BlockPass.AttentionPlan {
     var plan = BlockPass.AttentionPlan(jobs: [], keyRanges: [])
     for (row, (stream, text)) in rows.enumerated() {
       let base = qkv.base + row * qkv.stride
       let cache = caches[stream]
       cache.store(
-        block: block, text: text, position: lengths[stream][text], count: 1, first: row, of: qkv,
-        headDimension: model.configuration.headDimension)
+        block: block, text: text, position: lengths[stream][text], count: 1, first: row, of: qkv)
       plan.jobs.append(
         AttentionJob(
           queries: base, queryStride: qkv.stride, headStep: qkv.headStep,
-          output: output + row * model.configuration.queryWidth,
-          outputStride: model.configuration.queryWidth, count: 1, ranges: row..<row + 1))
+          output: output + row * outputStride, outputStride: outputStride, count: 1, ranges: row..<row + 1))
       plan.keyRanges.append(cache.keyRange(block: block, text: text, count: lengths[stream][text] + 1))
     }
     return plan

@@ -142,13 +142,15 @@ extension ModelFamily {
     return isWindowed
   }
 
-  private static let sandwichTensorNames = commonTensorNames.merging([
+  /// The names of blocks with norms before and after each branch.
+  static let sandwichTensorNames = commonTensorNames.merging([
     .postAttentionNorm: "model.layers.{}.post_attention_layernorm.weight",
     .mlpNorm: "model.layers.{}.pre_feedforward_layernorm.weight",
     .postMLPNorm: "model.layers.{}.post_feedforward_layernorm.weight",
   ]) { $1 }
 
-  private static let sandwichGGUFNames = commonGGUFNames.merging([
+  /// The same in `GGUF` files.
+  static let sandwichGGUFNames = commonGGUFNames.merging([
     .postAttentionNorm: "blk.{}.post_attention_norm.weight",
     .postMLPNorm: "blk.{}.post_ffw_norm.weight",
   ]) { $1 }
@@ -168,7 +170,7 @@ extension ConfigReader {
   }
 
   /// A soft bound; null for none.
-  fileprivate func bound(_ key: String, default fallback: Float?) throws -> Float? {
+  func bound(_ key: String, default fallback: Float?) throws -> Float? {
     if isNull(key) { return nil }
     guard self[key] != nil else { return fallback }
     return Float(try number(key, default: 0))

@@ -1,17 +1,44 @@
 internal import Kernels
 
+/// The tokens whose rows a block is applied to.
+struct ChunkRows {
+  /// Each row's position.
+  let positions: UnsafeBufferPointer<Int32>
+  /// Each row's token.
+  let tokens: UnsafeBufferPointer<Int32>
+  /// The keys and values that blocks take over from one another; `nil` where none does.
+  var sharedKeys: SharedKeys?
+  /// The chunk's first row among theirs.
+  var firstRow = 0
+}
+
 /// One block applied to one chunk of tokens.
 struct BlockPass {
-  /// The model's axes.
-  let configuration: ModelConfiguration
   /// Threads and precision.
   let context: ComputeContext
   /// Rotary tables of blocks without and with a window; `nil` where positions are learned.
   var rotary: RotaryTables?
   /// The weights of the block that is loaded.
-  var weights: BlockWeights
+  private(set) var weights: BlockWeights
+  /// The model's axes as that block has them.
+  private(set) var configuration: ModelConfiguration
   /// Memory for the activations inside the block.
   let scratch: BlockScratch
+
+  /// A pass of the block that is loaded in `weights`.
+  init(context: ComputeContext, rotary: RotaryTables?, weights: BlockWeights, scratch: BlockScratch) {
+    self.context = context
+    self.rotary = rotary
+    self.weights = weights
+    configuration = weights.configuration
+    self.scratch = scratch
+  }
+
+  /// Makes the block that is loaded in `weights` the next.
+  mutating func take(_ weights: BlockWeights) {
+    self.weights = weights
+    configuration = weights.configuration
+  }
 
   /// Queries, keys and values of a chunk as attention takes them.
   typealias QueryKeyValue = QueryKeyValueRows
@@ -22,18 +49,18 @@ struct BlockPass {
   /// Applies the loaded block to `residual`, `[rows, hidden]` f32, in place.
   ///
   /// - Parameters:
-  ///   - positions: each row's position.
+  ///   - chunk: which tokens the rows are.
   ///   - outputs: the rows, ascending, whose result is needed; all where `nil`. The others give keys and values, and
   ///     hold anything afterwards.
   ///   - edits: what is different about the block in the variants that runs of the needed rows belong to, covering them in
   ///     order; nothing where it is empty.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
   func callAsFunction(
-    _ residual: UnsafeMutablePointer<Float>, positions: UnsafeBufferPointer<Int32>, outputs: [Int]? = nil,
+    _ residual: UnsafeMutablePointer<Float>, of chunk: ChunkRows, outputs: [Int]? = nil,
     edits: [RowEdits] = [],
     attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
   ) throws {
-    let all = positions.count
+    let all = chunk.positions.count
     let rows = outputs?.count ?? all
     let rowBytes = configuration.hidden * MemoryLayout<Float>.size
     precondition(outputs == nil || scratch.layout.record == nil, "what is recorded is of all rows")
@@ -45,7 +72,7 @@ struct BlockPass {
       switch configuration.arrangement {
       case .sequential:
         try input(.attentionNorm, residual, all, to: normed)
-        try attention(normed, positions, outputs, base, plan) { operand in
+        try attention(normed, chunk, outputs, base, plan) { operand in
           if let outputs { bring(outputs, of: residual, rowBytes: rowBytes) }
           try add(
             .attentionOutput, operand, rows, edits, to: residual, branch,
@@ -61,7 +88,7 @@ struct BlockPass {
       case .parallel, .parallelWithSharedNorm:
         try input(.attentionNorm, residual, all, to: normed)
         // Held back until the MLP has seen the block's input too.
-        try attention(normed, positions, outputs, base, plan) { operand in
+        try attention(normed, chunk, outputs, base, plan) { operand in
           try write(.attentionOutput, operand, rows, edits, into: branch)
         }
         let isShared = configuration.arrangement == .parallelWithSharedNorm
@@ -74,6 +101,13 @@ struct BlockPass {
           try write(.mlpValue, operand, rows, edits, into: residual, accumulate: true)
         }
         Kernels.add(context, branch, to: residual, count: rows * configuration.hidden)
+      }
+      if let layout = scratch.layout.tokenBranch {
+        try tokenBranch(
+          residual, outputs.map { $0.map { chunk.tokens[$0] } } ?? Array(chunk.tokens), base, layout)
+      }
+      if let factor = weights.blockScale {
+        scale(context, residual, by: factor, count: rows * configuration.hidden)
       }
       if let outputs { putBack(outputs, of: residual, rowBytes: rowBytes) }
     }
@@ -137,28 +171,39 @@ struct BlockPass {
   }
 
   private func attention(
-    _ normed: UnsafeRawPointer, _ positions: UnsafeBufferPointer<Int32>, _ outputs: [Int]?,
+    _ normed: UnsafeRawPointer, _ chunk: ChunkRows, _ outputs: [Int]?,
     _ base: UnsafeMutableRawPointer,
     _ plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan,
     _ finish: (_ operand: UnsafeRawPointer) throws -> Void
   ) throws {
+    let positions = chunk.positions
     let rows = positions.count
     let layout = scratch.layout
     let queryWidth = configuration.queryWidth
     let qkv = try queryKeyValue(
       normed, rows, (base + layout.queryKeyValue).assumingMemoryBound(to: Float.self))
-    if let record = layout.record, weights.has(.queryNorm) || weights.has(.keyNorm) {
+    if let record = layout.record, weights.normsHeads {
       (base + record.projected).copyMemory(
         from: qkv.base, byteCount: rows * qkv.stride * MemoryLayout<Float>.size)
     }
     normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
     normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
-    for (start, heads) in [(0, configuration.heads), (qkv.keys, configuration.keyValueHeads)] {
+    if configuration.normsValues, configuration.keySource(block: weights.block) == nil {
+      let width = configuration.headDimension
+      rmsNormHeads(
+        context, qkv.base + qkv.values, rows: rows, stride: qkv.stride, heads: configuration.keyValueHeads,
+        headStep: qkv.headStep, width: width, weight: Array(repeating: 1, count: width),
+        epsilon: configuration.normEpsilon)
+    }
+    let makesKeys = configuration.keySource(block: weights.block) == nil
+    let turning = [(0, configuration.heads)] + (makesKeys ? [(qkv.keys, configuration.keyValueHeads)] : [])
+    for (start, heads) in turning {
       rotary?.table(configuration, block: weights.block, isQuery: start == 0)?.apply(
         context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
         positions: positions)
     }
 
+    exchangeKeys(qkv, chunk)
     let attended = (base + layout.attended).assumingMemoryBound(to: Float.self)
     let jobs = plan(qkv, attended)
     let attend = configuration.attention(block: weights.block)
@@ -180,10 +225,53 @@ struct BlockPass {
     let rowLayout = QueryKeyValueRows(configuration, isFused: weights.has(.queryKeyValue), base)
     if weights.has(.queryKeyValue) {
       try project(.queryKeyValue, normed, rows, into: base, rowLayout.stride)
+    } else if configuration.keySource(block: weights.block) != nil {
+      try project(.query, normed, rows, into: base, rowLayout.stride)
     } else {
       try project([.query, .key, .value], of: weights, normed, rows, into: base, rowLayout.stride)
     }
     return rowLayout
+  }
+
+  /// Takes over the keys and values of an earlier block, or leaves those of this one for later blocks.
+  private func exchangeKeys(_ qkv: QueryKeyValue, _ chunk: ChunkRows) {
+    guard let shared = chunk.sharedKeys else { return }
+    let rows = chunk.positions.count
+    if let source = configuration.keySource(block: weights.block) {
+      guard let other = shared.base(block: source, row: chunk.firstRow) else { return }
+      qkv.forEachHead(configuration, rows: rows, with: other) { own, other, count in
+        own.update(from: other, count: count)
+      }
+    } else if let other = shared.base(block: weights.block, row: chunk.firstRow) {
+      qkv.forEachHead(configuration, rows: rows, with: other) { own, other, count in
+        other.update(from: own, count: count)
+      }
+    }
+  }
+
+  /// residual ← residual + norm(W (act(gate · residual) ∘ what the tokens bring)).
+  private func tokenBranch(
+    _ residual: UnsafeMutablePointer<Float>, _ tokens: [Int32], _ base: UnsafeMutableRawPointer,
+    _ layout: TokenBranchLayout
+  ) throws {
+    guard let branch = TokenBranch(context, weights), let width = configuration.tokenBranchWidth else {
+      return
+    }
+    let rows = tokens.count
+    let inner = (base + layout.inner).assumingMemoryBound(to: Float.self)
+    try branch.write(
+      tokens, embedded: (base + layout.embedded).assumingMemoryBound(to: Float.self),
+      operand: base + layout.embeddedOperand, to: inner + width, stride: 2 * width)
+    narrow(
+      context, residual, rows: rows, width: configuration.hidden, stride: configuration.hidden,
+      to: base + layout.stream, context.precision)
+    try project(.tokenGate, base + layout.stream, rows, into: inner, 2 * width)
+    configuration.activation.applyGated(
+      context, inner, rows: rows, width: width, to: base + layout.operand, context.precision)
+    try add(
+      .tokenOutput, base + layout.operand, rows, [], to: residual,
+      (base + scratch.layout.branch).assumingMemoryBound(to: Float.self),
+      keep: scratch.layout.record.map { _ in base + layout.sum }, .postTokenNorm, .postTokenNorm)
   }
 
   /// The norm of queries or keys: of each head, or, where the weight is as wide as all heads, of all together.

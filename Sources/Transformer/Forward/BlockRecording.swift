@@ -11,6 +11,8 @@ package final class BlockRecording {
     package let rows: Int
     /// Each row's position.
     package let positions: ArraySlice<Int32>
+    /// Each row's token; the slice begins with the chunk's first row.
+    let tokens: ArraySlice<Int32>
     /// `[rows, hidden]`: the residual stream that the block was given.
     package let input: UnsafePointer<Float>
     /// `[rows, hidden]` operand: what queries, keys and values were computed from.
@@ -37,6 +39,22 @@ package final class BlockRecording {
     package let mlpOperand: ActivationMatrix
     /// `[rows, hidden]`: like `attentionSum`, of the MLP.
     package let mlpSum: UnsafePointer<Float>
+    /// What the tokens brought in; only of models whose tokens do.
+    let tokenBranch: TokenBranchRecord?
+    /// The keys and values that blocks take over from one another.
+    let sharedKeys: SharedKeys?
+  }
+
+  /// What tokens brought into a block.
+  struct TokenBranchRecord {
+    /// `[rows, hidden]` operand: the residual stream that gates.
+    let stream: ActivationMatrix
+    /// `[rows, 2 · width]`: the gate, and what the tokens bring; may be overwritten.
+    let inner: UnsafeMutablePointer<Float>
+    /// `[rows, width]` operand: what went back to the residual stream.
+    let operand: ActivationMatrix
+    /// `[rows, hidden]`: the input of the norm of what was added.
+    let sum: UnsafePointer<Float>
   }
 
   /// The block that is loaded.
@@ -54,7 +72,7 @@ package final class BlockRecording {
   /// Memory of the blocks that are computed once more.
   private lazy var scratch = BlockScratch(
     BlockScratchLayout(
-      configuration, context.precision, rows: forest.largestChunk,
+      configuration.largestBlock, context.precision, rows: forest.largestChunk,
       recording: .init(normsHeads: weights.normsHeads)))
   private lazy var output = ResidualStream(rows: forest.largestChunk, width: configuration.hidden)
 
@@ -91,7 +109,7 @@ package final class BlockRecording {
   ) -> [BlockScratchLayout] {
     let recording = BlockScratchLayout.Recording(normsHeads: model.normsHeads)
     return chunks.map {
-      BlockScratchLayout(model.configuration, precision, rows: $0, recording: recording)
+      BlockScratchLayout(model.configuration.largestBlock, precision, rows: $0, recording: recording)
     }
   }
 
@@ -125,7 +143,7 @@ package final class BlockRecording {
         preconditionFailure("the block is kept")
       }
       try stream.withRows { rows in
-        try compute(plan, rows + plan.tokens.lowerBound * configuration.hidden, scratch)
+        try compute(plan, rows + plan.tokens.lowerBound * configuration.hidden, scratch, stream.sharedKeys)
       }
     }
   }
@@ -141,34 +159,39 @@ package final class BlockRecording {
       let input = rows + plan.tokens.lowerBound * width
       if let scratch = kept?.scratch(layouts[chunk], block: block, chunk: chunk) {
         if chunk == plans.count - 1 { kept?.use(block: block) }
-        return try lend(plan, input, scratch, body)
+        return try lend(plan, input, scratch, stream.sharedKeys, body)
       }
       try output.withRows { output in
         output.update(from: input, count: plan.tokens.count * width)
-        try compute(plan, output, scratch)
+        try compute(plan, output, scratch, stream.sharedKeys)
       }
-      return try lend(plan, input, scratch, body)
+      return try lend(plan, input, scratch, stream.sharedKeys, body)
     }
   }
 
   /// Applies the loaded block to a chunk's rows, with all that it computes in `scratch`.
   private func compute(
-    _ plan: ChunkPlan, _ rows: UnsafeMutablePointer<Float>, _ scratch: BlockScratch
+    _ plan: ChunkPlan, _ rows: UnsafeMutablePointer<Float>, _ scratch: BlockScratch, _ sharedKeys: SharedKeys?
   ) throws {
-    let pass = BlockPass(
-      configuration: configuration, context: context, rotary: rotary, weights: weights, scratch: scratch)
-    try forest.positions.withUnsafeBufferPointer { positions in
-      try pass(rows, positions: UnsafeBufferPointer(rebasing: positions[plan.tokens])) {
-        plan.attention($0, $1, outputStride: configuration.queryWidth)
+    let pass = BlockPass(context: context, rotary: rotary, weights: weights, scratch: scratch)
+    try forest.withRows { positions, tokens in
+      let chunk = ChunkRows(
+        positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
+        tokens: UnsafeBufferPointer(rebasing: tokens[plan.tokens]), sharedKeys: sharedKeys,
+        firstRow: plan.tokens.lowerBound)
+      try pass(rows, of: chunk) {
+        plan.attention($0, $1, outputStride: pass.configuration.queryWidth)
       }
     }
   }
 
   /// Lends what a chunk left in `scratch`.
   private func lend<R>(
-    _ plan: ChunkPlan, _ input: UnsafePointer<Float>, _ scratch: BlockScratch, _ body: (Record) throws -> R
+    _ plan: ChunkPlan, _ input: UnsafePointer<Float>, _ scratch: BlockScratch, _ sharedKeys: SharedKeys?,
+    _ body: (Record) throws -> R
   ) throws -> R? {
     guard let layout = scratch.layout.record else { return nil }
+    let configuration = weights.configuration
     return try scratch.lend { base in
       func region(_ offset: Int) -> UnsafeMutablePointer<Float> {
         (base + offset).assumingMemoryBound(to: Float.self)
@@ -183,7 +206,8 @@ package final class BlockRecording {
       let sharesNorm = configuration.arrangement == .parallelWithSharedNorm
       return try body(
         Record(
-          rows: plan.tokens.count, positions: forest.positions[plan.tokens], input: input,
+          rows: plan.tokens.count, positions: forest.positions[plan.tokens],
+          tokens: forest.tokens[plan.tokens], input: input,
           attentionInput: operand(scratch.layout.normed, hidden), projected: region(layout.projected),
           queryKeyValue: qkv,
           attention: plan.attention(qkv, attended, outputStride: configuration.queryWidth),
@@ -193,17 +217,28 @@ package final class BlockRecording {
           mlpInput: operand(sharesNorm ? scratch.layout.normed : layout.mlpNormed, hidden),
           inner: region(scratch.layout.gateAndUp),
           mlpOperand: operand(scratch.layout.mlpOperand, configuration.intermediate),
-          mlpSum: region(layout.mlpSum)))
+          mlpSum: region(layout.mlpSum),
+          tokenBranch: scratch.layout.tokenBranch.map { branch in
+            let width = configuration.tokenBranchWidth ?? 0
+            return TokenBranchRecord(
+              stream: operand(branch.stream, hidden), inner: region(branch.inner),
+              operand: operand(branch.operand, width), sum: region(branch.sum))
+          }, sharedKeys: sharedKeys))
     }
   }
 }
 
 extension BlockWeights {
-  /// Whether queries or keys have norms.
-  var normsHeads: Bool { has(.queryNorm) || has(.keyNorm) }
+  /// Whether queries, keys or values have norms.
+  var normsHeads: Bool { has(.queryNorm) || has(.keyNorm) || configuration.normsValues }
+
+  /// What the residual stream is multiplied by behind the block; `nil` where it stays.
+  var blockScale: Float? { vector(.blockScale)?.first.flatMap { $0 == 1 ? nil : $0 } }
 }
 
 extension Model {
-  /// Whether queries or keys have norms.
-  fileprivate var normsHeads: Bool { blockRoles.contains(.queryNorm) || blockRoles.contains(.keyNorm) }
+  /// Whether queries, keys or values have norms.
+  fileprivate var normsHeads: Bool {
+    blockRoles.contains(.queryNorm) || blockRoles.contains(.keyNorm) || configuration.normsValues
+  }
 }

@@ -19,6 +19,8 @@ struct BlockScratchLayout: Sendable {
   let gateAndUp: Int
   /// `[rows, intermediate]` operand.
   let mlpOperand: Int
+  /// What tokens bring into the block; `nil` where they bring nothing.
+  let tokenBranch: TokenBranchLayout?
   /// What is kept beyond its use by a pass that records; `nil` for others.
   let record: BlockRecordLayout?
   let byteCount: Int
@@ -57,8 +59,10 @@ struct BlockScratchLayout: Sendable {
       recording == nil || precision != .f32 ? region(configuration.queryWidth, operand) : attended
     let attentionEnd = size
     if recording == nil { size = shared }
+    let mlpStart = size
     gateAndUp = region(2 * configuration.intermediate, 4)
     mlpOperand = region(configuration.intermediate, operand)
+    let mlpEnd = size
     record = recording.map { recording in
       let normsSums = configuration.normsBranches || configuration.normsFollowResidual
       return BlockRecordLayout(
@@ -68,8 +72,32 @@ struct BlockScratchLayout: Sendable {
         attentionSum: normsSums ? region(configuration.hidden, 4) : size,
         mlpSum: normsSums ? region(configuration.hidden, 4) : size)
     }
-    byteCount = max(size, attentionEnd)
+    // The branch of the tokens comes last.
+    if recording == nil, configuration.tokenBranchWidth != nil { size = mlpStart }
+    tokenBranch = configuration.tokenBranchWidth.map { width in
+      TokenBranchLayout(
+        embedded: region(configuration.hidden, 4), embeddedOperand: region(configuration.hidden, operand),
+        stream: region(configuration.hidden, operand), inner: region(2 * width, 4),
+        operand: region(width, operand), sum: recording == nil ? size : region(configuration.hidden, 4))
+    }
+    byteCount = max(size, attentionEnd, mlpEnd)
   }
+}
+
+/// Where the activations of what tokens bring into a block are.
+struct TokenBranchLayout: Sendable {
+  /// `[rows, hidden]` f32: the tokens' embeddings.
+  let embedded: Int
+  /// `[rows, hidden]` operand: the same.
+  let embeddedOperand: Int
+  /// `[rows, hidden]` operand: the residual stream that gates.
+  let stream: Int
+  /// `[rows, 2 · width]` f32: the gate, and what the token brings.
+  let inner: Int
+  /// `[rows, width]` operand: what goes back to the residual stream.
+  let operand: Int
+  /// `[rows, hidden]` f32: the input of the norm of what is added; of a pass that records.
+  let sum: Int
 }
 
 /// Where a pass that records keeps what others overwrite.

@@ -8,7 +8,8 @@ internal import Storage
 /// compute precision is used where it is mapped, and any other is widened or narrowed. What is packed or converted goes
 /// to memory that is reused from block to block, so that never more than one block is held.
 package final class BlockWeights {
-  private let model: Model
+  /// The model whose blocks are lent.
+  let model: Model
   private let context: ComputeContext
   private let layout: BlockWeightLayout
   private let roles: [WeightRole]
@@ -19,6 +20,8 @@ package final class BlockWeights {
   private var vectors: [VectorName: [Float]] = [:]
   /// The block that is loaded, from 1; 0 before the first.
   package private(set) var block = 0
+  /// The model's axes as the loaded block has them.
+  private(set) var configuration: ModelConfiguration
 
   private struct VectorName: Hashable {
     var role: WeightRole
@@ -37,6 +40,7 @@ package final class BlockWeights {
   ) throws {
     self.model = model
     self.context = context
+    configuration = model.configuration
     self.joinsNeighbours = joinsNeighbours
     self.roles = roles ?? model.blockRoles
     layout = try BlockWeightLayout(model, context.precision, rows: rows, roles: self.roles)
@@ -47,7 +51,17 @@ package final class BlockWeights {
   /// Makes `block` (from 1) the one that is lent.
   package func load(_ block: Int) throws {
     self.block = block
+    configuration = model.configuration.block(block)
+    if configuration.tokenBranchWidth != nil {
+      let norm = try model.weight(.tokenContextNorm)
+      vectors[VectorName(role: .tokenContextNorm, part: .weight)] = try model.normWeight(
+        norm, .tokenContextNorm)
+    }
     for role in roles {
+      guard model.has(role, block: block) else {
+        for part in [Model.Part.weight, .bias] { vectors[VectorName(role: role, part: part)] = nil }
+        continue
+      }
       let entry = try model.weight(role, block: block)
       if entry.shape.count == 1 {
         vectors[VectorName(role: role, part: .weight)] = try model.normWeight(entry, role)
@@ -56,13 +70,23 @@ package final class BlockWeights {
         try model.tensors.floats($0)
       }
     }
-    for (group, offset) in layout.offsets {
+    for (group, offset) in layout.offsets where isNeeded(group) {
       try arena.withUnsafeMutableBufferPointer { arena in
         guard let base = arena.baseAddress else { return }
         try fill(UnsafeMutableRawPointer(base + offset), with: group)
       }
     }
   }
+
+  /// Whether the loaded block multiplies with the matrices of `group` together: queries alone where it makes no keys.
+  private func isNeeded(_ group: [WeightRole]) -> Bool {
+    let makesKeys = model.has(.key, block: block)
+    if group == [.query], layout.offsets[Self.attentionGroup] != nil { return !makesKeys }
+    return makesKeys || !group.contains(.key) && !group.contains(.value)
+  }
+
+  /// The matrices of attention that have one input.
+  fileprivate static let attentionGroup: [WeightRole] = [.query, .key, .value]
 
   /// Converts the matrices of `group` to `destination`, one after another, or packs them there as one.
   private func fill(_ destination: UnsafeMutableRawPointer, with group: [WeightRole]) throws {
@@ -96,7 +120,7 @@ package final class BlockWeights {
   private func matrix(
     _ group: [WeightRole], at base: UnsafeRawPointer, _ layout: WeightMatrix.Layout
   ) -> WeightMatrix {
-    let shapes = group.map { model.configuration.shape(of: $0) }
+    let shapes = group.map { configuration.shape(of: $0) }
     return WeightMatrix(
       base, context.precision, outputs: shapes.reduce(0) { $0 + $1[0] }, inputs: shapes.first?[1] ?? 0,
       layout: layout)
@@ -129,7 +153,7 @@ package final class BlockWeights {
           if let base = bytes.baseAddress { body(matrix([role], at: base, stored), firstOutput) }
         }
       }
-      firstOutput += model.configuration.shape(of: role)[0]
+      firstOutput += configuration.shape(of: role)[0]
     }
   }
 
@@ -177,20 +201,25 @@ struct BlockWeightLayout: Sendable {
   /// Rows from which packing, which touches every weight once more, saves more than it costs.
   private static let rowsWorthPacking = 512
 
-  /// Plans for the neediest block: types may differ from block to block (GGUF mixes them).
+  /// Plans for the neediest block: types may differ from block to block (GGUF mixes them), and so may shapes.
   init(_ model: Model, _ precision: ComputePrecision, rows: Int, roles: [WeightRole]? = nil) throws {
     let groups = model.inputGroups(of: roles ?? model.blockRoles)
-    let shapes = groups.map { $0.map { model.configuration.shape(of: $0) } }
-    let packed = shapes.map { shapes in
-      rows < Self.rowsWorthPacking
-        ? nil
-        : precision.packedByteCount(
+    let kinds = model.configuration.blockKinds
+    let packed = groups.map { group -> Int? in
+      guard rows >= Self.rowsWorthPacking else { return nil }
+      let sizes = kinds.map { kind in
+        let shapes = group.map { kind.shape(of: $0) }
+        return precision.packedByteCount(
           outputs: shapes.reduce(0) { $0 + $1[0] }, inputs: shapes.first?[1] ?? 0)
+      }
+      return sizes.contains(nil) ? nil : sizes.compactMap(\.self).max()
     }
     isPacked = packed.allSatisfy { $0 != nil }
     for (group, packed) in zip(groups, packed) {
       let mapped = try group.map { try model.isMapped($0, precision) }
-      let sizes = group.map { model.configuration.shape(of: $0).reduce(precision.elementBytes, *) }
+      let sizes = group.map { role in
+        kinds.map { $0.shape(of: role).reduce(precision.elementBytes, *) }.max() ?? 0
+      }
       if let packed, isPacked {
         reserve(packed, for: group)
         if group.count > 1 || mapped == [false] { unpackedBytes = max(unpackedBytes, sizes.reduce(0, +)) }
@@ -198,6 +227,13 @@ struct BlockWeightLayout: Sendable {
         for (index, role) in group.enumerated() where !mapped[index] { reserve(sizes[index], for: [role]) }
       }
     }
+    shareAttention(model)
+  }
+
+  /// Puts queries alone where queries, keys and values together are: a block has the one or the other.
+  private mutating func shareAttention(_ model: Model) {
+    guard isPacked, !model.configuration.keySources.isEmpty else { return }
+    offsets[[.query]] = offsets[BlockWeights.attentionGroup]
   }
 
   private mutating func reserve(_ bytes: Int, for group: [WeightRole]) {
@@ -212,7 +248,7 @@ struct BlockWeightLayout: Sendable {
 extension Model {
   /// The matrices among `roles`, those that multiply the same input together.
   fileprivate func inputGroups(of roles: [WeightRole]) -> [[WeightRole]] {
-    var groups: [[WeightRole]] = [[.query, .key, .value], [.mlpGate, .mlpUp]].filter { group in
+    var groups: [[WeightRole]] = [BlockWeights.attentionGroup, [.mlpGate, .mlpUp]].filter { group in
       group.allSatisfy { roles.contains($0) && layout(of: $0) == .outputMajor }
     }
     let grouped = Set(groups.joined())
@@ -224,7 +260,9 @@ extension Model {
 
   /// Whether a role can be multiplied with where it is mapped, in every block.
   fileprivate func isMapped(_ role: WeightRole, _ precision: ComputePrecision) throws -> Bool {
-    try (1...configuration.blocks).allSatisfy { precision.isStored(as: try weight(role, block: $0)) }
+    try (1...configuration.blocks).allSatisfy {
+      try !has(role, block: $0) || precision.isStored(as: try weight(role, block: $0))
+    }
   }
 }
 

@@ -46,6 +46,7 @@ package struct ForwardPass {
     try Self.requirePositions(Int(forest.positions.max() ?? -1) + 1, model)
     let stream = ResidualStream(rows: forest.tokens.count, width: model.configuration.hidden)
     try stream.embed(forest.tokens, positions: forest.positions, model, context)
+    stream.sharedKeys = SharedKeys(model.configuration, rows: stream.rows)
     (self.stream, beginnings) = (stream, [])
     self.outputRows = outputRows.map { Set($0).sorted() }
   }
@@ -157,7 +158,8 @@ package struct ForwardPass {
     let rotary = model.rotaryTables(positions: Int(forest.positions.max() ?? 0) + 1)
     let projecting = variants.contains(where: \.needsProjection)
     let scratches = (0..<workers).map { _ in
-      BlockScratch(configuration, context.precision, rows: forest.largestChunk, projecting: projecting)
+      BlockScratch(
+        configuration.largestBlock, context.precision, rows: forest.largestChunk, projecting: projecting)
     }
     let plans = forest.chunks.indices.map { ChunkPlan(forest, chunk: $0, isCausal: configuration.isCausal) }
     // Those of the variants, behind the base's.
@@ -168,20 +170,22 @@ package struct ForwardPass {
     for block in firstBlock...lastBlock {
       let weights = try shelf.weights(block)
       func pass(_ worker: Int, _ context: ComputeContext) -> BlockPass {
-        BlockPass(
-          configuration: configuration, context: context, rotary: rotary, weights: weights,
-          scratch: scratches[worker])
+        BlockPass(context: context, rotary: rotary, weights: weights, scratch: scratches[worker])
       }
       let (passes, together) = (scratches.indices.map { pass($0, context.onOneThread) }, pass(0, context))
       let outputs = block == configuration.blocks ? outputs(of: plans) : nil
       for (index, variant) in variants.enumerated() {
-        if block == variant.firstBlock { streams[base + index] = streams[base + index].copy() }
+        if block == variant.firstBlock {
+          let own = streams[base + index].copy()
+          own.sharedKeys = own.sharedKeys?.branch(from: block)
+          streams[base + index] = own
+        }
         try variantWeights[index].load(block)
       }
       // A variant that has not begun yet goes along with the base.
       let active = (0..<base) + variants.indices.filter { variants[$0].firstBlock <= block }.map { $0 + base }
       let rows = streams.map(\.base)
-      try forest.positions.withUnsafeBufferPointer { positions in
+      try forest.withRows { positions, tokens in
         func compute(_ item: Int, _ pass: BlockPass) throws {
           let plan = plans[item % plans.count]
           let needed = outputs?[item % plans.count]
@@ -191,11 +195,15 @@ package struct ForwardPass {
           if index < base { edits.mlpOutput = mlpOutputs.map { $0.base + firstElement } }
           try pass(
             rows[index] + firstElement,
-            positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]), outputs: needed,
+            of: ChunkRows(
+              positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
+              tokens: UnsafeBufferPointer(rebasing: tokens[plan.tokens]),
+              sharedKeys: streams[index].sharedKeys, firstRow: plan.tokens.lowerBound),
+            outputs: needed,
             edits: [RowEdits(rows: 0..<(needed?.count ?? plan.tokens.count), edits: edits)]
           ) { qkv, output in
             keysAndValues?(block, index, plan.tokens, qkv)
-            return plan.attention(qkv, output, outputStride: configuration.queryWidth)
+            return plan.attention(qkv, output, outputStride: weights.configuration.queryWidth)
           }
           completed.withLock {
             $0 += plan.tokens.count
@@ -240,19 +248,22 @@ extension Model {
   /// Cosines and sines for positions `0..<positions`; `nil` where positions are learned.
   func rotaryTables(positions: Int) -> RotaryTables? {
     guard configuration.positions == .rotary else { return nil }
-    let full = rotaryTable(configuration.rotary, positions)
-    let windowed = configuration.windowedRotary.map { rotaryTable($0, positions) }
+    let head = configuration.headDimension(hasWindow: false)
+    let full = rotaryTable(configuration.rotary, positions, head: head)
+    let windowed = configuration.windowedRotary.map {
+      rotaryTable($0, positions, head: configuration.headDimension(hasWindow: true))
+    }
     let grown = configuration.queryGrowth.map { growth in
-      rotaryTable(configuration.rotary, positions) { growth.factor(position: $0) }
+      rotaryTable(configuration.rotary, positions, head: head) { growth.factor(position: $0) }
     }
     return RotaryTables(full: full, windowed: windowed ?? full, queries: grown)
   }
 
   private func rotaryTable(
-    _ settings: RotarySettings, _ positions: Int, factor: (_ position: Int) -> Double = { _ in 1 }
+    _ settings: RotarySettings, _ positions: Int, head: Int,
+    factor: (_ position: Int) -> Double = { _ in 1 }
   ) -> RotaryTable {
-    let (frequencies, scale) = settings.frequencies(
-      headDimension: configuration.headDimension, positions: positions)
+    let (frequencies, scale) = settings.frequencies(headDimension: head, positions: positions)
     return RotaryTable(frequencies: frequencies, positions: positions, pairing: rotaryPairing) {
       scale * factor($0)
     }

@@ -29,15 +29,18 @@ package struct MemoryPlan: Sendable {
     let configuration = model.configuration
     let largest = forest.largestChunk
     let workers = ForwardPass.workers(for: forest, context)
-    let scratch = BlockScratchLayout(configuration, context.precision, rows: largest)
+    let scratch = BlockScratchLayout(configuration.largestBlock, context.precision, rows: largest)
     let weights = try BlockWeightLayout(model, context.precision, rows: forest.tokens.count)
-    items = [
+    let all = [
       Item("one block's weights", weights.byteCount),
       Item("activations of \(workers * largest) tokens", workers * scratch.byteCount),
       Item(
         "residual stream of \(forest.tokens.count) tokens", forest.tokens.count * configuration.hidden * 4),
+      Item(
+        "keys and values that blocks share", SharedKeys.byteCount(configuration, rows: forest.tokens.count)),
       Item("matrix libraries", context.threads * Self.libraryBytes(context.precision)),
     ]
+    items = all.filter { $0.bytes > 0 }
   }
 
   /// What is held beside no pass.

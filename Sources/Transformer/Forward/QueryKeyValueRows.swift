@@ -25,6 +25,14 @@ package struct QueryKeyValueRows {
     keys = isPerHead ? head : configuration.queryWidth
     values = isPerHead ? 2 * head : configuration.queryWidth + configuration.keyValueWidth
   }
+
+  private init(_ rows: Self, _ base: UnsafeMutablePointer<Float>) {
+    (stride, headStep, keys, values) = (rows.stride, rows.headStep, rows.keys, rows.values)
+    self.base = base
+  }
+
+  /// Rows laid out alike at `base`.
+  func at(_ base: UnsafeMutablePointer<Float>) -> Self { Self(self, base) }
 }
 
 /// What attention is to compute: jobs over ranges of keys.

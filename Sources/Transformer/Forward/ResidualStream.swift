@@ -8,6 +8,8 @@ package final class ResidualStream {
   package let rows: Int
   /// Elements of a row.
   package let width: Int
+  /// The keys and values that blocks take over from one another in the pass that the stream belongs to.
+  var sharedKeys: SharedKeys?
   private let memory: AlignedBuffer<Float>
   /// Where the rows are instead, if the system may write them to disk.
   private let scratch: ScratchMemory?
@@ -33,6 +35,7 @@ package final class ResidualStream {
   /// A stream of its own with the same rows.
   package func copy() -> ResidualStream {
     let copy = ResidualStream(rows: rows, width: width)
+    copy.sharedKeys = sharedKeys
     copy.base.update(from: base, count: rows * width)
     return copy
   }
@@ -42,6 +45,7 @@ package final class ResidualStream {
   /// - Throws: where there is no room for it on disk.
   func spilledCopy() throws -> ResidualStream {
     let copy = try ResidualStream(spillingRows: rows, width: width)
+    copy.sharedKeys = sharedKeys
     copy.base.update(from: base, count: rows * width)
     return copy
   }

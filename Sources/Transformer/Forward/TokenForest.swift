@@ -40,6 +40,15 @@ package struct TokenForest: Sendable {
   /// The last segment of each text, in the order of the texts; `nil` for an empty text.
   package private(set) var lastSegment: [Int?]
 
+  /// Lends each row's position and token.
+  func withRows<R>(
+    _ body: (_ positions: UnsafeBufferPointer<Int32>, _ tokens: UnsafeBufferPointer<Int32>) throws -> R
+  ) rethrows -> R {
+    try positions.withUnsafeBufferPointer { positions in
+      try tokens.withUnsafeBufferPointer { try body(positions, $0) }
+    }
+  }
+
   /// Packs `texts`.
   ///
   /// - Parameters:

@@ -36,7 +36,7 @@ extension ConfigReader {
     guard fraction > 0 else {
       throw ModelError(path, "the share of a head that turns must be above 0, found \(fraction)")
     }
-    if fraction < 1 { settings.dimension = Int(Double(headDimension) * fraction) }
+    if fraction < 1, !settings.isProportional { settings.dimension = Int(Double(headDimension) * fraction) }
     if case .longRope(let short, let long, _, _) = settings.scaling {
       let pairs = (settings.dimension ?? headDimension) / 2
       guard short.count == pairs, long.count == pairs else {
@@ -69,6 +69,9 @@ extension ConfigReader {
         factor: factor, fast: try number("beta_fast", default: 32), slow: try number("beta_slow", default: 1),
         original: original, truncates: try flag("truncate", default: true),
         attention: try number("attention_factor", default: implied))
+    case "proportional":
+      return .proportional(
+        share: try number("partial_rotary_factor", default: 1), factor: try number("factor", default: 1))
     case "longrope", "su":
       let implied = factor <= 1 ? 1 : (1 + log(factor) / log(Double(original))).squareRoot()
       return .longRope(
@@ -77,7 +80,8 @@ extension ConfigReader {
     case let type:
       throw ModelError(
         path,
-        "rope type \"\(type)\" is not supported; supported: default, linear, dynamic, llama3, yarn, longrope")
+        "rope type \"\(type)\" is not supported; supported: default, linear, dynamic, llama3, yarn, longrope, "
+          + "proportional")
     }
   }
 

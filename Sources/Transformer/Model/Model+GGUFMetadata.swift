@@ -148,6 +148,7 @@ extension Model {
         metadata.add(prefix + "yarn_log_multiplier", Float(1))
       }
     case .longRope: throw notWritten("longrope")
+    case .proportional: throw notWritten("proportional")
     }
   }
 

@@ -54,9 +54,13 @@ package struct Model: Sendable {
     namePrefix = opened.namePrefix
     let names = if case .gguf = source { family.gguf?.tensorNames ?? [:] } else { family.tensorNames }
     let sharesNorm = configuration.arrangement == .parallelWithSharedNorm
+    let hasTokenBranch = configuration.tokenBranchWidth != nil
     blockRoles = WeightRole.allCases.filter {
-      $0.isPerBlock && names[$0] != nil && !(sharesNorm && $0 == .mlpNorm)
+      $0.isPerBlock && names[$0 == .tokenContext ? .tokenContexts : $0] != nil
+        && !(sharesNorm && $0 == .mlpNorm) && ($0.isOfTokenBranch ? hasTokenBranch : true)
     }
+    // A model that scales no block may leave the scales out.
+    if entry(.blockScale, block: 1) == nil { blockRoles.removeAll { $0 == .blockScale } }
     try check()
   }
 
@@ -77,13 +81,38 @@ package struct Model: Sendable {
   }
 
   /// The roles that every block of this model has: the family's, but for a norm that a shared one makes needless.
-  package let blockRoles: [WeightRole]
+  package private(set) var blockRoles: [WeightRole]
+
+  /// The roles of which `block` has a tensor of its own: one that makes keys and values counts once.
+  package func roles(block: Int) -> [WeightRole] {
+    blockRoles.filter { storedRole($0, block: block) == $0 && has($0, block: block) }
+  }
+
+  /// Whether `block` has a weight of a role that the model's blocks have: none for keys that it takes over.
+  func has(_ role: WeightRole, block: Int) -> Bool {
+    switch role {
+    case .key, .value, .keyNorm: configuration.keySource(block: block) == nil
+    default: true
+    }
+  }
+
+  /// The role under which a role's tensor is stored: that of the keys for values that are keys, that of all blocks for what
+  /// is a part of it.
+  private func storedRole(_ role: WeightRole, block: Int?) -> WeightRole {
+    switch role {
+    case .tokenContext: .tokenContexts
+    case .value where block.map({ configuration.valuesAreKeys(block: $0) }) ?? false: .key
+    default: role
+    }
+  }
 
   /// Name of a role's tensor in this model's files, blocks counted from 1.
   ///
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
-    namePattern(role).map { storedName(Self.expand($0, block: block, part: part)) }
+    namePattern(storedRole(role, block: block)).map {
+      storedName(Self.expand($0, block: block, part: part))
+    }
   }
 
   /// Name of a role's weight in files like this model's, `{}` for the block's number.
@@ -141,7 +170,9 @@ package struct Model: Sendable {
   ///
   /// `nil` where the checkpoint has none.
   package func entry(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> TensorEntry? {
-    tensorName(role, block: block, part: part).flatMap { tensors[$0] }
+    let whole = tensorName(role, block: block, part: part).flatMap { tensors[$0] }
+    guard role == .tokenContext, let block, let width = configuration.tokenBranchWidth else { return whole }
+    return part == .weight ? whole?.rows((block - 1) * width..<block * width) : nil
   }
 
   /// A role's weight, which ``init(path:)`` found present.
@@ -165,7 +196,7 @@ package struct Model: Sendable {
   /// A norm's weight with the family's offset, if any, added.
   package func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
     let values = try tensors.floats(entry)
-    guard case .rms(let offset) = configuration.norm, offset != 0 else { return values }
+    guard case .rms(let offset) = configuration.norm, offset != 0, role != .blockScale else { return values }
     if isGGUF, family.gguf?.addsNormOffset == true { return values }
     return values.map { $0 + offset }
   }
@@ -184,28 +215,29 @@ package struct Model: Sendable {
   }
 
   private func check() throws {
-    guard configuration.heads % configuration.keyValueHeads == 0 else {
-      throw ModelError(
-        path,
-        "\(configuration.heads) attention heads cannot share \(configuration.keyValueHeads) key-value heads")
-    }
-    for rotary in [configuration.rotary, configuration.windowedRotary]
-    where configuration.positions == .rotary {
-      let turning = rotary?.dimension ?? configuration.headDimension
-      guard turning % 2 == 0, turning >= 2, turning <= configuration.headDimension else {
+    for kind in configuration.blockKinds {
+      guard kind.heads % kind.keyValueHeads == 0 else {
         throw ModelError(
-          path,
-          "rotary embedding turns pairs of elements of heads of \(configuration.headDimension), found \(turning)"
-        )
+          path, "\(kind.heads) attention heads cannot share \(kind.keyValueHeads) key-value heads")
+      }
+    }
+    for hasWindow in [false, true] where configuration.positions == .rotary {
+      let rotary = hasWindow ? configuration.windowedRotary : configuration.rotary
+      let head = configuration.headDimension(hasWindow: hasWindow)
+      let turning = rotary?.dimension ?? head
+      guard turning % 2 == 0, turning >= 2, turning <= head else {
+        throw ModelError(
+          path, "rotary embedding turns pairs of elements of heads of \(head), found \(turning)")
       }
     }
     for role in WeightRole.allCases where !role.isPerBlock && tensorName(role) != nil {
+      if role.isOfTokenBranch, configuration.tokenBranchWidth == nil { continue }
       if role == .outputHead ? !configuration.tiedHead : !role.isOptional || entry(role) != nil {
         try check(role, nil)
       }
     }
     for role in blockRoles {
-      for block in 1...configuration.blocks {
+      for block in 1...configuration.blocks where has(role, block: block) {
         try check(role, block)
         try checkBias(role, block)
       }
@@ -230,6 +262,7 @@ package struct Model: Sendable {
 
   private func check(_ role: WeightRole, _ block: Int?) throws {
     let entry = try weight(role, block: block)
+    let configuration = block.map { self.configuration.block($0) } ?? self.configuration
     var expected = configuration.shape(of: role)
     if layout(of: role) == .inputMajor { expected.reverse() }
     // A norm of queries or keys is as wide as a head, or as all of them.

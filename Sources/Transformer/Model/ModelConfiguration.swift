@@ -47,6 +47,20 @@ package struct ModelConfiguration: Sendable, Hashable {
     func factor(position: Int) -> Double { 1 + beta * log(1 + Double(position / length)) }
   }
 
+  /// What sets a block apart from others of its model.
+  package struct BlockShape: Sendable, Hashable {
+    /// Heads of keys and values.
+    package var keyValueHeads: Int
+    /// Width of a head.
+    package var headDimension: Int
+    /// Width inside the MLP.
+    package var intermediate: Int
+    /// Whether the matrix of the keys also makes the values.
+    package var valuesAreKeys = false
+    /// The block, from 1, whose keys and values it takes over instead of making some.
+    package var keySource: Int?
+  }
+
   /// How many blocks there are.
   package var blocks: Int
   /// Width of the residual stream.
@@ -59,6 +73,8 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var keyValueHeads: Int
   /// Width of a head.
   package var headDimension: Int
+  /// The shape of each block, from block 1; empty where all have that of the model.
+  package var blockShapes: [BlockShape] = []
   /// Tokens the model knows.
   package var vocabulary: Int
   /// Positions the model was made for.
@@ -101,6 +117,10 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var attentionScale: Float?
   /// Whether the factor is divided by the block's number.
   package var scalesAttentionByBlock = false
+  /// Width of what tokens bring into every block; `nil` where they bring nothing.
+  package var tokenBranchWidth: Int?
+  /// Whether each head of values is divided by its root mean square.
+  package var normsValues = false
   /// Bound of attention scores.
   package var scoreCap: Float?
   /// What logits are divided by.
@@ -124,12 +144,61 @@ package struct ModelConfiguration: Sendable, Hashable {
   /// What stands between that head's two matrices.
   package var classifierActivation = Activation.tangent
 
+  /// The model as `block`, from 1, has it: with the heads and the MLP of that block.
+  package func block(_ block: Int) -> ModelConfiguration {
+    guard blockShapes.indices.contains(block - 1) else { return self }
+    return with(blockShapes[block - 1])
+  }
+
+  /// With heads and an MLP as large as those of any block: for memory that all blocks share.
+  package var largestBlock: ModelConfiguration {
+    guard var shape = blockShapes.first else { return self }
+    for other in blockShapes {
+      shape.keyValueHeads = max(shape.keyValueHeads, other.keyValueHeads)
+      shape.headDimension = max(shape.headDimension, other.headDimension)
+      shape.intermediate = max(shape.intermediate, other.intermediate)
+    }
+    return with(shape)
+  }
+
+  /// The model as its blocks have it, each kind of block once.
+  package var blockKinds: [ModelConfiguration] {
+    blockShapes.isEmpty ? [self] : Set(blockShapes).map(with)
+  }
+
+  private func with(_ shape: BlockShape) -> ModelConfiguration {
+    var result = self
+    result.keyValueHeads = shape.keyValueHeads
+    result.headDimension = shape.headDimension
+    result.intermediate = shape.intermediate
+    return result
+  }
+
+  /// The block whose keys and values `block`, from 1, takes over; `nil` where it makes its own.
+  package func keySource(block: Int) -> Int? {
+    blockShapes.indices.contains(block - 1) ? blockShapes[block - 1].keySource : nil
+  }
+
+  /// The blocks whose keys and values others take over.
+  var keySources: Set<Int> { Set(blockShapes.compactMap(\.keySource)) }
+
+  /// Whether the matrix of the keys of `block`, from 1, also makes its values.
+  package func valuesAreKeys(block: Int) -> Bool {
+    blockShapes.indices.contains(block - 1) && blockShapes[block - 1].valuesAreKeys
+  }
+
   /// Columns of all query heads side by side.
   package var queryWidth: Int { heads * headDimension }
   /// Columns of all key (or value) heads side by side.
   package var keyValueWidth: Int { keyValueHeads * headDimension }
   /// Keys that a query sees in `block`; `nil` for all.
   package func window(block: Int) -> Int? { windows.indices.contains(block - 1) ? windows[block - 1] : nil }
+
+  /// Width of a head in the blocks with a window, or in those without; the model's where there are none of them.
+  package func headDimension(hasWindow: Bool) -> Int {
+    let first = blockShapes.indices.first { (window(block: $0 + 1) != nil) == hasWindow }
+    return first.map { blockShapes[$0].headDimension } ?? headDimension
+  }
 
   /// Whether queries and keys turn in `block`.
   package func turns(block: Int) -> Bool {
@@ -158,6 +227,13 @@ package struct ModelConfiguration: Sendable, Hashable {
     case .classifierDense: [hidden, hidden]
     case .classifier: [labels.count, hidden]
     case .embeddingNorm, .finalNorm, .attentionNorm, .mlpNorm, .postAttentionNorm, .postMLPNorm: [hidden]
+    case .blockScale: [1]
+    case .tokenTable: [vocabulary, blocks * (tokenBranchWidth ?? 0)]
+    case .tokenContexts: [blocks * (tokenBranchWidth ?? 0), hidden]
+    case .tokenContextNorm: [tokenBranchWidth ?? 0]
+    case .tokenContext, .tokenGate: [tokenBranchWidth ?? 0, hidden]
+    case .tokenOutput: [hidden, tokenBranchWidth ?? 0]
+    case .postTokenNorm: [hidden]
     case .queryKeyValue: [queryWidth + 2 * keyValueWidth, hidden]
     case .query: [queryWidth, hidden]
     case .key, .value: [keyValueWidth, hidden]

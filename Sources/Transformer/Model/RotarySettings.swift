@@ -15,6 +15,8 @@ package struct RotarySettings: Sendable, Hashable {
     case llama3(factor: Double, lowFactor: Double, highFactor: Double, original: Int)
     /// YaRN (arXiv 2309.00071): a ramp between stretched and kept frequencies by rotations within the original length.
     case yarn(factor: Double, fast: Double, slow: Double, original: Int, truncates: Bool, attention: Double)
+    /// The first pairs alone turn, at the frequencies that they have where all do, divided by `factor`: Gemma 4's.
+    case proportional(share: Double, factor: Double)
     /// A divisor for each frequency, for texts within the original length and beyond it (arXiv 2402.13753).
     case longRope(short: [Double], long: [Double], original: Int, attention: Double)
   }
@@ -31,6 +33,9 @@ package struct RotarySettings: Sendable, Hashable {
     self.dimension = dimension
     self.scaling = scaling
   }
+
+  /// Whether a share of the pairs turns as if all did.
+  var isProportional: Bool { if case .proportional = scaling { true } else { false } }
 
   /// Whether the frequencies depend on the length of the longest text of a pass.
   package var dependsOnLength: Bool {
@@ -78,6 +83,9 @@ package struct RotarySettings: Sendable, Hashable {
         return frequency / factor * ramp + frequency * (1 - ramp)
       }
       return (stretched, attention)
+    case .proportional(let share, let factor):
+      let turning = Int(share * Double(width)) / 2
+      return (plain(base).enumerated().map { $0 < turning ? $1 / factor : 0 }, 1)
     case .longRope(let short, let long, let original, let attention):
       let divisors = positions > original ? long : short
       return (zip(plain(base), divisors).map { $0 / $1 }, attention)

@@ -38,12 +38,30 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   case mlpValue
   /// The norm of what the MLP adds to the residual stream.
   case postMLPNorm
+  /// One number that the residual stream is multiplied by behind the block; no parameter, and never trained.
+  case blockScale
+
+  /// Of models whose tokens bring something into every block: what each token brings, of all blocks side by side.
+  case tokenTable
+  /// What is made of the token's embedding for all blocks, one below another.
+  case tokenContexts
+  /// The norm of that, the same in every block.
+  case tokenContextNorm
+  /// The block's rows of ``tokenContexts``.
+  case tokenContext
+  /// From the residual stream to the gate of what the token brings.
+  case tokenGate
+  /// From there back to the residual stream.
+  case tokenOutput
+  /// The norm of what is added.
+  case postTokenNorm
 
   /// Whether there is one of them in every block.
   package var isPerBlock: Bool {
     switch self {
     case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection,
-      .finalNorm, .outputProjection, .outputHead, .classifierDense, .classifier:
+      .finalNorm, .outputProjection, .outputHead, .classifierDense, .classifier, .tokenTable, .tokenContexts,
+      .tokenContextNorm:
       false
     default: true
     }
@@ -53,7 +71,18 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   package var isLinear: Bool {
     switch self {
     case .embeddingProjection, .outputProjection, .classifierDense, .classifier, .queryKeyValue, .query, .key,
-      .value, .attentionOutput, .mlpGateUp, .mlpGate, .mlpUp, .mlpValue:
+      .value, .attentionOutput, .mlpGateUp, .mlpGate, .mlpUp, .mlpValue, .tokenContexts, .tokenContext,
+      .tokenGate, .tokenOutput:
+      true
+    default: false
+    }
+  }
+
+  /// Whether it belongs to what tokens bring into every block.
+  var isOfTokenBranch: Bool {
+    switch self {
+    case .tokenTable, .tokenContexts, .tokenContextNorm, .tokenContext, .tokenGate, .tokenOutput,
+      .postTokenNorm:
       true
     default: false
     }

@@ -144,5 +144,5 @@ package struct ModelPanel: Sendable {
 
 extension ModelConfiguration {
   /// Elements of one block's matrices, near enough for plans of time.
-  var blockWeightCount: Int { hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * intermediate) }
+  package var blockWeightCount: Int { hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * intermediate) }
 }
