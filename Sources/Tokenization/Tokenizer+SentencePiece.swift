@@ -51,7 +51,7 @@ extension Tokenizer {
     _ pieces: SentencePieces, _ config: TokenizerConfig?, template: TokenTemplate?, source: String
   ) throws(TokenizationError) {
     let count = pieces.tokens.count
-    var draft = DraftVocabulary(tokenCount: count, mergeCount: 0, source: source)
+    var draft = DraftVocabulary(tokenCount: count, mergeCount: pieces.merges?.count ?? 0, source: source)
     var added: [AddedToken] = []
     for id in 0..<count {
       let text = pieces.tokens[id]
@@ -79,7 +79,15 @@ extension Tokenizer {
         scores: pieces.scores.map(Double.init), unknownID: pieces.names.unknown,
         hasByteFallback: pieces.hasByteFallback)
     } else {
-      draft.addMerges(scores: pieces.scores, isMergeable: isMergeable)
+      if let merges = pieces.merges {
+        for index in 0..<merges.count {
+          try merges[index].withUnsafeBufferPointer { text throws(TokenizationError) in
+            try draft.addMerge(spaced: text)
+          }
+        }
+      } else {
+        draft.addMerges(scores: pieces.scores, isMergeable: isMergeable)
+      }
       kind = .bytePairs(
         unknownID: pieces.names.unknown, fusesUnknown: true, hasByteFallback: pieces.hasByteFallback,
         ignoresMerges: false)
@@ -110,6 +118,8 @@ struct SentencePieces {
   var tokens: ByteStrings
   /// The score of each.
   var scores: [Float]
+  /// The merges in order of rank, each two pieces with a space between them; `nil` where the scores imply them.
+  var merges: ByteStrings?
   /// What each is for.
   var kinds: [TokenizerVocabulary.TokenKind]
   /// The pieces with a role.

@@ -4,9 +4,13 @@ extension Tokenizer {
   /// What a GGUF file says of this tokenizer: the inverse of ``init(vocabulary:)``, for byte-level BPE and SentencePiece's
   /// BPE.
   ///
-  /// - Parameter size: rows of the model's embedding; ids without token up to there get names that no text has.
+  /// - Parameters:
+  ///   - size: rows of the model's embedding; ids without token up to there get names that no text has.
+  ///   - statesMerges: whether a SentencePiece tokenizer is one of Gemma 4's, whose files have the merges, not scores.
   /// - Throws: `TokenizationError` where such a file has no way of saying what the tokenizer does.
-  package func ggufVocabulary(size: Int) throws(TokenizationError) -> TokenizerVocabulary {
+  package func ggufVocabulary(
+    size: Int, statesMerges: Bool = false
+  ) throws(TokenizationError) -> TokenizerVocabulary {
     guard case .bytePairs(let model) = encoder.model else {
       throw notInGGUF("model", "only BPE can be written in a GGUF file")
     }
@@ -21,21 +25,49 @@ extension Tokenizer {
     if case .byteLevel = vocabulary.spelling {
       result.model = "gpt2"
       result.preTokenizer = try preTokenizerName(model)
-      for (left, right) in model.merges {
-        result.merges.append(
-          Array(vocabulary.texts[Int(left)]) + [UInt8(ascii: " ")] + vocabulary.texts[Int(right)])
-      }
+      addMerges(model, to: &result)
     } else {
       guard model.hasByteFallback else {
         throw notInGGUF(
           "model.byte_fallback", "SentencePiece's BPE without bytes for what it lacks cannot be")
       }
-      result.model = "llama"
-      result.preTokenizer = "default"
-      result.scores = scores(model, count: result.tokens.count)
       result.addsSpacePrefix = try addsSpacePrefix()
+      if statesMerges {
+        try requireLines(model)
+        result.model = "gemma4"
+        addMerges(model, to: &result)
+      } else {
+        result.model = "llama"
+        result.preTokenizer = "default"
+        result.scores = scores(model, count: result.tokens.count)
+      }
     }
     return result
+  }
+
+  private func addMerges(_ model: BytePairModel, to result: inout TokenizerVocabulary) {
+    for (left, right) in model.merges {
+      result.merges.append(
+        Array(vocabulary.texts[Int(left)]) + [UInt8(ascii: " ")] + vocabulary.texts[Int(right)])
+    }
+  }
+
+  /// Throws where the tokenizer does otherwise than readers of Gemma 4's files, who put BOS before every text and no space, and
+  /// merge runs of line feeds by themselves.
+  private func requireLines(_ model: BytePairModel) throws(TokenizationError) {
+    guard template.before == [names.bos].compactMap(\.self), names.bos != nil else {
+      throw notInGGUF("post_processor", "a tokenizer of Gemma 4 that puts no BOS before a text cannot be")
+    }
+    guard try !addsSpacePrefix() else {
+      throw notInGGUF("normalizer", "a tokenizer of Gemma 4 that puts a space before a text cannot be")
+    }
+    let line = UInt8(ascii: "\n")
+    for (left, right) in model.merges {
+      let text = vocabulary.texts[Int(left)] + vocabulary.texts[Int(right)]
+      guard !text.contains(line) || text.allSatisfy({ $0 == line }) else {
+        throw notInGGUF("model.merges", "tokens of line feeds and other characters cannot be")
+      }
+    }
   }
 
   private func addTokens(size: Int, to result: inout TokenizerVocabulary) {

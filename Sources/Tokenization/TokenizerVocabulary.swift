@@ -12,8 +12,8 @@ package struct TokenizerVocabulary: Sendable {
   /// The model's family, `general.architecture`; some families use their vocabularies in their own way.
   package var architecture: String?
 
-  /// The kind of tokenizer, `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece BPE), `t5`
-  /// (SentencePiece Unigram) or `bert` (WordPiece).
+  /// The kind of tokenizer, `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece BPE), `gemma4`
+  /// (the same with its merges), `t5` (SentencePiece Unigram) or `bert` (WordPiece).
   package var model = "gpt2"
 
   /// How text is cut, `tokenizer.ggml.pre`.
@@ -25,7 +25,7 @@ package struct TokenizerVocabulary: Sendable {
   /// What each token is for; empty if all are normal.
   package var kinds: [TokenKind] = []
 
-  /// The merges in order of rank, each two tokens with a space between them; `gpt2` only.
+  /// The merges in order of rank, each two tokens with a space between them; `gpt2` and `gemma4` only.
   package var merges = ByteStrings()
 
   /// The score of each token; `llama` and `t5` only.
@@ -66,9 +66,10 @@ extension Tokenizer {
     }
     switch vocabulary.model {
     case "gpt2": try self.init(byteLevel: vocabulary)
-    case "llama", "t5": try self.init(sentencePieces: vocabulary)
+    case "llama", "t5", "gemma4": try self.init(sentencePieces: vocabulary)
     case "bert": try self.init(wordPieces: vocabulary)
-    case let model: throw error("model", "expected gpt2, llama, t5 or bert; \"\(model)\" is not supported")
+    case let model:
+      throw error("model", "expected gpt2, llama, gemma4, t5 or bert; \"\(model)\" is not supported")
     }
   }
 
@@ -111,8 +112,10 @@ extension Tokenizer {
 
   private init(sentencePieces vocabulary: TokenizerVocabulary) throws(TokenizationError) {
     let isUnigram = vocabulary.model == "t5"
+    let hasMerges = vocabulary.model == "gemma4"
     let tokenCount = vocabulary.tokens.count
-    guard vocabulary.scores.count == tokenCount, vocabulary.scores.allSatisfy(\.isFinite) else {
+    guard hasMerges || vocabulary.scores.count == tokenCount && vocabulary.scores.allSatisfy(\.isFinite)
+    else {
       throw vocabulary.error(
         "scores", "expected a finite one for each of \(tokenCount) tokens, found \(vocabulary.scores.count)")
     }
@@ -120,16 +123,21 @@ extension Tokenizer {
       tokens: vocabulary.tokens, scores: vocabulary.scores, kinds: vocabulary.kinds, names: vocabulary.names,
       isUnigram: isUnigram, hasByteFallback: true,
       normalization: SentencePieceNormalization(
-        charsmap: vocabulary.charsmap, addsPrefix: vocabulary.addsSpacePrefix ?? true,
+        charsmap: vocabulary.charsmap, addsPrefix: vocabulary.addsSpacePrefix ?? !hasMerges,
         removesExtraSpaces: vocabulary.removesExtraSpaces ?? isUnigram))
     if pieces.kinds.isEmpty { pieces.kinds = Array(repeating: .normal, count: tokenCount) }
     if pieces.names.unknown == nil, let index = pieces.kinds.firstIndex(of: .unknown) {
       pieces.names.unknown = Int32(index)
     }
-    if vocabulary.architecture?.hasPrefix("gemma") == true { pieces.respellGemma() }
-    try self.init(
-      pieces, nil, template: vocabulary.template(addsBOS: !isUnigram, addsEOS: isUnigram),
-      source: vocabulary.source)
+    var template = vocabulary.template(addsBOS: !isUnigram, addsEOS: isUnigram)
+    if hasMerges {
+      pieces.merges = vocabulary.merges
+      // Whatever the file says.
+      template.before = [vocabulary.bosID].compactMap(\.self)
+    } else if vocabulary.architecture?.hasPrefix("gemma") == true {
+      pieces.respellGemma()
+    }
+    try self.init(pieces, nil, template: template, source: vocabulary.source)
   }
 
   private init(wordPieces vocabulary: TokenizerVocabulary) throws(TokenizationError) {

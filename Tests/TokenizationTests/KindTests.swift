@@ -103,6 +103,27 @@ struct KindTests {
     }
   }
 
+  @Test("GGUF metadata as Gemma 4's, with merges, give the ids of sentencepiece, and BOS before every text")
+  func statedMerges() throws {
+    let pipeline = try #require(Fixture.cases("sentencepiece.json") { $0 }.first { $0.name == "Gemma" })
+    let original = try Tokenizer(sentencePiece: Self.model(pipeline), source: "tokenizer.model")
+    #expect(throws: TokenizationError.self) { try original.ggufVocabulary(size: 0, statesMerges: true) }
+    let written = original.huggingFaceJSON()
+    guard case .object(var config) = written.config else { return }
+    config["add_bos_token"] = true
+    let beginning = try makeTokenizer(written.tokenizer, config: .object(config))
+    let bos = try #require(beginning.bosID)
+    let vocabulary = try beginning.ggufVocabulary(size: 0, statesMerges: true)
+    #expect(vocabulary.model == "gemma4" && vocabulary.scores.isEmpty && vocabulary.merges.count > 100)
+    let tokenizer = try Tokenizer(vocabulary: vocabulary)
+    for (text, ids) in zip(
+      try #require(pipeline["texts"]).elements, try #require(pipeline["ids"]).elements.map(\.ids))
+    {
+      guard let text = text.string, !text.contains("▁") else { continue }
+      #expect(try tokenizer.encode(text) == [bos] + ids, Comment(rawValue: text))
+    }
+  }
+
   @Test(
     "GGUF metadata of a Unigram model give the ids of the model they were made from",
     arguments: ["Unigram", "T5"])

@@ -57,6 +57,14 @@ import Transformer
     ("llama-yarn", "llama.rope.scaling.factor", [0, 0, 0xC0, 0x7F], "must be a number from 0, found nan"),
     ("bert-pooled", "bert.attention.causal", [1], "is true, which is not supported"),
     ("gemma3-text", "gemma3.attention.value_length", [9, 0, 0, 0], "differs from the length of keys"),
+    ("gemma4", "gemma4.attention.value_length_swa", [9, 0, 0, 0], "differs from the length of keys"),
+    ("gemma4", "gemma4.attention.shared_kv_layers", [1, 0, 0, 0], "twice as much for those that share"),
+    ("gemma4", "gemma4.attention.shared_kv_layers", [5, 0, 0, 0], "must have a number for each block"),
+    ("gemma4", "gemma4.attention.key_length", [8, 0, 0, 0], "differs from the length of keys"),
+    (
+      "gemma4-text", "gemma4.embedding_length_per_layer_input", [8, 0, 0, 0],
+      "\"per_layer_token_embd.weight\" is missing"
+    ),
     (
       "llama-llama3", "llama.rope.freq_base", [0, 0, 0x80, 0x44],
       "does not scale the rotary frequencies as Llama 3"

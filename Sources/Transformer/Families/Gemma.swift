@@ -123,7 +123,7 @@ extension ModelFamily {
   }
 
   /// Which blocks have the window: all but every sixth, or every n-th, or those that the file lists.
-  private static func windowedBlocks(_ file: GGUFDescription) throws -> [Bool] {
+  static func windowedBlocks(_ file: GGUFDescription) throws -> [Bool] {
     let blocks = max(0, min(file["block_count"]?.int ?? 0, 1 << 16))
     let key = "attention.sliding_window_pattern"
     let isWindowed: [Bool]

@@ -8,8 +8,11 @@ extension ModelFamily {
   /// block, and last blocks that take over the keys and values of earlier ones.
   package static let gemma4 = ModelFamily(
     name: "Gemma 4",
-    modelTypes: ["gemma4_text", "gemma4"],
-    architectures: ["Gemma4ForCausalLM", "Gemma4ForConditionalGeneration"],
+    modelTypes: ["gemma4_text", "gemma4", "gemma4_unified_text", "gemma4_unified"],
+    architectures: [
+      "Gemma4ForCausalLM", "Gemma4ForConditionalGeneration", "Gemma4UnifiedForCausalLM",
+      "Gemma4UnifiedForConditionalGeneration",
+    ],
     tensorNames: sandwichTensorNames.merging([
       .queryNorm: "model.layers.{}.self_attn.q_norm.weight",
       .keyNorm: "model.layers.{}.self_attn.k_norm.weight",
@@ -21,12 +24,129 @@ extension ModelFamily {
       .tokenOutput: "model.layers.{}.per_layer_projection.weight",
       .postTokenNorm: "model.layers.{}.post_per_layer_input_norm.weight",
     ]) { $1 },
-    configuration: { try $0.gemma4() })
+    configuration: { try $0.gemma4() },
+    gguf: GGUFNames(
+      architecture: "gemma4",
+      tensorNames: sandwichGGUFNames.merging([
+        .queryNorm: "blk.{}.attn_q_norm.weight",
+        .keyNorm: "blk.{}.attn_k_norm.weight",
+        .blockScale: "blk.{}.layer_output_scale.weight",
+        .tokenTable: "per_layer_token_embd.weight",
+        .tokenContexts: "per_layer_model_proj.weight",
+        .tokenContextNorm: "per_layer_proj_norm.weight",
+        .tokenGate: "blk.{}.inp_gate.weight",
+        .tokenOutput: "blk.{}.proj.weight",
+        .postTokenNorm: "blk.{}.post_norm.weight",
+      ]) { $1 },
+      values: commonGGUFValues.filter { $0.key != "head_dim" } + [
+        ("global_head_dim", "attention.key_length"), ("head_dim", "attention.key_length_swa"),
+        ("sliding_window", "attention.sliding_window"),
+        ("final_logit_softcapping", "final_logit_softcapping"),
+        ("hidden_size_per_layer_input", "embedding_length_per_layer_input"),
+        ("num_kv_shared_layers", "attention.shared_kv_layers"),
+        // What follows is read otherwise.
+        ("value_length_swa", "attention.value_length_swa"),
+        ("dimension_count_swa", "rope.dimension_count_swa"),
+        ("rope_theta_swa", "rope.freq_base_swa"), ("layer_types", "attention.sliding_window_pattern"),
+      ],
+      listedValues: [
+        "feed_forward_length", "attention.head_count_kv", "attention.sliding_window_pattern",
+      ],
+      fixedConfig: [
+        ("architectures", ["Gemma4ForCausalLM"]), ("model_type", "gemma4_text"),
+        ("hidden_activation", "gelu_pytorch_tanh"), ("hidden_size_per_layer_input", 0),
+      ],
+      complete: completeGemma4))
+
+  /// Sets what files say of each block, or of one kind of blocks.
+  private static let completeGemma4: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = {
+    file, config in
+    if file.has("blk.0.attn_output.bias") {
+      throw ModelError(
+        file.path, "tensor \"blk.0.attn_output.bias\": GGUF files of Gemma 4 models have no biases")
+    }
+    let blocks = try windowedBlocks(file)
+    config["layer_types"] = .array(blocks.map { $0 ? "sliding_attention" : "full_attention" })
+    config["vocab_size_per_layer_input"] = config["vocab_size"]
+    // So files of models say in which no block has a window.
+    if config["sliding_window"] == .int(0) { config["sliding_window"] = nil }
+    // Values are keys where no matrix makes them.
+    let full = blocks.indices.filter { !blocks[$0] }
+    let shared = file["attention.shared_kv_layers"]?.int ?? 0
+    let making = full.filter { $0 < blocks.count - shared }
+    config["attention_k_eq_v"] = .bool(
+      !making.isEmpty && making.allSatisfy { !file.has("blk.\($0).attn_v.weight") })
+    let head = file["attention.key_length_swa"]?.int
+    for key in ["attention.value_length_swa", "rope.dimension_count_swa"] {
+      guard file[key] == nil || file[key]?.int == head else {
+        throw file.fault(key, "differs from the length of keys, which is not supported")
+      }
+    }
+    try setHeads(file, blocks, &config)
+    try setWidths(file, shared, &config)
+    var settings = JSON.Members([("rope_type", "default")])
+    if let scaling = config["rope_scaling"], case .object(let members) = scaling {
+      guard members["rope_type"] == "proportional" else {
+        throw file.fault("rope.scaling.type", "is given, which is not supported for this architecture")
+      }
+      settings = members
+    }
+    settings["rope_theta"] = config["rope_theta"] ?? 10_000.0
+    config["rope_parameters"] = [
+      "full_attention": .object(settings),
+      "sliding_attention": [
+        "rope_type": "default", "rope_theta": config["rope_theta_swa"] ?? config["rope_theta"] ?? 10_000.0,
+      ],
+    ]
+    for key in ["rope_scaling", "rope_theta", "rope_theta_swa", "value_length_swa", "dimension_count_swa"] {
+      config[key] = nil
+    }
+  }
+
+  /// Sets the heads of keys and values of both kinds of blocks.
+  private static func setHeads(
+    _ file: GGUFDescription, _ isWindowed: [Bool], _ config: inout JSON.Members
+  ) throws {
+    let key = "attention.head_count_kv"
+    guard let listed = file[key]?.array else { return }
+    let counts = listed.ints ?? []
+    guard counts.count == isWindowed.count else { throw file.fault(key, "must have a number for each block") }
+    for (name, hasWindow) in [("num_key_value_heads", true), ("num_global_key_value_heads", false)] {
+      let own = Set(zip(counts, isWindowed).filter { $1 == hasWindow }.map { $0.0 })
+      guard own.count <= 1 else { throw file.fault(key, "must be the same for all blocks of one type") }
+      if let count = own.first { config[name] = .int(count) }
+    }
+    guard config["attention_k_eq_v"] == true || Set(counts).count == 1 else {
+      throw file.fault(key, "differs between blocks that have values of their own, which is not supported")
+    }
+  }
+
+  /// Sets the width of the MLP, which is twice as large in blocks that take over keys and values, or not.
+  private static func setWidths(
+    _ file: GGUFDescription, _ shared: Int, _ config: inout JSON.Members
+  ) throws {
+    let key = "feed_forward_length"
+    guard let listed = file[key]?.array else { return }
+    let widths = listed.ints ?? []
+    guard let first = widths.first, shared >= 0, shared < widths.count, first < 1 << 28 else {
+      throw file.fault(key, "must have a number for each block")
+    }
+    let isWide = widths.last == 2 * first && shared > 0
+    let expected = widths.indices.map { isWide && $0 >= widths.count - shared ? 2 * first : first }
+    guard widths == expected else {
+      throw file.fault(
+        key, "must be the same for all blocks, or twice as much for those that share keys and values")
+    }
+    config["intermediate_size"] = .int(first)
+    config["use_double_wide_mlp"] = .bool(isWide)
+  }
 }
 
 extension ConfigReader {
   fileprivate func gemma4() throws -> ModelConfiguration {
     try refuseUnsupported()
+    // The one of 12 billion weights, whose pictures have no tower of their own: other defaults, and no token comes in again.
+    let isUnified = text("model_type")?.hasPrefix("gemma4_unified") ?? false
     var configuration = try llamaLike(headDimension: 256, keyValueHeads: 4, tiedHead: true)
     configuration.activation = try activation("hidden_activation", default: .geluTangent)
     configuration.embeddingScale = Float(configuration.hidden).squareRoot()
@@ -35,13 +155,16 @@ extension ConfigReader {
     configuration.attentionScale = 1
     configuration.logitCap = try bound("final_logit_softcapping", default: nil)
     try readBiases(into: &configuration)
-    let window = try count("sliding_window", default: 512)
+    configuration.maximumPositions = try count(
+      "max_position_embeddings", default: isUnified ? 1 << 18 : 1 << 17)
+    let window = try count("sliding_window", default: isUnified ? 1024 : 512)
     var windows = try windows(window, blocks: configuration.blocks) { $0 % 6 != 0 }
     // The last block sees all keys, whatever the list says of it.
     windows[windows.count - 1] = nil
     configuration.windows = windows
     configuration.blockShapes = try blockShapes(configuration)
-    let width = try index("hidden_size_per_layer_input", default: 256)
+    configuration = configuration.block(1)
+    let width = try index("hidden_size_per_layer_input", default: isUnified ? 0 : 256)
     if width > 0 {
       configuration.tokenBranchWidth = width
       let rows = try count("vocab_size_per_layer_input", default: 262_144)
@@ -140,9 +263,11 @@ extension ConfigReader {
       return rotary
     }
     configuration.rotary = try settings(1_000_000, false)
-    configuration.windowedRotary = try settings(10_000, true)
+    let hasWindows = configuration.windows.contains { $0 != nil }
+    configuration.windowedRotary = hasWindows ? try settings(10_000, true) : nil
     if self["rope_parameters"] == nil {
-      configuration.rotary.scaling = .proportional(share: 0.25, factor: 1)
+      let head = configuration.headDimension(hasWindow: false)
+      configuration.rotary.scaling = .proportional(pairs: head / 8, factor: 1)
     }
   }
 }

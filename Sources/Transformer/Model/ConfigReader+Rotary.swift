@@ -36,7 +36,13 @@ extension ConfigReader {
     guard fraction > 0 else {
       throw ModelError(path, "the share of a head that turns must be above 0, found \(fraction)")
     }
-    if fraction < 1, !settings.isProportional { settings.dimension = Int(Double(headDimension) * fraction) }
+    if case .proportional(_, let factor) = settings.scaling {
+      let pairs = Int(Double(headDimension) * min(1, fraction)) / 2
+      let isPlain = factor == 1 && pairs == headDimension / 2
+      settings.scaling = isPlain ? .none : .proportional(pairs: pairs, factor: factor)
+    } else if fraction < 1 {
+      settings.dimension = Int(Double(headDimension) * fraction)
+    }
     if case .longRope(let short, let long, _, _) = settings.scaling {
       let pairs = (settings.dimension ?? headDimension) / 2
       guard short.count == pairs, long.count == pairs else {
@@ -70,8 +76,8 @@ extension ConfigReader {
         original: original, truncates: try flag("truncate", default: true),
         attention: try number("attention_factor", default: implied))
     case "proportional":
-      return .proportional(
-        share: try number("partial_rotary_factor", default: 1), factor: try number("factor", default: 1))
+      // How many pairs depends on the width of a head.
+      return .proportional(pairs: 0, factor: try number("factor", default: 1))
     case "longrope", "su":
       let implied = factor <= 1 ? 1 : (1 + log(factor) / log(Double(original))).squareRoot()
       return .longRope(

@@ -82,6 +82,15 @@ extension GGUFDescription {
     let factor = divisors.max() ?? 1
     if factor == 1, divisors.allSatisfy({ $0 == 1 }) { return nil }
     let width = 2 * divisors.count
+    let turning = divisors.prefix { $0 == 1 }.count
+    if divisors.dropFirst(turning).allSatisfy({ $0 >= 1e29 }) {
+      var share = Double(turning) / Double(divisors.count)
+      // A share is multiplied with the width and rounded down.
+      if Int(share * Double(width)) / 2 < turning {
+        share = (Double(turning) + 0.25) / Double(divisors.count)
+      }
+      return ["rope_type": "proportional", "partial_rotary_factor": .double(share)]
+    }
     let ramp = divisors.indices.filter { divisors[$0] > 1 && divisors[$0] < factor }
     // The pair nearest to the kept frequencies is the one that rounding disturbs least.
     if let pair = ramp.min(by: { divisors[$0] < divisors[$1] }) {

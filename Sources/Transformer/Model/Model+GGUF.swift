@@ -33,7 +33,8 @@ extension Model {
     try description.refuseUnsupported(names)
 
     var members = JSON.Members(names.fixedConfig)
-    for (key, gguf) in names.values {
+    for (key, gguf) in names.values
+    where !names.listedValues.contains(gguf) || description[gguf]?.array == nil {
       if let member = try description.member(gguf) { members[key] = member }
     }
     // The vocabulary's size is stated or follows from the embedding.

@@ -23,7 +23,7 @@ extension Model {
     metadata.add("general.quantization_version", UInt32(2))
     for (_, key) in names.values { addValue(key, "\(architecture).\(key)", to: &metadata) }
     if configuration.positions == .rotary {
-      let turning = configuration.rotary.dimension ?? configuration.headDimension
+      let turning = configuration.rotary.dimension ?? configuration.headDimension(hasWindow: false)
       metadata.add("\(architecture).rope.dimension_count", UInt32(clamping: turning))
       try addScaling(architecture, to: &metadata)
       if let growth = configuration.queryGrowth {
@@ -38,6 +38,7 @@ extension Model {
     {
       metadata.add("\(architecture).attention.sliding_window", UInt32(clamping: window))
     }
+    if architecture == "gemma4" { try requireGemma4() }
     if architecture == "gemma3", configuration.windows != standardGemma3Windows {
       metadata.add(
         "\(architecture).attention.sliding_window_pattern", configuration.windows.map { $0 != nil })
@@ -46,20 +47,51 @@ extension Model {
     return metadata
   }
 
+  /// Throws where readers of Gemma 4's files take something else for granted than the configuration says: rotary embeddings that
+  /// nothing scales, and that blocks take over the keys and values of the last that makes some, or where they have a window, of
+  /// the one before it.
+  private func requireGemma4() throws {
+    guard configuration.windows.contains(where: { $0 != nil }) else {
+      throw ModelError(
+        path, "llama.cpp opens no GGUF file of Gemma 4 in which no block has a window; write a checkpoint")
+    }
+    for scaling in [configuration.rotary.scaling, configuration.windowedRotary?.scaling ?? .none] {
+      switch scaling {
+      case .none, .proportional: continue
+      default: throw notWritten("Gemma 4 with")
+      }
+    }
+    let making = (1...configuration.blocks).count { configuration.keySource(block: $0) == nil }
+    for block in 1...configuration.blocks {
+      guard let source = configuration.keySource(block: block) else { continue }
+      guard source == (configuration.window(block: block) == nil ? making : making - 1) else {
+        throw ModelError(
+          path,
+          "a GGUF file cannot say that block \(block) takes over the keys of block \(source); write a checkpoint"
+        )
+      }
+    }
+  }
+
   /// The architecture that a new file is of: Mistral's own, which alone says how queries grow, only where they do.
   private func ggufArchitecture(_ names: ModelFamily.GGUFNames) -> String {
     configuration.queryGrowth == nil ? names.newArchitecture ?? names.architecture : names.architecture
   }
 
   /// The numbers by which the rotary frequencies are divided one by one: the tensor `rope_freqs.weight` of Llama 3's
-  /// files; `nil` where they are not.
+  /// and Gemma 4's files; `nil` where they are not.
   package var ggufFrequencyDivisors: [Float]? {
-    guard case .llama3 = configuration.rotary.scaling else { return nil }
-    let settings = configuration.rotary
-    let (scaled, _) = settings.frequencies(headDimension: configuration.headDimension, positions: 1)
+    switch configuration.rotary.scaling {
+    case .llama3, .proportional: break
+    // Readers of Gemma 4's files want them.
+    default: guard family.gguf?.architecture == "gemma4" else { return nil }
+    }
+    let (settings, head) = (configuration.rotary, configuration.headDimension(hasWindow: false))
+    let (scaled, _) = settings.frequencies(headDimension: head, positions: 1)
     let (plain, _) = RotarySettings(base: settings.base, dimension: settings.dimension)
-      .frequencies(headDimension: configuration.headDimension, positions: 1)
-    return zip(plain, scaled).map { Float($0 / $1) }
+      .frequencies(headDimension: head, positions: 1)
+    // What does not turn is divided by so much that it all but stands.
+    return zip(plain, scaled).map { $1 == 0 ? 1e30 : Float($0 / $1) }
   }
 
   /// Throws unless the GGUF file at `file`, whatever its name, says of itself what this model is.
@@ -91,17 +123,28 @@ extension Model {
   private func addValue(_ key: String, _ name: String, to metadata: inout GGUFMetadata) {
     let c = configuration
     func add(_ value: Int) { metadata.add(name, UInt32(clamping: value)) }
+    func addOfBlocks(_ value: (ModelConfiguration) -> Int) {
+      let values = (1...c.blocks).map { value(c.block($0)) }
+      if Set(values).count == 1 { return add(values[0]) }
+      metadata.add(name, values.map { Int32(clamping: $0) })
+    }
     switch key {
     case "embedding_length": add(c.hidden)
-    case "feed_forward_length": add(c.intermediate)
+    case "feed_forward_length": addOfBlocks { $0.intermediate }
     case "block_count": add(c.blocks)
     case "attention.head_count": add(c.heads)
-    case "attention.head_count_kv": add(c.keyValueHeads)
+    case "attention.head_count_kv": addOfBlocks { $0.keyValueHeads }
+    case "attention.shared_kv_layers": add((1...c.blocks).count { c.keySource(block: $0) != nil })
+    case "embedding_length_per_layer_input": add(c.tokenBranchWidth ?? 0)
+    case "attention.key_length_swa", "attention.value_length_swa", "rope.dimension_count_swa":
+      add(c.headDimension(hasWindow: true))
+    case "attention.sliding_window_pattern": metadata.add(name, c.windows.map { $0 != nil })
     case "attention.key_length":
       // Gemma's tables name it twice.
       guard !metadata.keys.contains(name) else { return }
-      add(c.headDimension)
-      metadata.add(name.dropLast("key_length".count) + "value_length", UInt32(clamping: c.headDimension))
+      let head = c.headDimension(hasWindow: false)
+      add(head)
+      metadata.add(name.dropLast("key_length".count) + "value_length", UInt32(clamping: head))
     case "context_length": add(c.maximumPositions)
     case "vocab_size": add(c.vocabulary)
     case "attention.layer_norm_rms_epsilon", "attention.layer_norm_epsilon": metadata.add(name, c.normEpsilon)
@@ -148,7 +191,8 @@ extension Model {
         metadata.add(prefix + "yarn_log_multiplier", Float(1))
       }
     case .longRope: throw notWritten("longrope")
-    case .proportional: throw notWritten("proportional")
+    case .proportional(_, let factor):
+      guard factor == 1 else { throw notWritten("proportional and divided") }
     }
   }
 
@@ -164,12 +208,13 @@ extension Model {
   }
 
   private func addTokenizer(to metadata: inout GGUFMetadata) throws {
-    let vocabulary = try tokenizer().ggufVocabulary(size: configuration.vocabulary)
+    let vocabulary = try tokenizer().ggufVocabulary(
+      size: configuration.vocabulary, statesMerges: family.gguf?.architecture == "gemma4")
     func list(_ strings: ByteStrings) -> [[UInt8]] { (0..<strings.count).map { Array(strings[$0]) } }
     metadata.add("tokenizer.ggml.model", vocabulary.model)
     if let name = vocabulary.preTokenizer { metadata.add("tokenizer.ggml.pre", name) }
     metadata.add("tokenizer.ggml.tokens", list(vocabulary.tokens))
-    if vocabulary.model == "gpt2" {
+    if vocabulary.model != "llama" {
       metadata.add("tokenizer.ggml.merges", list(vocabulary.merges))
     } else {
       metadata.add("tokenizer.ggml.scores", vocabulary.scores)

@@ -143,7 +143,9 @@ extension Tokenizer {
     if let model = file["tokenizer.ggml.model"]?.string { vocabulary.model = model }
     vocabulary.preTokenizer = file["tokenizer.ggml.pre"]?.string
     vocabulary.tokens = try strings("tokenizer.ggml.tokens")
-    if vocabulary.model == "gpt2" { vocabulary.merges = try strings("tokenizer.ggml.merges") }
+    if ["gpt2", "gemma4"].contains(vocabulary.model) {
+      vocabulary.merges = try strings("tokenizer.ggml.merges")
+    }
     vocabulary.scores = file["tokenizer.ggml.scores"]?.array?.doubles?.map { Float($0) } ?? []
     vocabulary.charsmap = try (file["tokenizer.ggml.precompiled_charsmap"]?.array?.ints ?? []).map { value in
       // Written as signed or unsigned bytes.

@@ -110,8 +110,9 @@ package struct Model: Sendable {
   ///
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
-    namePattern(storedRole(role, block: block)).map {
-      storedName(Self.expand($0, block: block, part: part))
+    namePattern(storedRole(role, block: block)).flatMap { pattern in
+      guard part == .weight || pattern.hasSuffix(".weight") else { return nil }
+      return storedName(Self.expand(pattern, block: block, part: part))
     }
   }
 

@@ -42,6 +42,8 @@ package struct ModelFamily: Sendable {
     package var tensorNames: [WeightRole: String]
     /// Numbers and flags of `config.json` that the file also states, as (key, GGUF key after the architecture's prefix).
     package var values: [(key: String, gguf: String)]
+    /// Keys among them that may have a value for each block, which ``complete`` then reads.
+    package var listedValues: Set<String> = []
     /// Members of `config.json` that are the same for every model of the family.
     package var fixedConfig: [(key: String, value: JSON)]
     /// Roles whose rows are held with the two halves of each head interleaved.

@@ -16,7 +16,7 @@ package struct RotarySettings: Sendable, Hashable {
     /// YaRN (arXiv 2309.00071): a ramp between stretched and kept frequencies by rotations within the original length.
     case yarn(factor: Double, fast: Double, slow: Double, original: Int, truncates: Bool, attention: Double)
     /// The first pairs alone turn, at the frequencies that they have where all do, divided by `factor`: Gemma 4's.
-    case proportional(share: Double, factor: Double)
+    case proportional(pairs: Int, factor: Double)
     /// A divisor for each frequency, for texts within the original length and beyond it (arXiv 2402.13753).
     case longRope(short: [Double], long: [Double], original: Int, attention: Double)
   }
@@ -33,9 +33,6 @@ package struct RotarySettings: Sendable, Hashable {
     self.dimension = dimension
     self.scaling = scaling
   }
-
-  /// Whether a share of the pairs turns as if all did.
-  var isProportional: Bool { if case .proportional = scaling { true } else { false } }
 
   /// Whether the frequencies depend on the length of the longest text of a pass.
   package var dependsOnLength: Bool {
@@ -83,8 +80,7 @@ package struct RotarySettings: Sendable, Hashable {
         return frequency / factor * ramp + frequency * (1 - ramp)
       }
       return (stretched, attention)
-    case .proportional(let share, let factor):
-      let turning = Int(share * Double(width)) / 2
+    case .proportional(let turning, let factor):
       return (plain(base).enumerated().map { $0 < turning ? $1 / factor : 0 }, 1)
     case .longRope(let short, let long, let original, let attention):
       let divisors = positions > original ? long : short
