@@ -14,7 +14,7 @@ struct ModelPanelTests {
   /// Biases on the value matrix, parallel branches, norms after the branch or the sum, fused and plain weights.
   static let families = [
     "llama-untied", "gpt2", "gptj", "gpt-neox-parallel", "gemma3-text", "olmo2", "opt", "opt-post-norm",
-    "stablelm-parallel",
+    "stablelm-parallel", "gemma4", "gemma4-text",
   ]
   static let context = ComputeContext(threads: 2, precision: .f32)
   static let firstBlock = 2
@@ -117,7 +117,8 @@ struct ModelPanelTests {
   }
 
   @Test(
-    "Variants decode as the checkpoints they stand for", arguments: ["llama-untied", "gpt2", "gemma3-text"])
+    "Variants decode as the checkpoints they stand for",
+    arguments: ["llama-untied", "gpt2", "gemma3-text", "gemma4"])
   func continuations(_ name: String) throws {
     let folder = try TemporaryFolder()
     let subjects = try Subjects(name, folder)
@@ -175,6 +176,39 @@ struct ModelPanelTests {
       #expect(try scoring.divergences(of: variants) == beside)
       #expect(beside.allSatisfy { $0.contains { $0 > 1e-4 } })
     }
+  }
+
+  @Test(
+    "A variant that begins behind the blocks whose keys are taken over takes over its base's",
+    arguments: 2...5)
+  func keysOfTheBase(_ firstBlock: Int) throws {
+    let base = try Model(path: Self.fixtures + "/gemma4")
+    #expect(base.configuration.blockShapes.map(\.keySource) == [nil, nil, nil, 2, 3])
+    let half = Self.texts(base, count: 24)
+    let subspace = try SubspaceFitting(
+      base, Self.context, EditRecipe(rank: .fixed(2), blocks: firstBlock...5), chosen: Array(half.prefix(12)),
+      rejected: Array(half.suffix(12))
+    ).run()
+    let folder = try TemporaryFolder()
+    _ = try EditApplication(base, subspace, strength: 0.7, seed: 0).write(to: folder.path("edited"))
+    let edited = try Model(path: folder.path("edited"))
+    let texts = Self.texts(base)
+    let forest = TokenForest(texts, chunkTokens: 64)
+    let (rows, targets) = Self.rows(forest, texts)
+    let beside = try ModelPanel(base: base, others: [.model(edited)])
+      .score(Self.context, forest, rows: rows, targets: targets)[1]
+    let alone = try ModelPanel(base: edited).score(Self.context, forest, rows: rows, targets: targets)[0]
+    for (a, b) in zip(beside.logProbabilities, alone.logProbabilities) { #expect(abs(a - b) < 1e-5) }
+    let variant = try subspace.variant(strength: 0.7)
+    let scoring = try VariantScoring(
+      base, Self.context, forest, rows: rows, targets: targets, firstBlocks: [firstBlock])
+    let expected = try ModelPanel(base: base, others: [.variant(variant)])
+      .score(Self.context, forest, rows: rows, targets: targets)[1].divergences
+    #expect(try scoring.divergences(of: [variant]) == [expected])
+    let prompts = Array(texts.prefix(40))
+    let options = Decoder.Options(maximumNewTokens: 6)
+    let found = try ModelPanel(base: base, others: [.model(edited)]).generate(Self.context, prompts, options)
+    #expect(try found[1] == Decoder(edited, Self.context).generate(prompts, options))
   }
 
   @Test("A checkpoint of another origin runs by itself")
