@@ -120,6 +120,10 @@ package func multiply(
   precondition(activations.columns == weights.inputs, "activation columns must equal weight inputs")
   precondition(activations.precision == weights.precision, "operands must share a precision")
   guard activations.rows > 0 else { return }
+  if weights.layout == .packed, stride != weights.outputs {
+    return unsafe multiplyApart(
+      activations, by: weights, into: result, stride: stride, accumulate: accumulate)
+  }
   let strides = weights.strides
   let status = unsafe profs_gemm(
     weights.precision.operandType, Int64(activations.rows), Int64(weights.outputs), Int64(weights.inputs),
@@ -141,6 +145,25 @@ package func multiply(
   }
   // Shapes and strides are ours, so a refusal is a programming error or memory exhausted inside oneDNN.
   precondition(status == 0, "oneDNN refused a matrix product (status \(status))")
+}
+
+/// The same by way of memory whose rows lie close together: only for that has oneDNN a fast product with packed weights.
+private func multiplyApart(
+  _ activations: ActivationMatrix, by weights: WeightMatrix, into result: UnsafeMutablePointer<Float>,
+  stride: Int, accumulate: Bool
+) {
+  let (rows, width) = (activations.rows, weights.outputs)
+  let close = unsafe UnsafeMutablePointer<Float>.allocate(capacity: rows * width)
+  defer { unsafe close.deallocate() }
+  unsafe multiply(activations, by: weights, into: close, stride: width)
+  for row in 0..<rows {
+    let (from, to) = unsafe (close + row * width, result + row * stride)
+    if accumulate {
+      for index in 0..<width { unsafe to[index] += from[index] }
+    } else {
+      unsafe to.update(from: from, count: width)
+    }
+  }
 }
 
 /// `result[rows, columns] = scale · op(a) · op(b) + keep · result` in f32: the small products of attention.

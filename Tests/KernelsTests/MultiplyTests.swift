@@ -20,7 +20,10 @@ struct MultiplyTests {
     "a product, written or added, into rows apart, is the sum of products", arguments: shapes,
     ComputePrecision.allCases)
   func agreesWithDefinition(_ shape: Shape, _ precision: ComputePrecision) {
-    for layout in [WeightMatrix.Layout.outputMajor, .inputMajor] {
+    let packed = precision.packedByteCount(outputs: shape.outputs, inputs: shape.inputs).map { _ in
+      WeightMatrix.Layout.packed
+    }
+    for layout in [.outputMajor, .inputMajor] + [packed].compactMap(\.self) {
       for accumulate in [false, true] {
         for gap in [0, 3] {
           check(shape, precision, layout, accumulate, gap)
@@ -43,10 +46,19 @@ struct MultiplyTests {
     func multiplied(_ activations: UnsafeRawPointer, _ weights: UnsafeRawPointer) {
       result.withUnsafeMutableBufferPointer { result in
         guard let base = result.baseAddress else { return }
+        let size = precision.packedByteCount(outputs: outputs, inputs: inputs) ?? 1
+        let room = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
+        defer { room.deallocate() }
+        var matrix = WeightMatrix(
+          weights, precision, outputs: outputs, inputs: inputs,
+          layout: layout == .packed ? .outputMajor : layout)
+        if layout == .packed {
+          pack(matrix, into: room)
+          matrix = WeightMatrix(room, precision, outputs: outputs, inputs: inputs, layout: .packed)
+        }
         multiply(
           ActivationMatrix(activations, precision, rows: rows, columns: inputs, stride: activationStride),
-          by: WeightMatrix(weights, precision, outputs: outputs, inputs: inputs, layout: layout), into: base,
-          stride: stride, accumulate: accumulate)
+          by: matrix, into: base, stride: stride, accumulate: accumulate)
       }
     }
     switch precision {
@@ -65,7 +77,7 @@ struct MultiplyTests {
         var sum = accumulate ? Double(before[row * stride + column]) : 0
         var magnitude = abs(sum)
         for inner in 0..<inputs {
-          let weight = w.values[layout == .outputMajor ? column * inputs + inner : inner * outputs + column]
+          let weight = w.values[layout == .inputMajor ? inner * outputs + column : column * inputs + inner]
           let product = Double(a.values[row * activationStride + inner]) * Double(weight)
           sum += product
           magnitude += abs(product)
