@@ -153,7 +153,7 @@ private func multiplyApart(
   stride: Int, accumulate: Bool
 ) {
   let (rows, width) = (activations.rows, weights.outputs)
-  let close = unsafe UnsafeMutablePointer<Float>.allocate(capacity: rows * width)
+  let close = UnsafeMutablePointer<Float>.allocate(capacity: rows * width)
   defer { unsafe close.deallocate() }
   unsafe multiply(activations, by: weights, into: close, stride: width)
   for row in 0..<rows {

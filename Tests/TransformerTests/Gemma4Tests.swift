@@ -63,6 +63,20 @@ import Transformer
     #expect(error?.reason.contains(reason) ?? false, "\(error?.reason ?? "")")
   }
 
+  @Test("a block that takes over keys and values has as many heads of them as the one that makes them")
+  func otherHeads() throws {
+    let copy = try ModelCopy("gemma4")
+    let file = copy.path + "/config.json"
+    let root = try JSONDocument(parsing: FileSystem.readFile(file, limit: 1 << 20), source: file).root
+    guard case .object(var text) = JSON(try #require(root["text_config"])) else { return }
+    text["per_layer_config"] = [
+      "2": ["head_dim": 12], "4": ["head_dim": 12, "num_key_value_heads": 4],
+    ]
+    try copy.configure(["text_config": .object(text)])
+    let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    #expect(error?.reason.contains("as many heads of keys and values as block 3") ?? false)
+  }
+
   @Test("tensors of a shape that the block's own heads do not imply are refused")
   func wrongShape() throws {
     let copy = try ModelCopy("gemma4-text")

@@ -72,7 +72,7 @@ extension ModelFamily {
     if config["sliding_window"] == .int(0) { config["sliding_window"] = nil }
     // Values are keys where no matrix makes them.
     let full = blocks.indices.filter { !blocks[$0] }
-    let shared = file["attention.shared_kv_layers"]?.int ?? 0
+    let shared = max(0, min(file["attention.shared_kv_layers"]?.int ?? 0, blocks.count))
     let making = full.filter { $0 < blocks.count - shared }
     config["attention_k_eq_v"] = .bool(
       !making.isEmpty && making.allSatisfy { !file.has("blk.\($0).attn_v.weight") })
@@ -128,7 +128,7 @@ extension ModelFamily {
     let key = "feed_forward_length"
     guard let listed = file[key]?.array else { return }
     let widths = listed.ints ?? []
-    guard let first = widths.first, shared >= 0, shared < widths.count, first < 1 << 28 else {
+    guard let first = widths.first, shared < widths.count, (1..<1 << 28).contains(first) else {
       throw file.fault(key, "must have a number for each block")
     }
     let isWide = widths.last == 2 * first && shared > 0
@@ -201,7 +201,7 @@ extension ConfigReader {
     let listed = self["per_layer_config"]
     let sources = try keySources(model)
     let isWide = try flag("use_double_wide_mlp", default: false)
-    return try model.windows.indices.map { index in
+    let shapes = try model.windows.indices.map { index in
       let seesAll = model.windows[index] == nil
       var shape = ModelConfiguration.BlockShape(
         keyValueHeads: model.keyValueHeads, headDimension: model.headDimension,
@@ -220,6 +220,16 @@ extension ConfigReader {
       }
       return shape
     }
+    for (index, shape) in shapes.enumerated() {
+      guard let source = shape.keySource, shapes[source - 1].keyValueHeads != shape.keyValueHeads else {
+        continue
+      }
+      throw ModelError(
+        path,
+        "\"per_layer_config\" must give block \(index + 1) as many heads of keys and values as block \(source), whose it takes over"
+      )
+    }
+    return shapes
   }
 
   /// The block whose keys and values each block takes over: the last of its type that makes its own.
@@ -230,10 +240,12 @@ extension ConfigReader {
         path, "\"num_kv_shared_layers\" must be below the \(model.blocks) blocks, found \(shared)")
     }
     let first = model.blocks - shared
-    return try model.windows.indices.map { index in
+    let isWindowed = model.windows.map { $0 != nil }
+    let making = isWindowed.prefix(first)
+    let (windowed, full) = (making.lastIndex(of: true), making.lastIndex(of: false))
+    return try isWindowed.enumerated().map { index, isWindowed in
       guard index >= first else { return nil }
-      let isWindowed = model.windows[index] != nil
-      guard let source = (0..<first).last(where: { (model.windows[$0] != nil) == isWindowed }) else {
+      guard let source = isWindowed ? windowed : full else {
         throw ModelError(
           path,
           "\"num_kv_shared_layers\" is \(shared), but no block of the type of block \(index + 1) makes keys and values"

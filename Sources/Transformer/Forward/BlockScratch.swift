@@ -41,7 +41,7 @@ struct BlockScratchLayout: Sendable {
   ) {
     let needsBranch =
       configuration.arrangement != .sequential || configuration.normsBranches
-      || configuration.residualScale != nil
+      || configuration.residualScale != nil || configuration.tokenBranchWidth != nil
     var size = 0
     func region(_ columns: Int, _ elementBytes: Int) -> Int {
       defer { size += (rows * columns * elementBytes + 63) / 64 * 64 }
