@@ -1,4 +1,3 @@
-package import Kernels
 internal import Storage
 
 /// Keys and values of blocks from which later blocks take theirs over, of all rows of a pass; or their gradients.
