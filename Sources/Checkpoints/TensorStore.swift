@@ -95,6 +95,18 @@ package struct TensorStore: Sendable {
     }
   }
 
+  /// Widens chosen rows of `entry` to floats, one behind another, `[indices.count, entry.rowElements]`, at `destination`.
+  ///
+  /// Throws as ``widen(_:rows:to:)`` does.
+  package func widen(
+    _ entry: TensorEntry, rowsAt indices: [Int32], to destination: UnsafeMutablePointer<Float>
+  ) throws {
+    for (place, index) in indices.enumerated() {
+      let target = unsafe destination + place * entry.rowElements
+      try unsafe widen(entry, rows: Int(index)..<Int(index) + 1, to: target)
+    }
+  }
+
   /// The whole of `entry` as floats, in row-major order.
   package func floats(_ entry: TensorEntry) throws -> [Float] {
     try unsafe [Float](unsafeUninitializedCapacity: entry.elementCount) { buffer, count in

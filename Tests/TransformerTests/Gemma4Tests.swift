@@ -37,12 +37,36 @@ import Transformer
     #expect(found.map(\.intermediate) == [36, 36, 36, 72, 72])
   }
 
-  @Test("keys and values that a block takes over may be in the file all the same, and change nothing")
+  @Test("keys that a block takes over may be in the file all the same, and change nothing")
   func needlessTensors() throws {
     let copy = try ModelCopy("gemma4")
+    // A tensor of the tower, of another shape than keys have, under their name.
+    try copy.replaceInHeader(
+      "model.vision_tower.patch_embedder.position_embedding_table\"",
+      by: "model.language_model.layers.3.self_attn.k_proj.weight\"     ")
     let model = try Model(path: copy.path)
-    #expect(model.roles(block: 3).contains(.key) && !model.roles(block: 4).contains(.key))
-    #expect(model.entry(.key, block: 4) == nil, "transformers leaves them out")
+    #expect(model.entry(.key, block: 4) != nil && !model.roles(block: 4).contains(.key))
+    let goldens = try #require(FamilyGoldens.all.first { $0.name == "gemma4" })
+    let sequences = try goldens.sequences()
+    let found = try Decoder(model, ComputeContext(threads: 2, precision: .f32))
+      .generate(sequences.map(\.ids), .init(maximumNewTokens: sequences[0].continuation.count))
+    #expect(found == sequences.map(\.continuation))
+  }
+
+  @Test("the one of 12 billion weights has defaults of its own")
+  func unified() throws {
+    let copy = try ModelCopy("gemma4-text")
+    let absent: [String: JSON] = [
+      "hidden_size_per_layer_input": .null, "sliding_window": .null, "max_position_embeddings": .null,
+    ]
+    try copy.configure(absent.merging(["model_type": "gemma4_unified_text"]) { $1 })
+    let configuration = try Model(path: copy.path).configuration
+    #expect(configuration.tokenBranchWidth == nil && configuration.windows == [1024, nil, nil])
+    #expect(configuration.maximumPositions == 262_144)
+    try copy.configure(["model_type": "gemma4_text"])
+    // Whose tokens come in again, for which this one has no vocabulary.
+    let error = #expect(throws: ModelError.self) { try Model(path: copy.path) }
+    #expect(error?.reason.contains("\"vocab_size_per_layer_input\" is") ?? false)
   }
 
   @Test(

@@ -175,7 +175,7 @@ struct BlockBackward {
       context, record.attention.jobs, keyRanges: record.attention.keyRanges,
       AttentionGradientMemory(
         rows: qkv.base, rowGradients: gradient, output: record.attended, outputGradient: scratch.attended))
-    let makesKeys = configuration.keySource(block: weights.block) == nil
+    let makesKeys = weights.makesKeys
     exchangeKeyGradients(record, qkv, gradient)
     func throughNorm(
       _ weight: [Float], _ start: Int, _ heads: Int, weightGradient: UnsafeMutablePointer<Float>?

@@ -29,11 +29,7 @@ struct EmbeddingBackward {
     if let width = configuration.embeddingWidth, width != hidden {
       let table = try model.weight(.tokenEmbedding)
       let embedded = ResidualStream(rows: streamGradient.rows, width: width)
-      try embedded.withRows { rows in
-        for (index, token) in forest.tokens.enumerated() {
-          try model.tensors.widen(table, rows: Int(token)..<Int(token) + 1, to: rows + index * width)
-        }
-      }
+      try embedded.withRows { try model.tensors.widen(table, rowsAt: forest.tokens, to: $0) }
       gradient = try throughProjection(
         model, context, .embeddingProjection, input: embedded, streamGradient, gradients)
     }

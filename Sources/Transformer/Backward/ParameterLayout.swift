@@ -89,8 +89,8 @@ package struct ParameterLayout: Sendable {
   /// Indices into ``parameters``.
   private let indices: [Key: Int]
   private let tiedHead: Bool
-  /// Blocks, from 1, whose keys' matrix also makes their values.
-  private let blocksOfOneMatrix: Set<Int>
+  /// The model's axes, which say what is stored together; `nil` where nothing is trained.
+  private let configuration: ModelConfiguration?
 
   /// The selected weights of `model`.
   package init(_ model: Model, _ selection: Selection = .all) {
@@ -128,7 +128,7 @@ package struct ParameterLayout: Sendable {
       for role in model.roles(block: block) { add(role, block) }
     }
     tiedHead = isTied
-    blocksOfOneMatrix = Set(all.filter { model.configuration.valuesAreKeys(block: $0) })
+    configuration = model.configuration
     adapter = selection.adapter
     self.parameters = parameters
     self.count = count
@@ -140,7 +140,7 @@ package struct ParameterLayout: Sendable {
 
   /// No weights at all: for a pass that is only watched, from `firstBlock` up.
   package init(watchingFrom firstBlock: Int) {
-    (parameters, count, indices, tiedHead, adapter, blocksOfOneMatrix) = ([], 0, [:], false, nil, [])
+    (parameters, count, indices, tiedHead, adapter, configuration) = ([], 0, [:], false, nil, nil)
     self.firstBlock = firstBlock
   }
 
@@ -152,8 +152,7 @@ package struct ParameterLayout: Sendable {
   }
 
   private func stored(_ role: WeightRole, _ block: Int?) -> WeightRole {
-    guard role == .value, let block, blocksOfOneMatrix.contains(block) else { return role }
-    return .key
+    configuration?.storedRole(role, block: block) ?? role
   }
 
   /// The factors of a matrix's adapter; `nil` where it has none.
@@ -172,8 +171,7 @@ extension WeightRole {
   var isBeforeBlocks: Bool {
     switch self {
     case .tokenEmbedding, .positionEmbedding, .segmentEmbedding, .embeddingNorm, .embeddingProjection,
-      .tokenTable,
-      .tokenContexts, .tokenContextNorm:
+      .tokenTable, .tokenContexts, .tokenContextNorm:
       true
     default: false
     }

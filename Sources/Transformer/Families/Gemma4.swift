@@ -56,6 +56,8 @@ extension ModelFamily {
         ("architectures", ["Gemma4ForCausalLM"]), ("model_type", "gemma4_text"),
         ("hidden_activation", "gelu_pytorch_tanh"), ("hidden_size_per_layer_input", 0),
       ],
+      statesMerges: true,
+      dividesFrequencies: true,
       complete: completeGemma4))
 
   /// Sets what files say of each block, or of one kind of blocks.

@@ -188,14 +188,14 @@ struct BlockPass {
     }
     normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
     normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
-    if configuration.normsValues, configuration.keySource(block: weights.block) == nil {
+    let makesKeys = weights.makesKeys
+    if configuration.normsValues, makesKeys {
       let width = configuration.headDimension
       rmsNormHeads(
         context, qkv.base + qkv.values, rows: rows, stride: qkv.stride, heads: configuration.keyValueHeads,
         headStep: qkv.headStep, width: width, weight: Array(repeating: 1, count: width),
         epsilon: configuration.normEpsilon)
     }
-    let makesKeys = configuration.keySource(block: weights.block) == nil
     let turning = [(0, configuration.heads)] + (makesKeys ? [(qkv.keys, configuration.keyValueHeads)] : [])
     for (start, heads) in turning {
       rotary?.table(configuration, block: weights.block, isQuery: start == 0)?.apply(
@@ -225,7 +225,7 @@ struct BlockPass {
     let rowLayout = QueryKeyValueRows(configuration, isFused: weights.has(.queryKeyValue), base)
     if weights.has(.queryKeyValue) {
       try project(.queryKeyValue, normed, rows, into: base, rowLayout.stride)
-    } else if configuration.keySource(block: weights.block) != nil {
+    } else if !weights.makesKeys {
       try project(.query, normed, rows, into: base, rowLayout.stride)
     } else {
       try project([.query, .key, .value], of: weights, normed, rows, into: base, rowLayout.stride)

@@ -41,8 +41,6 @@ package final class BlockRecording {
     package let mlpSum: UnsafePointer<Float>
     /// What the tokens brought in; only of models whose tokens do.
     let tokenBranch: TokenBranchRecord?
-    /// The keys and values that blocks take over from one another.
-    let sharedKeys: SharedKeys?
   }
 
   /// What tokens brought into a block.
@@ -159,13 +157,13 @@ package final class BlockRecording {
       let input = rows + plan.tokens.lowerBound * width
       if let scratch = kept?.scratch(layouts[chunk], block: block, chunk: chunk) {
         if chunk == plans.count - 1 { kept?.use(block: block) }
-        return try lend(plan, input, scratch, stream.sharedKeys, body)
+        return try lend(plan, input, scratch, body)
       }
       try output.withRows { output in
         output.update(from: input, count: plan.tokens.count * width)
         try compute(plan, output, scratch, stream.sharedKeys)
       }
-      return try lend(plan, input, scratch, stream.sharedKeys, body)
+      return try lend(plan, input, scratch, body)
     }
   }
 
@@ -187,8 +185,7 @@ package final class BlockRecording {
 
   /// Lends what a chunk left in `scratch`.
   private func lend<R>(
-    _ plan: ChunkPlan, _ input: UnsafePointer<Float>, _ scratch: BlockScratch, _ sharedKeys: SharedKeys?,
-    _ body: (Record) throws -> R
+    _ plan: ChunkPlan, _ input: UnsafePointer<Float>, _ scratch: BlockScratch, _ body: (Record) throws -> R
   ) throws -> R? {
     guard let layout = scratch.layout.record else { return nil }
     let configuration = weights.configuration
@@ -223,7 +220,7 @@ package final class BlockRecording {
             return TokenBranchRecord(
               stream: operand(branch.stream, hidden), inner: region(branch.inner),
               operand: operand(branch.operand, width), sum: region(branch.sum))
-          }, sharedKeys: sharedKeys))
+          }))
     }
   }
 }

@@ -80,10 +80,12 @@ package final class BlockWeights {
 
   /// Whether the loaded block multiplies with the matrices of `group` together: queries alone where it makes no keys.
   private func isNeeded(_ group: [WeightRole]) -> Bool {
-    let makesKeys = model.has(.key, block: block)
     if group == [.query], layout.offsets[Self.attentionGroup] != nil { return !makesKeys }
     return makesKeys || !group.contains(.key) && !group.contains(.value)
   }
+
+  /// Whether the loaded block makes keys and values, instead of taking over those of an earlier one.
+  var makesKeys: Bool { model.has(.key, block: block) }
 
   /// The matrices of attention that have one input.
   fileprivate static let attentionGroup: [WeightRole] = [.query, .key, .value]

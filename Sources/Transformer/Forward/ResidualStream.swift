@@ -93,15 +93,11 @@ package final class ResidualStream {
     let table = try model.weight(.tokenEmbedding)
     let embeddingWidth = configuration.embeddingWidth ?? width
     let narrow = embeddingWidth == width ? nil : ResidualStream(rows: rows, width: embeddingWidth)
-    try (narrow ?? self).withRows { rows in
-      for (index, token) in tokens.enumerated() {
-        guard token >= 0, Int(token) < table.rowCount else {
-          throw ModelError(
-            model.path, "token \(token) is outside the vocabulary of \(table.rowCount); wrong tokenizer?")
-        }
-        try model.tensors.widen(table, rows: Int(token)..<Int(token) + 1, to: rows + index * embeddingWidth)
-      }
+    for token in tokens where token < 0 || Int(token) >= table.rowCount {
+      throw ModelError(
+        model.path, "token \(token) is outside the vocabulary of \(table.rowCount); wrong tokenizer?")
     }
+    try (narrow ?? self).withRows { try model.tensors.widen(table, rowsAt: tokens, to: $0) }
     if let narrow { try project(narrow, model, context) }
     try withRows { rows in
       if let scale = configuration.embeddingScale {

@@ -79,9 +79,7 @@ struct TokenBranch {
   ) throws -> ActivationMatrix {
     let hidden = model.configuration.hidden
     let table = try model.weight(.tokenEmbedding)
-    for (row, token) in tokens.enumerated() {
-      try model.tensors.widen(table, rows: Int(token)..<Int(token) + 1, to: embedded + row * hidden)
-    }
+    try model.tensors.widen(table, rowsAt: tokens, to: embedded)
     if let factor = model.configuration.embeddingScale {
       scale(context, embedded, by: factor, count: tokens.count * hidden)
     }

@@ -82,9 +82,8 @@ extension Model {
   /// and Gemma 4's files; `nil` where they are not.
   package var ggufFrequencyDivisors: [Float]? {
     switch configuration.rotary.scaling {
-    case .llama3, .proportional: break
-    // Readers of Gemma 4's files want them.
-    default: guard family.gguf?.architecture == "gemma4" else { return nil }
+    case .llama3: break
+    default: guard family.gguf?.dividesFrequencies ?? false else { return nil }
     }
     let (settings, head) = (configuration.rotary, configuration.headDimension(hasWindow: false))
     let (scaled, _) = settings.frequencies(headDimension: head, positions: 1)
@@ -192,7 +191,7 @@ extension Model {
       }
     case .longRope: throw notWritten("longrope")
     case .proportional(_, let factor):
-      guard factor == 1 else { throw notWritten("proportional and divided") }
+      guard factor == 1, family.gguf?.dividesFrequencies ?? false else { throw notWritten("proportional") }
     }
   }
 
@@ -209,7 +208,7 @@ extension Model {
 
   private func addTokenizer(to metadata: inout GGUFMetadata) throws {
     let vocabulary = try tokenizer().ggufVocabulary(
-      size: configuration.vocabulary, statesMerges: family.gguf?.architecture == "gemma4")
+      size: configuration.vocabulary, statesMerges: family.gguf?.statesMerges ?? false)
     func list(_ strings: ByteStrings) -> [[UInt8]] { (0..<strings.count).map { Array(strings[$0]) } }
     metadata.add("tokenizer.ggml.model", vocabulary.model)
     if let name = vocabulary.preTokenizer { metadata.add("tokenizer.ggml.pre", name) }

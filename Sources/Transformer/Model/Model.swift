@@ -85,7 +85,7 @@ package struct Model: Sendable {
 
   /// The roles of which `block` has a tensor of its own: one that makes keys and values counts once.
   package func roles(block: Int) -> [WeightRole] {
-    blockRoles.filter { storedRole($0, block: block) == $0 && has($0, block: block) }
+    blockRoles.filter { configuration.storedRole($0, block: block) == $0 && has($0, block: block) }
   }
 
   /// Whether `block` has a weight of a role that the model's blocks have: none for keys that it takes over.
@@ -96,21 +96,11 @@ package struct Model: Sendable {
     }
   }
 
-  /// The role under which a role's tensor is stored: that of the keys for values that are keys, that of all blocks for what
-  /// is a part of it.
-  private func storedRole(_ role: WeightRole, block: Int?) -> WeightRole {
-    switch role {
-    case .tokenContext: .tokenContexts
-    case .value where block.map({ configuration.valuesAreKeys(block: $0) }) ?? false: .key
-    default: role
-    }
-  }
-
   /// Name of a role's tensor in this model's files, blocks counted from 1.
   ///
   /// `nil` where the family has no such role.
   package func tensorName(_ role: WeightRole, block: Int? = nil, part: Part = .weight) -> String? {
-    namePattern(storedRole(role, block: block)).flatMap { pattern in
+    namePattern(configuration.storedRole(role, block: block)).flatMap { pattern in
       guard part == .weight || pattern.hasSuffix(".weight") else { return nil }
       return storedName(Self.expand(pattern, block: block, part: part))
     }

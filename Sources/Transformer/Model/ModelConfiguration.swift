@@ -182,9 +182,16 @@ package struct ModelConfiguration: Sendable, Hashable {
   /// The blocks whose keys and values others take over.
   var keySources: Set<Int> { Set(blockShapes.compactMap(\.keySource)) }
 
-  /// Whether the matrix of the keys of `block`, from 1, also makes its values.
-  package func valuesAreKeys(block: Int) -> Bool {
-    blockShapes.indices.contains(block - 1) && blockShapes[block - 1].valuesAreKeys
+  /// The role under which a role's tensor is stored: that of the keys for values that are keys, that of all blocks for what
+  /// is a part of it.
+  func storedRole(_ role: WeightRole, block: Int?) -> WeightRole {
+    switch role {
+    case .tokenContext: return .tokenContexts
+    case .value:
+      guard let block, blockShapes.indices.contains(block - 1) else { return role }
+      return blockShapes[block - 1].valuesAreKeys ? .key : role
+    default: return role
+    }
   }
 
   /// Columns of all query heads side by side.

@@ -62,6 +62,10 @@ package struct ModelFamily: Sendable {
     package var statesLogitFactor = false
     /// Whether the file says how queries grow with their position (`attention.temperature_scale`).
     package var statesQueryGrowth = false
+    /// Whether a SentencePiece vocabulary stands there with its merges, not with scores.
+    package var statesMerges = false
+    /// Whether readers want a divisor for each rotary frequency, and take a great one for none.
+    package var dividesFrequencies = false
     /// Sets the members of `config.json` that follow from the file in other ways.
     package var complete: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = { _, _ in }
   }
@@ -69,8 +73,7 @@ package struct ModelFamily: Sendable {
   /// Every supported family.
   package static let all: [ModelFamily] = [
     .llama, .mistral, .qwen2, .qwen3, .qwen2VL, .qwen3VL, .gemma, .gemma2, .gemma3, .gemma4, .phi, .phi3,
-    .stableLM,
-    .olmo2, .starCoder2, .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4,
+    .stableLM, .olmo2, .starCoder2, .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4,
     .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt, .bert, .roberta, .distilBERT,
   ]
 }
