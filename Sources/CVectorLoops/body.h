@@ -213,6 +213,125 @@ static void NAME(softmax_columns)(float *scores, int64_t count, int64_t lanes, i
   NAME(softmax)(2, scores, count, low, high, cap, inverse);
 }
 
+// The gated delta rule for DELTA_COLUMNS columns of one head's state, `[depth, DELTA_COLUMNS]`.
+#define DELTA_VECTORS (DELTA_COLUMNS / WIDTH)
+
+// Copies `count` floats and fills up with zeros.
+INLINE void NAME(columns_of)(const float *source, int64_t count, float *columns) {
+  for (int64_t i = 0; i < DELTA_COLUMNS; i++) columns[i] = i < count ? source[i] : 0;
+}
+
+static void NAME(delta_rule)(int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in, float *state,
+                             float *before, float *outputs, int64_t output_row) {
+  for (int64_t t = 0; t < rows; t++) {
+    const float *k = in->keys + t * in->key_row, *q = in->queries + t * in->key_row;
+    const float decay = in->decays[t * in->gate_row], rate = in->rates[t * in->gate_row];
+    float value[DELTA_COLUMNS], output[DELTA_COLUMNS];
+    NAME(columns_of)(in->values + t * in->value_row, columns, value);
+    if (before) __builtin_memcpy(before + t * depth * DELTA_COLUMNS, state, depth * DELTA_COLUMNS * sizeof(float));
+    // Two sums of each column: one would wait for itself.
+    LANES found[2][DELTA_VECTORS], change[DELTA_VECTORS], answer[2][DELTA_VECTORS];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < DELTA_VECTORS; v++) found[0][v] = found[1][v] = answer[0][v] = answer[1][v] = 0;
+    for (int64_t i = 0; i < depth; i += 2) {
+#pragma clang loop unroll(full)
+      for (int half = 0; half < 2; half++) {
+        if (i + half == depth) break;
+        const LANES key = k[i + half];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < DELTA_VECTORS; v++) {
+          float *at = state + (i + half) * DELTA_COLUMNS + v * WIDTH;
+          const LANES s = LOAD(at) * decay;
+          STORE(at, s);
+          found[half][v] += key * s;
+        }
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int v = 0; v < DELTA_VECTORS; v++) change[v] = rate * (LOAD(value + v * WIDTH) - found[0][v] - found[1][v]);
+    for (int64_t i = 0; i < depth; i += 2) {
+#pragma clang loop unroll(full)
+      for (int half = 0; half < 2; half++) {
+        if (i + half == depth) break;
+        const LANES key = k[i + half], query = q[i + half];
+#pragma clang loop unroll(full)
+        for (int v = 0; v < DELTA_VECTORS; v++) {
+          float *at = state + (i + half) * DELTA_COLUMNS + v * WIDTH;
+          const LANES s = LOAD(at) + key * change[v];
+          STORE(at, s);
+          answer[half][v] += query * s;
+        }
+      }
+    }
+#pragma clang loop unroll(full)
+    for (int v = 0; v < DELTA_VECTORS; v++) STORE(output + v * WIDTH, answer[0][v] + answer[1][v]);
+    for (int64_t j = 0; j < columns; j++) outputs[t * output_row + j] = output[j];
+  }
+}
+
+INLINE float NAME(sum)(LANES x) {
+  float sum = 0;
+  for (int k = 0; k < WIDTH; k++) sum += x[k];
+  return sum;
+}
+
+// With S the state before a row, s = a S, d = b (v - s'k), S' = s + k d', o = S''q: from do and dS' to all that they depend on.
+static void NAME(delta_gradient)(int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in,
+                                 const float *before, const float *output_gradient, int64_t output_row,
+                                 float *state_gradient, float *scratch, const profs_delta_gradients *out) {
+  float *after = scratch, *decayed = scratch + depth * DELTA_COLUMNS, *dots = decayed + depth * DELTA_COLUMNS;
+  for (int64_t t = rows - 1; t >= 0; t--) {
+    const float *k = in->keys + t * in->key_row, *q = in->queries + t * in->key_row;
+    const float decay = in->decays[t * in->gate_row], rate = in->rates[t * in->gate_row];
+    const float *state = before + t * depth * DELTA_COLUMNS;
+    float value[DELTA_COLUMNS], answered[DELTA_COLUMNS], change[DELTA_COLUMNS], found_gradient[DELTA_COLUMNS];
+    NAME(columns_of)(in->values + t * in->value_row, columns, value);
+    NAME(columns_of)(output_gradient + t * output_row, columns, answered);
+    LANES found[DELTA_VECTORS], change_gradient[DELTA_VECTORS];
+    for (int v = 0; v < DELTA_VECTORS; v++) found[v] = change_gradient[v] = 0;
+    for (int64_t i = 0; i < depth; i++) {
+      for (int v = 0; v < DELTA_VECTORS; v++) {
+        const LANES s = LOAD(state + i * DELTA_COLUMNS + v * WIDTH) * decay;
+        STORE(decayed + i * DELTA_COLUMNS + v * WIDTH, s);
+        found[v] += k[i] * s;
+      }
+    }
+    for (int v = 0; v < DELTA_VECTORS; v++) STORE(change + v * WIDTH, rate * (LOAD(value + v * WIDTH) - found[v]));
+    for (int64_t i = 0; i < depth; i++) {
+      for (int v = 0; v < DELTA_VECTORS; v++) {
+        const int64_t at = i * DELTA_COLUMNS + v * WIDTH;
+        STORE(after + at, LOAD(decayed + at) + k[i] * LOAD(change + v * WIDTH));
+        const LANES gradient = LOAD(state_gradient + at) + q[i] * LOAD(answered + v * WIDTH);
+        STORE(state_gradient + at, gradient);
+        change_gradient[v] += k[i] * gradient;
+      }
+    }
+    LANES rate_gradient = 0, decay_gradient = 0;
+    for (int v = 0; v < DELTA_VECTORS; v++) {
+      rate_gradient += change_gradient[v] * (LOAD(value + v * WIDTH) - found[v]);
+      STORE(found_gradient + v * WIDTH, -rate * change_gradient[v]);
+    }
+    for (int64_t j = 0; j < columns; j++) out->values[t * out->value_row + j] = -found_gradient[j];
+    NAME(scaled_dots)(after, DELTA_COLUMNS, depth, DELTA_COLUMNS, answered, 1, dots);
+    for (int64_t i = 0; i < depth; i++) out->queries[t * out->key_row + i] += dots[i];
+    NAME(scaled_dots)(state_gradient, DELTA_COLUMNS, depth, DELTA_COLUMNS, change, 1, dots);
+    for (int64_t i = 0; i < depth; i++) out->keys[t * out->key_row + i] += dots[i];
+    NAME(scaled_dots)(decayed, DELTA_COLUMNS, depth, DELTA_COLUMNS, found_gradient, 1, dots);
+    for (int64_t i = 0; i < depth; i++) out->keys[t * out->key_row + i] += dots[i];
+    for (int64_t i = 0; i < depth; i++) {
+      for (int v = 0; v < DELTA_VECTORS; v++) {
+        const int64_t at = i * DELTA_COLUMNS + v * WIDTH;
+        const LANES gradient = LOAD(state_gradient + at) + k[i] * LOAD(found_gradient + v * WIDTH);
+        decay_gradient += gradient * LOAD(state + at);
+        STORE(state_gradient + at, gradient * decay);
+      }
+    }
+    out->decays[t * out->gate_row] += NAME(sum)(decay_gradient);
+    out->rates[t * out->gate_row] += NAME(sum)(rate_gradient);
+  }
+}
+
+#undef DELTA_VECTORS
 #undef LANES
 #undef LOAD
 #undef STORE

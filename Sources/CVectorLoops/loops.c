@@ -5,6 +5,7 @@
 // The name of what is compiled once for each width.
 #define NAME(name) EXPANDED(name, WIDTH)
 #define INLINE static inline __attribute__((always_inline))
+#define DELTA_COLUMNS PROFS_DELTA_COLUMNS
 
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma"))), apply_to = function)
@@ -75,4 +76,15 @@ void profs_scaled_dots(int64_t width, const float *rows, int64_t stride, int64_t
 void profs_softmax_columns(int64_t width, float *scores, int64_t count, int64_t lanes, int64_t low, int64_t high, float cap,
                            float *inverse) {
   CHOOSE(softmax_columns, scores, count, lanes, low, high, cap, inverse)
+}
+
+void profs_delta_rule(int64_t width, int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in, float *state,
+                      float *before, float *outputs, int64_t output_row) {
+  CHOOSE(delta_rule, rows, depth, columns, in, state, before, outputs, output_row)
+}
+
+void profs_delta_gradient(int64_t width, int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in,
+                          const float *before, const float *output_gradient, int64_t output_row, float *state_gradient,
+                          float *scratch, const profs_delta_gradients *out) {
+  CHOOSE(delta_gradient, rows, depth, columns, in, before, output_gradient, output_row, state_gradient, scratch, out)
 }

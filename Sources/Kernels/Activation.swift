@@ -61,8 +61,9 @@ extension Activation {
     }
   }
 
+  /// `act(x)`, or that times `factor`, of one row.
   @inline(__always)
-  private func apply(
+  func apply(
     _ x: UnsafePointer<Float>, times factor: UnsafePointer<Float>?, _ count: Int,
     to row: UnsafeMutablePointer<Float>
   ) {

@@ -32,6 +32,36 @@ void profs_scaled_dots(int64_t width, const float *rows, int64_t stride, int64_t
 void profs_softmax_columns(int64_t width, float *scores, int64_t count, int64_t lanes, int64_t low, int64_t high, float cap,
                            float *inverse);
 
+/// Columns of a head's state that the gated delta rule goes through at a time: few enough for them to stay in a core's first-level
+/// cache from one row to the next.
+#define PROFS_DELTA_COLUMNS 32
+
+/// What the gated delta rule is given of one head, a row after another: queries and keys `[rows, depth]`, values
+/// `[rows, columns]`, and each row's decay a and rate b.
+typedef struct {
+  const float *queries, *keys, *values, *decays, *rates;
+  int64_t key_row, value_row, gate_row;
+} profs_delta_rows;
+
+/// The same, for gradients.
+typedef struct {
+  float *queries, *keys, *values, *decays, *rates;
+  int64_t key_row, value_row, gate_row;
+} profs_delta_gradients;
+
+/// S ← a S + b k (v − a Sᵀk)ᵀ and o = Sᵀq for one row after another, of at most PROFS_DELTA_COLUMNS columns of the state.
+///
+/// `state` is `[depth, PROFS_DELTA_COLUMNS]`; `before`, where it is not null, gets it as it was before each row.
+void profs_delta_rule(int64_t width, int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in, float *state,
+                      float *before, float *outputs, int64_t output_row);
+
+/// The gradient of that, from the last row to the first. Those of queries, keys, decays and rates are added, those of values
+/// written; `state_gradient`, that of the state after the last row, becomes that of the state before the first. `scratch` has
+/// room for `depth` · (2 · PROFS_DELTA_COLUMNS + 1) floats.
+void profs_delta_gradient(int64_t width, int64_t rows, int64_t depth, int64_t columns, const profs_delta_rows *in,
+                          const float *before, const float *output_gradient, int64_t output_row, float *state_gradient,
+                          float *scratch, const profs_delta_gradients *out);
+
 /// Defines `name`: eˣ in each lane, relative error below 2·10⁻⁷; x is clamped to [−87.3, 88.3], so the result is finite and positive.
 ///
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2; eʳ by a polynomial of degree 6 (the coefficients of Cephes' `expf`), 2ⁿ by writing the

@@ -31,8 +31,9 @@ extension Activation {
     }
   }
 
+  /// The same of one row: x becomes its gradient, and `up`, where there is one, its own.
   @inline(__always)
-  private func apply(
+  func apply(
     _ x: UnsafeMutablePointer<Float>, up: UnsafeMutablePointer<Float>?, _ count: Int,
     _ outputGradient: UnsafePointer<Float>
   ) {

@@ -42,10 +42,10 @@ enum AdapterTarget: String, ExpressibleByArgument, CaseIterable {
   /// The roles of which a family has one: its own, or that of a matrix which it shares with others.
   var roles: Set<WeightRole> {
     switch self {
-    case .query: [.query, .queryKeyValue]
-    case .key: [.key, .queryKeyValue]
-    case .value: [.value, .queryKeyValue]
-    case .attentionOutput: [.attentionOutput]
+    case .query: [.query, .queryKeyValue, .deltaQueryKeyValue]
+    case .key: [.key, .queryKeyValue, .deltaQueryKeyValue]
+    case .value: [.value, .queryKeyValue, .deltaQueryKeyValue]
+    case .attentionOutput: [.attentionOutput, .deltaOutput]
     case .mlpGate: [.mlpGate, .mlpGateUp]
     case .mlpUp: [.mlpUp, .mlpGateUp]
     case .mlpValue: [.mlpValue]

@@ -25,9 +25,10 @@ struct BlockBackward {
   var embeddingGradient: ResidualStream?
 
   /// The model's axes as that block has them.
-  private var configuration: ModelConfiguration { weights.configuration }
+  var configuration: ModelConfiguration { weights.configuration }
 
-  private typealias Rows = UnsafeMutablePointer<Float>
+  /// Rows of gradients, f32.
+  typealias Rows = UnsafeMutablePointer<Float>
 
   /// Turns the gradient of what the block puts out into that of what it was given, `[rows, hidden]`, in place, and adds
   /// the gradients of the block's weights.
@@ -45,15 +46,15 @@ struct BlockBackward {
       throughInput(.mlpNorm, record.middle, normed, record.rows, to: gradient)
       let attentionBranch = throughSum(
         .postAttentionNorm, .attentionNorm, record.attentionSum, gradient, record.rows)
-      try attention(record, outputGradient: attentionBranch, to: normed)
+      try mix(record, outputGradient: attentionBranch, to: normed)
       throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
     case .parallel:
-      try attention(record, outputGradient: gradient, to: normed)
+      try mix(record, outputGradient: gradient, to: normed)
       try mlp(record, outputGradient: gradient, to: branch, accumulate: false)
       throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
       throughInput(.mlpNorm, record.input, branch, record.rows, to: gradient)
     case .parallelWithSharedNorm:
-      try attention(record, outputGradient: gradient, to: normed)
+      try mix(record, outputGradient: gradient, to: normed)
       try mlp(record, outputGradient: gradient, to: normed, accumulate: true)
       throughInput(.attentionNorm, record.input, normed, record.rows, to: gradient)
     }
@@ -161,6 +162,14 @@ struct BlockBackward {
         gradient: UnsafeBufferPointer(start: outputGradient, count: count)))
   }
 
+  private func mix(_ record: BlockRecording.Record, outputGradient: Rows, to inputGradient: Rows) throws {
+    if let deltaNet = record.deltaNet {
+      try self.deltaNet(record, deltaNet, outputGradient: outputGradient, to: inputGradient)
+    } else {
+      try attention(record, outputGradient: outputGradient, to: inputGradient)
+    }
+  }
+
   private func attention(
     _ record: BlockRecording.Record, outputGradient: Rows, to inputGradient: Rows
   ) throws {
@@ -171,6 +180,13 @@ struct BlockBackward {
       [.attentionOutput], record.attendedOperand, outputGradient, stride: configuration.hidden,
       to: scratch.attended)
     gradient.update(repeating: 0, count: rows * qkv.stride)
+    if configuration.gatesAttention {
+      let head = configuration.headDimension
+      gateGradient(
+        context, record.attended, by: qkv.base + head, rows: rows, stride: qkv.stride,
+        heads: configuration.heads, headStep: qkv.queryStep, width: head, scratch.attended,
+        to: gradient + head)
+    }
     configuration.attention(block: weights.block).addGradient(
       context, record.attention.jobs, keyRanges: record.attention.keyRanges,
       AttentionGradientMemory(
@@ -178,31 +194,33 @@ struct BlockBackward {
     let makesKeys = weights.makesKeys
     exchangeKeyGradients(record, qkv, gradient)
     func throughNorm(
-      _ weight: [Float], _ start: Int, _ heads: Int, weightGradient: UnsafeMutablePointer<Float>?
+      _ weight: [Float], _ start: Int, _ heads: Int, _ headStep: Int,
+      weightGradient: UnsafeMutablePointer<Float>?
     ) {
       rmsNormGradient(
         context, record.projected + start, outputGradient: gradient + start, rows: rows, width: weight.count,
         stride: qkv.stride, heads: weight.count == configuration.headDimension ? heads : 1,
-        headStep: qkv.headStep, weight: weight, epsilon: configuration.normEpsilon, to: gradient + start,
+        headStep: headStep, weight: weight, epsilon: configuration.normEpsilon, to: gradient + start,
         accumulate: false, weightGradient: weightGradient)
     }
     let parts = [
-      (WeightRole.queryNorm, 0, configuration.heads), (.keyNorm, qkv.keys, configuration.keyValueHeads),
+      (WeightRole.queryNorm, 0, configuration.heads, qkv.queryStep),
+      (.keyNorm, qkv.keys, configuration.keyValueHeads, qkv.headStep),
     ].prefix(makesKeys ? 2 : 1)
-    for (role, start, heads) in parts {
+    for (role, start, heads, headStep) in parts {
       record.positions.withUnsafeBufferPointer { positions in
         rotary?.table(configuration, block: weights.block, isQuery: role == .queryNorm)?.apply(
-          context, gradient + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
+          context, gradient + start, stride: qkv.stride, heads: heads, headStep: headStep,
           positions: positions, transposed: true)
       }
       guard let weight = weights.vector(role) else { continue }
       throughNorm(
-        weight, start, heads, weightGradient: gradients.pointer(role, block: weights.block))
+        weight, start, heads, headStep, weightGradient: gradients.pointer(role, block: weights.block))
     }
     if configuration.normsValues, makesKeys {
       throughNorm(
         Array(repeating: 1, count: configuration.headDimension), qkv.values, configuration.keyValueHeads,
-        weightGradient: nil)
+        qkv.headStep, weightGradient: nil)
     }
     try linear(
       weights.has(.queryKeyValue) ? [.queryKeyValue] : makesKeys ? [.query, .key, .value] : [.query],
@@ -232,7 +250,7 @@ struct BlockBackward {
   ///   - input: x, `[rows, inputs]`.
   ///   - outputGradient: dy, f32 rows `stride` elements apart.
   ///   - inputGradient: dx, `[rows, inputs]`, which is overwritten or added to.
-  private func linear(
+  func linear(
     _ roles: [WeightRole], _ input: ActivationMatrix, _ outputGradient: Rows, stride: Int,
     to inputGradient: Rows, accumulate: Bool = false
   ) throws {
@@ -276,13 +294,16 @@ final class BlockBackwardScratch {
   /// Memory for chunks of at most `rows` tokens.
   init(_ configuration: ModelConfiguration, _ precision: ComputePrecision, rows: Int) {
     var offsets = [0]
-    let queryKeyValue = configuration.queryWidth + 2 * configuration.keyValueWidth
+    let net = configuration.deltaNet
+    let queryKeyValue = max(
+      configuration.queryRowWidth + 2 * configuration.keyValueWidth, net?.rowWidth ?? 0)
     let branch = 2 * (configuration.tokenBranchWidth ?? 0)
     let widest = max(configuration.hidden, queryKeyValue, 2 * configuration.intermediate, branch)
     for width in [
-      configuration.hidden, configuration.hidden, configuration.queryWidth, queryKeyValue,
+      configuration.hidden, configuration.hidden, max(configuration.queryWidth, net?.valueWidth ?? 0),
+      queryKeyValue,
       max(configuration.intermediate, branch), configuration.hidden,
-      precision == .f32 ? 0 : (widest + 1) / 2,
+      precision == .f32 ? 0 : (widest + 1) / 2, net.map { $0.channels + 2 * $0.valueHeads } ?? 0,
     ] {
       offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
     }
@@ -294,9 +315,9 @@ final class BlockBackwardScratch {
   var normed: UnsafeMutablePointer<Float> { region(0) }
   /// `[rows, hidden]`: of what a branch adds to the stream, or of the other branch's input.
   var branch: UnsafeMutablePointer<Float> { region(1) }
-  /// `[rows, queries]`: of what attention answered.
+  /// `[rows, queries]`: of what attention, or a gated delta net, answered.
   var attended: UnsafeMutablePointer<Float> { region(2) }
-  /// `[rows, queries + keys + values]`.
+  /// `[rows, queries + keys + values]`, or what the matrices of a gated delta net make.
   var queryKeyValue: UnsafeMutablePointer<Float> { region(3) }
   /// `[rows, intermediate]`: of the MLP-value matrix's input.
   var inner: UnsafeMutablePointer<Float> { region(4) }
@@ -305,6 +326,9 @@ final class BlockBackwardScratch {
 
   /// Where the gradient of what matrices put out is rounded to, as wide as any; no room in f32.
   var rounded: UnsafeMutablePointer<Float> { region(6) }
+
+  /// `[rows, channels + 2 · valueHeads]`: of what a gated delta rule is given.
+  var convolved: UnsafeMutablePointer<Float> { region(7) }
 
   private func region(_ index: Int) -> UnsafeMutablePointer<Float> {
     memory.withUnsafeBufferPointer { memory in

@@ -94,7 +94,8 @@ package struct Decoder {
       let added = prompt.count + options.maximumNewTokens
       let bytes =
         streams
-        * KeyValueCache.byteCount(model.configuration, tokens: tokens + added)
+        * (KeyValueCache.byteCount(model.configuration, tokens: tokens + added)
+          + (index - first + 1) * RecurrentStates.byteCount(model.configuration))
       if index > first, bytes > Self.cacheBudget || index - first >= Self.largestBatch {
         batches.append(first..<index)
         first = index

@@ -9,6 +9,8 @@ final class DecodingSession {
   private let texts: [[Int32]]
   /// One for each stream: the base's, then the variants'.
   private let caches: [KeyValueCache]
+  /// The same of blocks with a gated delta net.
+  private let states: [RecurrentStates]
   private let shelf: BlockShelf
   private let variantWeights: [VariantWeights]
   private var passes: [BlockPass]
@@ -42,6 +44,7 @@ final class DecodingSession {
     caches = (0...variants.count).map { _ in
       KeyValueCache(configuration, capacities: texts.map { $0.count + room })
     }
+    states = (0...variants.count).map { _ in RecurrentStates(configuration, texts: texts.count) }
     self.shelf = shelf
     variantWeights = try variants.map { try VariantWeights($0, context, rows: texts.count) }
     let rows = texts.count * caches.count
@@ -66,21 +69,34 @@ final class DecodingSession {
     let lastRows = texts.indices.map { (forest.ranges(ofText: $0).last?.upperBound ?? 1) - 1 }
     let forward = try ForwardPass(model, context, forest, variants: variants, outputRows: lastRows)
     var chosen: [Int32] = []
+    var textsOfSegment: [Int: [Int]] = [:]
+    for (text, segment) in forest.lastSegment.enumerated() {
+      if let segment { textsOfSegment[segment, default: []].append(text) }
+    }
+    /// The stream itself and the variants that are still its own.
+    func sharing(_ block: Int, _ stream: Int) -> [Int] {
+      // Until a variant begins to differ, the base's keys and values are its own.
+      [stream]
+        + (stream > 0 ? [] : variants.indices.filter { block < variants[$0].firstBlock }.map { $0 + 1 })
+    }
     let last = model.configuration.blocks
     try forward.run(
       throughBlock: last,
       // What is not kept is loaded in the form that suits the prompts' number of rows.
       progress: nil, shelf: shelf.keepsBlocks ? shelf : nil,
-      keysAndValues: { [caches, variants] block, stream, tokens, rows in
-        // Until a variant begins to differ, the base's keys and values are its own.
-        let sharing =
-          stream > 0 ? [] : variants.indices.filter { block < variants[$0].firstBlock }.map { $0 + 1 }
+      keysAndValues: { [caches] block, stream, tokens, rows in
+        let sharing = sharing(block, stream)
         for (text, position, range) in parts where tokens.contains(range.lowerBound) {
-          for stream in [stream] + sharing {
+          for stream in sharing {
             caches[stream].store(
               block: block, text: text, position: position, count: range.count,
               first: range.lowerBound - tokens.lowerBound, of: rows)
           }
+        }
+      },
+      finalStates: { [states, textsOfSegment] block, stream, segment in
+        (textsOfSegment[segment] ?? []).flatMap { text in
+          sharing(block, stream).compactMap { states[$0].base(block: block, text: text) }
         }
       },
       afterBlock: { block, streams in
@@ -131,10 +147,11 @@ final class DecodingSession {
                 positions: UnsafeBufferPointer(rebasing: positions[part]),
                 tokens: UnsafeBufferPointer(rebasing: tokens[part]), sharedKeys: sharedKeys,
                 firstRow: part.lowerBound),
-              edits: edits(of: rows[part])
-            ) { qkv, output in
-              attention(block, rows[part], qkv, output, outputStride: weights.configuration.queryWidth)
-            }
+              edits: edits(of: rows[part]),
+              attention: { qkv, output in
+                attention(block, rows[part], qkv, output, outputStride: weights.configuration.queryWidth)
+              },
+              recurrence: { recurrence(block, rows[part]) })
           }
         }
       }
@@ -176,6 +193,17 @@ final class DecodingSession {
     for item in 0..<count { try body(item, 0) }
   }
 
+  /// A run of one token for each row, which goes on from its text's state and leaves it there.
+  private func recurrence(_ block: Int, _ rows: ArraySlice<Row>) -> [RecurrentRun] {
+    rows.enumerated().map { index, row in
+      var run = RecurrentRun(rows: index..<index + 1)
+      let state = states[row.stream].base(block: block, text: row.text)
+      run.initial = state.map { UnsafePointer($0) }
+      run.finals = [state].compactMap(\.self)
+      return run
+    }
+  }
+
   private func attention(
     _ block: Int, _ rows: ArraySlice<Row>, _ qkv: BlockPass.QueryKeyValue,
     _ output: UnsafeMutablePointer<Float>, outputStride: Int
@@ -188,7 +216,7 @@ final class DecodingSession {
         block: block, text: text, position: lengths[stream][text], count: 1, first: row, of: qkv)
       plan.jobs.append(
         AttentionJob(
-          queries: base, queryStride: qkv.stride, headStep: qkv.headStep,
+          queries: base, queryStride: qkv.stride, headStep: qkv.queryStep,
           output: output + row * outputStride, outputStride: outputStride, count: 1, ranges: row..<row + 1))
       plan.keyRanges.append(cache.keyRange(block: block, text: text, count: lengths[stream][text] + 1))
     }

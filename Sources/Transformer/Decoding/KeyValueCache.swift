@@ -7,7 +7,7 @@ internal import Storage
 final class KeyValueCache {
   /// Width of a head, and columns of the keys (and of the values), in each block.
   private let shapes: [(head: Int, width: Int)]
-  /// Where each block's keys and values begin; one that takes over another's has them there.
+  /// Where each block's keys and values begin; one that takes over another's has them there, and one without attention none.
   private let starts: [Int]
   /// First row of each text within a block, and one past the last text's.
   private let firstRows: [Int]
@@ -24,7 +24,9 @@ final class KeyValueCache {
     self.firstRows = firstRows
     var (starts, end) = ([Int](), 0)
     for (index, shape) in shapes.enumerated() {
-      if let source = configuration.keySource(block: index + 1) {
+      if configuration.isRecurrent(block: index + 1) {
+        starts.append(end)
+      } else if let source = configuration.keySource(block: index + 1) {
         starts.append(starts[source - 1])
       } else {
         starts.append(end)
@@ -37,7 +39,9 @@ final class KeyValueCache {
 
   /// Bytes that a cache of these texts takes.
   static func byteCount(_ configuration: ModelConfiguration, tokens: Int) -> Int {
-    let making = (1...configuration.blocks).filter { configuration.keySource(block: $0) == nil }
+    let making = (1...configuration.blocks).filter {
+      configuration.keySource(block: $0) == nil && !configuration.isRecurrent(block: $0)
+    }
     return making.reduce(0) { $0 + configuration.block($1).keyValueWidth } * tokens * 2 * 4
   }
 

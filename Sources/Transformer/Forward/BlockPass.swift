@@ -55,16 +55,26 @@ struct BlockPass {
   ///   - edits: what is different about the block in the variants that runs of the needed rows belong to, covering them in
   ///     order; nothing where it is empty.
   ///   - plan: given queries, keys and values and where to write, which rows attend to which keys.
+  ///   - runs: which rows follow which, where the block has a gated delta net.
   func callAsFunction(
     _ residual: UnsafeMutablePointer<Float>, of chunk: ChunkRows, outputs: [Int]? = nil,
     edits: [RowEdits] = [],
-    attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan
+    attention plan: (QueryKeyValue, _ output: UnsafeMutablePointer<Float>) -> AttentionPlan,
+    recurrence runs: () -> [RecurrentRun]
   ) throws {
     let all = chunk.positions.count
     let rows = outputs?.count ?? all
     let rowBytes = configuration.hidden * MemoryLayout<Float>.size
     precondition(outputs == nil || scratch.layout.record == nil, "what is recorded is of all rows")
+    let mixed: WeightRole = weights.isRecurrent ? .deltaOutput : .attentionOutput
     try scratch.lend { base in
+      func mix(_ normed: UnsafeRawPointer, _ finish: (_ operand: UnsafeRawPointer) throws -> Void) throws {
+        if weights.isRecurrent {
+          try deltaNet(normed, all, outputs, base, runs(), finish)
+        } else {
+          try attention(normed, chunk, outputs, base, plan, finish)
+        }
+      }
       let record = scratch.layout.record
       let normed = base + scratch.layout.normed
       let mlpNormed = base + (record?.mlpNormed ?? scratch.layout.normed)
@@ -72,10 +82,10 @@ struct BlockPass {
       switch configuration.arrangement {
       case .sequential:
         try input(.attentionNorm, residual, all, to: normed)
-        try attention(normed, chunk, outputs, base, plan) { operand in
+        try mix(normed) { operand in
           if let outputs { bring(outputs, of: residual, rowBytes: rowBytes) }
           try add(
-            .attentionOutput, operand, rows, edits, to: residual, branch,
+            mixed, operand, rows, edits, to: residual, branch,
             keep: record.map { base + $0.attentionSum }, .postAttentionNorm, .attentionNorm)
         }
         if let record { keep(residual, rows, at: base + record.middle) }
@@ -88,8 +98,8 @@ struct BlockPass {
       case .parallel, .parallelWithSharedNorm:
         try input(.attentionNorm, residual, all, to: normed)
         // Held back until the MLP has seen the block's input too.
-        try attention(normed, chunk, outputs, base, plan) { operand in
-          try write(.attentionOutput, operand, rows, edits, into: branch)
+        try mix(normed) { operand in
+          try write(mixed, operand, rows, edits, into: branch)
         }
         let isShared = configuration.arrangement == .parallelWithSharedNorm
         if let outputs {
@@ -114,7 +124,7 @@ struct BlockPass {
   }
 
   /// Moves the rows `chosen`, ascending, to the front.
-  private func bring(_ chosen: [Int], of rows: UnsafeMutableRawPointer, rowBytes: Int) {
+  func bring(_ chosen: [Int], of rows: UnsafeMutableRawPointer, rowBytes: Int) {
     for (place, row) in chosen.enumerated() where place != row {
       (rows + place * rowBytes).copyMemory(from: rows + row * rowBytes, byteCount: rowBytes)
     }
@@ -186,8 +196,8 @@ struct BlockPass {
       (base + record.projected).copyMemory(
         from: qkv.base, byteCount: rows * qkv.stride * MemoryLayout<Float>.size)
     }
-    normHeads(.queryNorm, qkv.base, qkv, rows, configuration.heads)
-    normHeads(.keyNorm, qkv.base + qkv.keys, qkv, rows, configuration.keyValueHeads)
+    normHeads(.queryNorm, qkv.base, qkv.queryStep, qkv, rows, configuration.heads)
+    normHeads(.keyNorm, qkv.base + qkv.keys, qkv.headStep, qkv, rows, configuration.keyValueHeads)
     let makesKeys = weights.makesKeys
     if configuration.normsValues, makesKeys {
       let width = configuration.headDimension
@@ -196,10 +206,12 @@ struct BlockPass {
         headStep: qkv.headStep, width: width, weight: Array(repeating: 1, count: width),
         epsilon: configuration.normEpsilon)
     }
-    let turning = [(0, configuration.heads)] + (makesKeys ? [(qkv.keys, configuration.keyValueHeads)] : [])
-    for (start, heads) in turning {
+    let turning =
+      [(0, configuration.heads, qkv.queryStep)]
+      + (makesKeys ? [(qkv.keys, configuration.keyValueHeads, qkv.headStep)] : [])
+    for (start, heads, step) in turning {
       rotary?.table(configuration, block: weights.block, isQuery: start == 0)?.apply(
-        context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: qkv.headStep,
+        context, qkv.base + start, stride: qkv.stride, heads: heads, headStep: step,
         positions: positions)
     }
 
@@ -208,6 +220,17 @@ struct BlockPass {
     let jobs = plan(qkv, attended)
     let attend = configuration.attention(block: weights.block)
     attend(context, jobs.jobs, keyRanges: jobs.keyRanges)
+    if configuration.gatesAttention {
+      let operand = base + layout.attendedOperand
+      gate(
+        context, attended, by: qkv.base + configuration.headDimension, rows: rows, stride: qkv.stride,
+        heads: configuration.heads, headStep: qkv.queryStep, width: configuration.headDimension, to: operand,
+        context.precision)
+      if let outputs {
+        bring(outputs, of: operand, rowBytes: queryWidth * context.precision.elementBytes)
+      }
+      return try finish(operand)
+    }
     if let outputs { bring(outputs, of: attended, rowBytes: queryWidth * MemoryLayout<Float>.size) }
 
     guard context.precision != .f32 else { return try finish(attended) }
@@ -276,12 +299,13 @@ struct BlockPass {
 
   /// The norm of queries or keys: of each head, or, where the weight is as wide as all heads, of all together.
   private func normHeads(
-    _ role: WeightRole, _ base: UnsafeMutablePointer<Float>, _ qkv: QueryKeyValue, _ rows: Int, _ heads: Int
+    _ role: WeightRole, _ base: UnsafeMutablePointer<Float>, _ headStep: Int, _ qkv: QueryKeyValue,
+    _ rows: Int, _ heads: Int
   ) {
     guard let weight = weights.vector(role) else { return }
     let isWhole = weight.count != configuration.headDimension
     rmsNormHeads(
-      context, base, rows: rows, stride: qkv.stride, heads: isWhole ? 1 : heads, headStep: qkv.headStep,
+      context, base, rows: rows, stride: qkv.stride, heads: isWhole ? 1 : heads, headStep: headStep,
       width: weight.count, weight: weight, epsilon: configuration.normEpsilon)
   }
 
@@ -370,7 +394,7 @@ struct BlockPass {
   }
 
   /// The same for several matrices, whose results stand side by side.
-  private func project(
+  func project(
     _ roles: [WeightRole], of weights: BlockWeights, _ operand: UnsafeRawPointer, _ rows: Int,
     into result: UnsafeMutablePointer<Float>, _ stride: Int, accumulate: Bool = false
   ) throws {

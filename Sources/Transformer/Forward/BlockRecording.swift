@@ -41,6 +41,22 @@ package final class BlockRecording {
     package let mlpSum: UnsafePointer<Float>
     /// What the tokens brought in; only of models whose tokens do.
     let tokenBranch: TokenBranchRecord?
+    /// What a gated delta net computed; only of blocks with one.
+    let deltaNet: DeltaNetRecord?
+  }
+
+  /// What a gated delta net computed in place of attention.
+  struct DeltaNetRecord {
+    /// Which rows follow which.
+    let runs: [RecurrentRun]
+    /// `[rows, GatedDeltaNet.rowWidth]`: what the matrices made, and the answers.
+    let projected: UnsafePointer<Float>
+    /// `[rows, channels]`: what the delta rule was given.
+    let convolved: UnsafePointer<Float>
+    /// `[rows, 2 · valueHeads]`: the heads' gates.
+    let gates: UnsafePointer<Float>
+    /// `[rows, valueWidth]` operand: what its last matrix was given.
+    let operand: ActivationMatrix
   }
 
   /// What tokens brought into a block.
@@ -177,9 +193,10 @@ package final class BlockRecording {
         positions: UnsafeBufferPointer(rebasing: positions[plan.tokens]),
         tokens: UnsafeBufferPointer(rebasing: tokens[plan.tokens]), sharedKeys: sharedKeys,
         firstRow: plan.tokens.lowerBound)
-      try pass(rows, of: chunk) {
-        plan.attention($0, $1, outputStride: pass.configuration.queryWidth)
-      }
+      try pass(
+        rows, of: chunk,
+        attention: { plan.attention($0, $1, outputStride: pass.configuration.queryWidth) },
+        recurrence: { plan.recurrence() })
     }
   }
 
@@ -220,6 +237,14 @@ package final class BlockRecording {
             return TokenBranchRecord(
               stream: operand(branch.stream, hidden), inner: region(branch.inner),
               operand: operand(branch.operand, width), sum: region(branch.sum))
+          },
+          deltaNet: weights.deltaNet.flatMap { vectors in
+            scratch.layout.deltaNet.map { layout in
+              DeltaNetRecord(
+                runs: plan.recurrence(), projected: region(layout.projected),
+                convolved: region(layout.convolved), gates: region(layout.gates),
+                operand: operand(layout.operand, vectors.net.valueWidth))
+            }
           }))
     }
   }

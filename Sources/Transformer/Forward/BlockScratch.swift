@@ -9,12 +9,14 @@ struct BlockScratchLayout: Sendable {
   let branch: Int
   /// `[rows, hidden]` f32: what a matrix writes before a variant's subspace is removed from it.
   let edited: Int
-  /// `[rows, queries + keys + values]` f32.
+  /// `[rows, queries + keys + values]` f32, the queries' gates among them.
   let queryKeyValue: Int
   /// `[rows, queries]` f32: what attention answers.
   let attended: Int
   /// `[rows, queries]` operand: the same, narrowed; itself where what is recorded is f32.
   let attendedOperand: Int
+  /// What a gated delta net computes in place of attention; `nil` where no block has one.
+  let deltaNet: DeltaNetLayout?
   /// `[rows, 2 · intermediate]` f32.
   let gateAndUp: Int
   /// `[rows, intermediate]` operand.
@@ -53,11 +55,20 @@ struct BlockScratchLayout: Sendable {
     edited = projecting ? region(configuration.hidden, 4) : size
     // Attention is over when the MLP begins, so the two share their memory.
     let shared = size
-    queryKeyValue = region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4)
+    queryKeyValue = region(configuration.queryRowWidth + 2 * configuration.keyValueWidth, 4)
     attended = region(configuration.queryWidth, 4)
     attendedOperand =
-      recording == nil || precision != .f32 ? region(configuration.queryWidth, operand) : attended
-    let attentionEnd = size
+      recording == nil || precision != .f32 || configuration.gatesAttention
+      ? region(configuration.queryWidth, operand) : attended
+    var attentionEnd = size
+    if configuration.deltaNet != nil { size = shared }
+    deltaNet = configuration.deltaNet.map { net in
+      DeltaNetLayout(
+        projected: region(net.rowWidth, 4), convolved: region(net.channels, 4),
+        gates: region(2 * net.valueHeads, 4), operand: region(net.valueWidth, operand))
+    }
+    attentionEnd = max(attentionEnd, size)
+    size = attentionEnd
     if recording == nil { size = shared }
     let mlpStart = size
     gateAndUp = region(2 * configuration.intermediate, 4)
@@ -67,7 +78,7 @@ struct BlockScratchLayout: Sendable {
       let normsSums = configuration.normsBranches || configuration.normsFollowResidual
       return BlockRecordLayout(
         projected: recording.normsHeads
-          ? region(configuration.queryWidth + 2 * configuration.keyValueWidth, 4) : size,
+          ? region(configuration.queryRowWidth + 2 * configuration.keyValueWidth, 4) : size,
         middle: region(configuration.hidden, 4), mlpNormed: region(configuration.hidden, operand),
         attentionSum: normsSums ? region(configuration.hidden, 4) : size,
         mlpSum: normsSums ? region(configuration.hidden, 4) : size)
@@ -82,6 +93,18 @@ struct BlockScratchLayout: Sendable {
     }
     byteCount = max(size, attentionEnd, mlpEnd)
   }
+}
+
+/// Where the activations of a gated delta net are.
+struct DeltaNetLayout: Sendable {
+  /// `[rows, GatedDeltaNet.rowWidth]` f32: what the matrices make, and the answers before their norm.
+  let projected: Int
+  /// `[rows, channels]` f32: queries, keys and values as the delta rule takes them.
+  let convolved: Int
+  /// `[rows, 2 · valueHeads]` f32: how fast each head forgets and how much it takes in.
+  let gates: Int
+  /// `[rows, valueWidth]` operand: the answers, normed and gated.
+  let operand: Int
 }
 
 /// Where the activations of what tokens bring into a block are.

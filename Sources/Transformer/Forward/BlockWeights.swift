@@ -23,6 +23,9 @@ package final class BlockWeights {
   /// The model's axes as the loaded block has them.
   private(set) var configuration: ModelConfiguration
 
+  /// What the loaded block's gated delta net is made of beside matrices; `nil` where it has attention.
+  private(set) var deltaNet: DeltaNetVectors?
+
   private struct VectorName: Hashable {
     var role: WeightRole
     var part: Model.Part
@@ -63,13 +66,14 @@ package final class BlockWeights {
         continue
       }
       let entry = try model.weight(role, block: block)
-      if entry.shape.count == 1 {
+      if entry.shape.count == 1 || role == .deltaConvolution {
         vectors[VectorName(role: role, part: .weight)] = try model.normWeight(entry, role)
       }
       vectors[VectorName(role: role, part: .bias)] = try model.entry(role, block: block, part: .bias).map {
         try model.tensors.floats($0)
       }
     }
+    deltaNet = isRecurrent ? DeltaNetVectors(self) : nil
     for (group, offset) in layout.offsets where isNeeded(group) {
       try arena.withUnsafeMutableBufferPointer { arena in
         guard let base = arena.baseAddress else { return }
@@ -81,11 +85,17 @@ package final class BlockWeights {
   /// Whether the loaded block multiplies with the matrices of `group` together: queries alone where it makes no keys.
   private func isNeeded(_ group: [WeightRole]) -> Bool {
     if group == [.query], layout.offsets[Self.attentionGroup] != nil { return !makesKeys }
-    return makesKeys || !group.contains(.key) && !group.contains(.value)
+    return group.allSatisfy { model.has($0, block: block) }
   }
 
   /// Whether the loaded block makes keys and values, instead of taking over those of an earlier one.
   var makesKeys: Bool { model.has(.key, block: block) }
+
+  /// Whether the loaded block has a gated delta net in place of attention.
+  var isRecurrent: Bool { model.configuration.isRecurrent(block: block) }
+
+  /// The matrices of a gated delta net that have one input.
+  static let deltaGroup: [WeightRole] = [.deltaQueryKeyValue, .deltaGate, .deltaRate, .deltaTime]
 
   /// The matrices of attention that have one input.
   fileprivate static let attentionGroup: [WeightRole] = [.query, .key, .value]
@@ -205,7 +215,7 @@ struct BlockWeightLayout: Sendable {
 
   /// Plans for the neediest block: types may differ from block to block (GGUF mixes them), and so may shapes.
   init(_ model: Model, _ precision: ComputePrecision, rows: Int, roles: [WeightRole]? = nil) throws {
-    let groups = model.inputGroups(of: roles ?? model.blockRoles)
+    let groups = model.inputGroups(of: roles ?? model.blockRoles).sorted { $0.mixer < $1.mixer }
     let kinds = model.configuration.blockKinds
     let packed = groups.map { group -> Int? in
       guard rows >= Self.rowsWorthPacking else { return nil }
@@ -217,7 +227,14 @@ struct BlockWeightLayout: Sendable {
       return sizes.contains(nil) ? nil : sizes.compactMap(\.self).max()
     }
     isPacked = packed.allSatisfy { $0 != nil }
+    var (mixer, mixersStart, mixersEnd) = (0, 0, 0)
     for (group, packed) in zip(groups, packed) {
+      // A block has attention or a gated delta net: they share their memory.
+      if group.mixer != mixer {
+        if mixer == 0 { mixersStart = arenaBytes }
+        mixersEnd = max(mixersEnd, arenaBytes)
+        (mixer, arenaBytes) = (group.mixer, mixersStart)
+      }
       let mapped = try group.map { try model.isMapped($0, precision) }
       let sizes = group.map { role in
         kinds.map { $0.shape(of: role).reduce(precision.elementBytes, *) }.max() ?? 0
@@ -229,6 +246,7 @@ struct BlockWeightLayout: Sendable {
         for (index, role) in group.enumerated() where !mapped[index] { reserve(sizes[index], for: [role]) }
       }
     }
+    arenaBytes = max(arenaBytes, mixersEnd)
     shareAttention(model)
   }
 
@@ -247,10 +265,20 @@ struct BlockWeightLayout: Sendable {
   var byteCount: Int { arenaBytes + unpackedBytes }
 }
 
+extension [WeightRole] {
+  /// What these matrices mix tokens with: 1 for attention, 2 for a gated delta net, 0 for those that do not.
+  fileprivate var mixer: Int {
+    if contains(where: \.isOfDeltaNet) { return 2 }
+    return contains(where: \.isOfAttention) ? 1 : 0
+  }
+}
+
 extension Model {
   /// The matrices among `roles`, those that multiply the same input together.
   fileprivate func inputGroups(of roles: [WeightRole]) -> [[WeightRole]] {
-    var groups: [[WeightRole]] = [BlockWeights.attentionGroup, [.mlpGate, .mlpUp]].filter { group in
+    var groups: [[WeightRole]] = [
+      BlockWeights.attentionGroup, BlockWeights.deltaGroup, [.mlpGate, .mlpUp],
+    ].filter { group in
       group.allSatisfy { roles.contains($0) && layout(of: $0) == .outputMajor }
     }
     let grouped = Set(groups.joined())

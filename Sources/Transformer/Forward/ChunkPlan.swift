@@ -7,6 +7,8 @@ struct ChunkPlan {
   private var queries: [(rows: Range<Int>, isCausal: Bool)] = []
   private var ranges: [Range<Int>] = []
   private var keys: [Range<Int>] = []
+  /// The same for recurrences, and the segment of each run.
+  private var runs: [(run: RecurrentRun, segment: Int)] = []
 
   /// The plan of one of the forest's chunks.
   init(_ forest: TokenForest, chunk: Int, isCausal: Bool) {
@@ -18,6 +20,11 @@ struct ChunkPlan {
         keys.append(range.lowerBound - tokens.lowerBound..<range.upperBound - tokens.lowerBound)
       }
       let own = forest.segments[segment]
+      var run = RecurrentRun(
+        rows: own.tokens.lowerBound - tokens.lowerBound..<own.tokens.upperBound - tokens.lowerBound,
+        parent: own.parent.map { $0 - forest.chunks[chunk].lowerBound }, depth: keys.count - first - 1)
+      run.isPadding = own.isPadding
+      runs.append((run, segment))
       queries.append(
         (
           own.tokens.lowerBound - tokens.lowerBound..<own.tokens.upperBound - tokens.lowerBound,
@@ -25,6 +32,18 @@ struct ChunkPlan {
         ))
       if own.isPadding { keys.removeLast() }
       ranges.append(first..<keys.count)
+    }
+  }
+
+  /// The chunk's runs of rows in their order.
+  ///
+  /// - Parameter finals: where what the last token of a segment leaves goes.
+  func recurrence(_ finals: (_ segment: Int) -> [UnsafeMutablePointer<Float>] = { _ in [] }) -> [RecurrentRun]
+  {
+    runs.map { run, segment in
+      var run = run
+      run.finals = finals(segment)
+      return run
     }
   }
 
@@ -42,7 +61,7 @@ struct ChunkPlan {
     let jobs = zip(queries, ranges).map { queries, ranges in
       AttentionJob(
         queries: qkv.base + queries.rows.lowerBound * qkv.stride, queryStride: qkv.stride,
-        headStep: qkv.headStep,
+        headStep: qkv.queryStep,
         output: output + queries.rows.lowerBound * outputStride, outputStride: outputStride,
         count: queries.rows.count,
         ranges: ranges, isCausal: queries.isCausal)

@@ -141,11 +141,12 @@ package struct ForwardPass {
   /// - Parameters:
   ///   - shelf: where each block's weights are found; they are loaded one block after another where `nil`.
   ///   - keysAndValues: called for each block, chunk and stream before attention.
+  ///   - finalStates: asked for each block with a gated delta net, stream and segment.
   ///   - afterBlock: called with the block's number and all streams, the base's first where it runs; a variant that has not
   ///     begun to differ shares the base's.
   func run(
     throughBlock lastBlock: Int, progress: ProgressHandler?, mlpOutputs: ResidualStream? = nil,
-    shelf: BlockShelf? = nil, keysAndValues: KeyValueSink?,
+    shelf: BlockShelf? = nil, keysAndValues: KeyValueSink?, finalStates: FinalStates? = nil,
     afterBlock: (_ block: Int, [ResidualStream]) throws -> Void
   ) throws {
     let configuration = model.configuration
@@ -200,11 +201,12 @@ package struct ForwardPass {
               tokens: UnsafeBufferPointer(rebasing: tokens[plan.tokens]),
               sharedKeys: streams[index].sharedKeys, firstRow: plan.tokens.lowerBound),
             outputs: needed,
-            edits: [RowEdits(rows: 0..<(needed?.count ?? plan.tokens.count), edits: edits)]
-          ) { qkv, output in
-            keysAndValues?(block, index, plan.tokens, qkv)
-            return plan.attention(qkv, output, outputStride: weights.configuration.queryWidth)
-          }
+            edits: [RowEdits(rows: 0..<(needed?.count ?? plan.tokens.count), edits: edits)],
+            attention: { qkv, output in
+              keysAndValues?(block, index, plan.tokens, qkv)
+              return plan.attention(qkv, output, outputStride: weights.configuration.queryWidth)
+            },
+            recurrence: { plan.recurrence { finalStates?(block, index, $0) ?? [] } })
           completed.withLock {
             $0 += plan.tokens.count
             progress?($0, total)
@@ -242,6 +244,9 @@ package struct ForwardPass {
   typealias KeyValueSink = (
     _ block: Int, _ stream: Int, _ tokens: Range<Int>, _ rows: BlockPass.QueryKeyValue
   ) -> Void
+
+  /// Says where what the last token of a segment carries over goes, in a block of the base (stream 0) or of a variant (from 1).
+  typealias FinalStates = (_ block: Int, _ stream: Int, _ segment: Int) -> [UnsafeMutablePointer<Float>]
 }
 
 extension Model {

@@ -6,8 +6,10 @@ package struct QueryKeyValueRows {
   package let base: UnsafeMutablePointer<Float>
   /// Elements from one row to the next.
   package let stride: Int
-  /// Elements from one head to the next.
+  /// Elements from one head of keys or values to the next.
   package let headStep: Int
+  /// Elements from one query to the next: twice a head's where a gate stands behind each.
+  package let queryStep: Int
   /// Where in a row the keys begin.
   package let keys: Int
   /// Where in a row the values begin.
@@ -20,14 +22,16 @@ package struct QueryKeyValueRows {
     let head = configuration.headDimension
     let isPerHead = isFused && configuration.fusedOrder == .perHead
     self.base = base
-    stride = configuration.queryWidth + 2 * configuration.keyValueWidth
+    stride = configuration.queryRowWidth + 2 * configuration.keyValueWidth
     headStep = isPerHead ? 3 * head : head
-    keys = isPerHead ? head : configuration.queryWidth
-    values = isPerHead ? 2 * head : configuration.queryWidth + configuration.keyValueWidth
+    queryStep = configuration.gatesAttention ? 2 * head : headStep
+    keys = isPerHead ? head : configuration.queryRowWidth
+    values = isPerHead ? 2 * head : configuration.queryRowWidth + configuration.keyValueWidth
   }
 
   private init(_ rows: Self, _ base: UnsafeMutablePointer<Float>) {
-    (stride, headStep, keys, values) = (rows.stride, rows.headStep, rows.keys, rows.values)
+    (stride, headStep, queryStep) = (rows.stride, rows.headStep, rows.queryStep)
+    (keys, values) = (rows.keys, rows.values)
     self.base = base
   }
 

@@ -58,6 +58,7 @@ package struct Model: Sendable {
     blockRoles = WeightRole.allCases.filter {
       $0.isPerBlock && names[$0 == .tokenContext ? .tokenContexts : $0] != nil
         && !(sharesNorm && $0 == .mlpNorm) && ($0.isOfTokenBranch ? hasTokenBranch : true)
+        && ($0.isOfDeltaNet ? configuration.deltaNet != nil : true)
     }
     // A model that scales no block may leave the scales out.
     if entry(.blockScale, block: 1) == nil { blockRoles.removeAll { $0 == .blockScale } }
@@ -90,7 +91,8 @@ package struct Model: Sendable {
 
   /// Whether `block` has a weight of a role that the model's blocks have: none for keys that it takes over.
   func has(_ role: WeightRole, block: Int) -> Bool {
-    switch role {
+    if configuration.isRecurrent(block: block) ? role.isOfAttention : role.isOfDeltaNet { return false }
+    return switch role {
     case .key, .value, .keyNorm: configuration.keySource(block: block) == nil
     default: true
     }
@@ -187,7 +189,9 @@ package struct Model: Sendable {
   /// A norm's weight with the family's offset, if any, added.
   package func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
     let values = try tensors.floats(entry)
-    guard case .rms(let offset) = configuration.norm, offset != 0, role != .blockScale else { return values }
+    // GGUF files hold the rates themselves.
+    if role == .deltaDecay { return isGGUF ? values : values.map { -exp($0) } }
+    guard case .rms(let offset) = configuration.norm, offset != 0, role.hasNormOffset else { return values }
     if isGGUF, family.gguf?.addsNormOffset == true { return values }
     return values.map { $0 + offset }
   }

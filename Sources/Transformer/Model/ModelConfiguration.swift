@@ -119,6 +119,12 @@ package struct ModelConfiguration: Sendable, Hashable {
   package var scalesAttentionByBlock = false
   /// Width of what tokens bring into every block; `nil` where they bring nothing.
   package var tokenBranchWidth: Int?
+  /// The shape of the gated delta nets that stand in some blocks in place of attention; `nil` where there are none.
+  package var deltaNet: GatedDeltaNet?
+  /// Which blocks they are, from block 1; empty where none is.
+  package var deltaNetBlocks: [Bool] = []
+  /// Whether what attention answers is multiplied by σ of a gate, which the matrix of the queries makes, a head behind each query.
+  package var gatesAttention = false
   /// Whether each head of values is divided by its root mean square.
   package var normsValues = false
   /// Bound of attention scores.
@@ -179,6 +185,11 @@ package struct ModelConfiguration: Sendable, Hashable {
     blockShapes.indices.contains(block - 1) ? blockShapes[block - 1].keySource : nil
   }
 
+  /// Whether `block`, from 1, has a gated delta net in place of attention.
+  package func isRecurrent(block: Int) -> Bool {
+    deltaNetBlocks.indices.contains(block - 1) && deltaNetBlocks[block - 1]
+  }
+
   /// The blocks whose keys and values others take over.
   var keySources: Set<Int> { Set(blockShapes.compactMap(\.keySource)) }
 
@@ -196,6 +207,8 @@ package struct ModelConfiguration: Sendable, Hashable {
 
   /// Columns of all query heads side by side.
   package var queryWidth: Int { heads * headDimension }
+  /// Columns of what the matrix of the queries makes: of their gates too, where they have some.
+  package var queryRowWidth: Int { gatesAttention ? 2 * queryWidth : queryWidth }
   /// Columns of all key (or value) heads side by side.
   package var keyValueWidth: Int { keyValueHeads * headDimension }
   /// Keys that a query sees in `block`; `nil` for all.
@@ -242,10 +255,17 @@ package struct ModelConfiguration: Sendable, Hashable {
     case .tokenOutput: [hidden, tokenBranchWidth ?? 0]
     case .postTokenNorm: [hidden]
     case .queryKeyValue: [queryWidth + 2 * keyValueWidth, hidden]
-    case .query: [queryWidth, hidden]
+    case .query: [queryRowWidth, hidden]
     case .key, .value: [keyValueWidth, hidden]
     case .queryNorm, .keyNorm: [headDimension]
     case .attentionOutput: [hidden, queryWidth]
+    case .deltaQueryKeyValue: [deltaNet?.channels ?? 0, hidden]
+    case .deltaGate: [deltaNet?.valueWidth ?? 0, hidden]
+    case .deltaRate, .deltaTime: [deltaNet?.valueHeads ?? 0, hidden]
+    case .deltaConvolution: [deltaNet?.channels ?? 0, 1, deltaNet?.taps ?? 0]
+    case .deltaTimeBias, .deltaDecay: [deltaNet?.valueHeads ?? 0]
+    case .deltaNorm: [deltaNet?.valueDimension ?? 0]
+    case .deltaOutput: [hidden, deltaNet?.valueWidth ?? 0]
     case .mlpGateUp: [2 * intermediate, hidden]
     case .mlpGate, .mlpUp: [intermediate, hidden]
     case .mlpValue: [hidden, intermediate]

@@ -72,7 +72,8 @@ package struct ModelFamily: Sendable {
 
   /// Every supported family.
   package static let all: [ModelFamily] = [
-    .llama, .mistral, .qwen2, .qwen3, .qwen2VL, .qwen3VL, .gemma, .gemma2, .gemma3, .gemma4, .phi, .phi3,
+    .llama, .mistral, .qwen2, .qwen3, .qwen2VL, .qwen3VL, .qwen35, .gemma, .gemma2, .gemma3, .gemma4, .phi,
+    .phi3,
     .stableLM, .olmo2, .starCoder2, .smolLM3, .seedOSS, .granite, .cohere, .cohere2, .glm, .glm4,
     .gpt2, .gptJ, .gptNeo, .gptNeoX, .opt, .bert, .roberta, .distilBERT,
   ]

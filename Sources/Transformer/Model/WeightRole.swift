@@ -26,6 +26,26 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   case queryNorm
   case keyNorm
   case attentionOutput
+
+  /// Of blocks with a gated delta net in place of attention: its queries, keys and values in one matrix.
+  case deltaQueryKeyValue
+  /// What its answers are gated with.
+  case deltaGate
+  /// What becomes of how much each head takes in.
+  case deltaRate
+  /// What becomes of how fast each head forgets.
+  case deltaTime
+  /// The weights of its convolution, `[channels, 1, taps]`.
+  case deltaConvolution
+  /// A number for each head that is added to what ``deltaTime`` makes.
+  case deltaTimeBias
+  /// The logarithm of how fast each head forgets.
+  case deltaDecay
+  /// The norm of each head's answers.
+  case deltaNorm
+  /// From there to the residual stream.
+  case deltaOutput
+
   /// The norm of what attention adds to the residual stream.
   case postAttentionNorm
   /// The norm of the MLP, like ``attentionNorm``.
@@ -72,8 +92,35 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
     switch self {
     case .embeddingProjection, .outputProjection, .classifierDense, .classifier, .queryKeyValue, .query, .key,
       .value, .attentionOutput, .mlpGateUp, .mlpGate, .mlpUp, .mlpValue, .tokenContexts, .tokenContext,
-      .tokenGate, .tokenOutput:
+      .tokenGate, .tokenOutput, .deltaQueryKeyValue, .deltaGate, .deltaRate, .deltaTime, .deltaOutput:
       true
+    default: false
+    }
+  }
+
+  /// Whether it is a norm's weight, to which a family's offset is added.
+  var hasNormOffset: Bool {
+    switch self {
+    case .blockScale, .deltaConvolution, .deltaTimeBias, .deltaDecay, .deltaNorm: false
+    default: true
+    }
+  }
+
+  /// Whether it belongs to a gated delta net.
+  var isOfDeltaNet: Bool {
+    switch self {
+    case .deltaQueryKeyValue, .deltaGate, .deltaRate, .deltaTime, .deltaConvolution, .deltaTimeBias,
+      .deltaDecay,
+      .deltaNorm, .deltaOutput:
+      true
+    default: false
+    }
+  }
+
+  /// Whether it belongs to attention.
+  var isOfAttention: Bool {
+    switch self {
+    case .queryKeyValue, .query, .key, .value, .queryNorm, .keyNorm, .attentionOutput: true
     default: false
     }
   }

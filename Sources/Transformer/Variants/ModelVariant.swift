@@ -46,7 +46,7 @@ package struct ModelVariant: Sendable {
   }
 
   /// The roles that can be edited: those that write to the residual stream.
-  package static let editableRoles: [WeightRole] = [.attentionOutput, .mlpValue]
+  package static let editableRoles: [WeightRole] = [.attentionOutput, .deltaOutput, .mlpValue]
 
   /// The edits of each edited block, from 1.
   package let edits: [Int: [WeightRole: WeightEdit]]
