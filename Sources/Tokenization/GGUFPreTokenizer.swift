@@ -83,6 +83,13 @@ struct GGUFPreTokenizer: Sendable {
       names: ["qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "kormo", "f2llmv2"],
       architectures: ["qwen2", "qwen3"], cuts: [.cover(words + #"|\p{N}"# + rest)]),
     Self(
+      names: ["qwen35"], architectures: ["qwen35"],
+      cuts: [
+        .cover(
+          contractions + #"|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"#
+            + #"|\s*[\r\n]+|\s+(?!\S)|\s+"#)
+      ]),
+    Self(
       names: ["gpt-4o", "llama4"],
       cuts: [.cover(casedWords(ending: contractions + "?") + #"|\p{N}{1,3}"# + restWithSlashes)]),
     Self(

@@ -188,7 +188,7 @@ import Transformer
   /// Checkpoints that ask for what GGUF files have no word for, or this does not write.
   private static let refused = [
     "gemma2", "gemma3", "gemma3-text", "gpt-neo", "gpt2", "gptj", "llama-dynamic",
-    "mistral", "qwen3.5", "qwen3.5-text",
+    "mistral", "qwen3.5-text",
     "opt", "opt-post-norm", "phi3-longrope", "qwen2-window", "seed-oss-biases", "cohere-biases", "glm",
     "smollm3-window", "starcoder2-window",
   ]

@@ -1,10 +1,33 @@
 internal import Checkpoints
+internal import Foundation
 internal import Kernels
 internal import SubspaceEditing
 internal import Transformer
 
 /// One tensor of an edited checkpoint and how its bytes come about.
 struct CheckpointTensor: OutputTensor {
+  /// How the values of two formats differ.
+  enum ValueForm: Equatable {
+    /// They do not.
+    case same
+    /// The source's have a number added that the output's do not.
+    case without(Float)
+    /// x in the source is −eˣ in the output.
+    case rates
+    /// −eˣ in the source is x in the output.
+    case logarithms
+
+    /// The output's value.
+    func callAsFunction(_ value: Float) -> Float {
+      switch self {
+      case .same: value
+      case .without(let offset): value - offset
+      case .rates: -exp(value)
+      case .logarithms: log(-value)
+      }
+    }
+  }
+
   /// Its name in the output.
   let name: String
   /// How it is stored in the output.
@@ -15,8 +38,8 @@ struct CheckpointTensor: OutputTensor {
   let source: TensorEntry
   /// Where the output's rows stand in the source.
   var rearrangement = Rearrangement.none
-  /// What the source's values have added that the output's do not.
-  var sourceOffset: Float = 0
+  /// How the output's values come from the source's.
+  var values = ValueForm.same
   /// What is done to it; `nil` for a tensor that stays as it is.
   var edit: WeightEdit?
   /// The threads that quantise it; the calling one alone where `nil`.
@@ -33,7 +56,7 @@ struct CheckpointTensor: OutputTensor {
 
   /// Whether the bytes before an edit are those of the source.
   private var holdsSourceValues: Bool {
-    type == source.type && rearrangement == .none && sourceOffset == 0
+    type == source.type && rearrangement == .none && values == .same
   }
 
   /// Gives the tensor's bytes to `sink`, piece by piece.
@@ -102,6 +125,7 @@ struct CheckpointTensor: OutputTensor {
     let width = shape.dropFirst().reduce(1, *)
     let rowsAtOnce = max(1, Self.pieceElements / max(1, width))
     var values = [Float](repeating: 0, count: min(rowsAtOnce, rowCount) * width)
+    let form = self.values
     // A column is spread over the whole matrix.
     let columns = rearrangement == .transposed ? try store.floats(source) : []
     for first in stride(from: 0, to: rowCount, by: rowsAtOnce) {
@@ -115,13 +139,19 @@ struct CheckpointTensor: OutputTensor {
           for (index, row) in rows.enumerated() {
             for column in 0..<width { base[index * width + column] = columns[column * rowCount + row] }
           }
-        case .interleavedHalves, .fusedBlocks, .separateHalves, .fusedHeads:
+        case .columnsInTurn:
+          try store.widen(source, rows: rows, to: base)
+          for row in 0..<rows.count {
+            let from = Array(buffer[(row * width)..<(row + 1) * width])
+            for column in 0..<width { base[row * width + column] = from[rearrangement.sourceColumn(column)] }
+          }
+        case .interleavedHalves, .fusedBlocks, .separateHalves, .fusedHeads, .headsInTurn:
           for (index, row) in rows.enumerated() {
             let from = rearrangement.sourceRow(row)
             try store.widen(source, rows: from..<from + 1, to: base + index * width)
           }
         }
-        if sourceOffset != 0 { for index in buffer.indices { buffer[index] -= sourceOffset } }
+        if form != .same { for index in buffer.indices { buffer[index] = form(buffer[index]) } }
       }
       try body(&values, rows)
     }

@@ -44,12 +44,19 @@ extension OutputLayout {
         } else if role.isLinear, part == .weight, model.family.linearLayout == .inputMajor {
           rearrangement = .transposed
           shape.reverse()
+        } else if let net = configuration.deltaNet {
+          rearrangement = Rearrangement(ofHeads: net, role, isFromGGUF: isFromGGUF)
         }
-        let isOffset = gguf?.addsNormOffset == true && entry.shape.count == 1 && part == .weight
+        if role == .deltaConvolution { shape = isFromGGUF ? [shape[0], 1, shape[1]] : [shape[0], shape[2]] }
+        let isOffset =
+          gguf?.addsNormOffset == true && entry.shape.count == 1 && part == .weight && role.hasNormOffset
+        var values = CheckpointTensor.ValueForm.same
+        if isOffset { values = .without(isFromGGUF ? 1 : -1) }
+        if role == .deltaDecay { values = isFromGGUF ? .logarithms : .rates }
         tensors.append(
           CheckpointTensor(
             name: Model.expand(pattern, block: block, part: part), type: type(role, shape), shape: shape,
-            source: entry, rearrangement: rearrangement, sourceOffset: isOffset ? (isFromGGUF ? 1 : -1) : 0,
+            source: entry, rearrangement: rearrangement, values: values,
             edit: edits[entry.name], context: context))
       }
     }
@@ -89,5 +96,25 @@ extension OutputLayout {
       .text(name: "tokenizer.json", json.tokenizer.serialized(pretty: true) + "\n"),
       .text(name: "tokenizer_config.json", json.config.serialized(pretty: true) + "\n"),
     ]
+  }
+}
+
+extension Rearrangement {
+  /// That of a gated delta net's tensor, whose heads of values GGUF files have in another order where they share those of keys.
+  fileprivate init(ofHeads net: GatedDeltaNet, _ role: WeightRole, isFromGGUF: Bool) {
+    self = .none
+    let shared = net.valueHeads / net.keyHeads
+    guard shared > 1 else { return }
+    let (count, each) = isFromGGUF ? (shared, net.keyHeads) : (net.keyHeads, shared)
+    let width = net.valueDimension
+    switch role {
+    case .deltaQueryKeyValue, .deltaConvolution:
+      self = .headsInTurn(count: count, shared: each, width: width, first: 2 * net.keyWidth)
+    case .deltaGate: self = .headsInTurn(count: count, shared: each, width: width, first: 0)
+    case .deltaRate, .deltaTime, .deltaTimeBias, .deltaDecay:
+      self = .headsInTurn(count: count, shared: each, width: 1, first: 0)
+    case .deltaOutput: self = .columnsInTurn(count: count, shared: each, width: width)
+    default: break
+    }
   }
 }

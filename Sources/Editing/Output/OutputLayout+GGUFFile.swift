@@ -37,7 +37,7 @@ extension OutputLayout {
       tensors.append(NumbersTensor(name: "rope_freqs.weight", values: divisors))
     }
     tensors += rearranged(model, names: names, edits, context: context) { role, shape in
-      if shape.count < 2 || role == .positionEmbedding { return .f32 }
+      if shape.count < 2 || role == .positionEmbedding || role == .deltaConvolution { return .f32 }
       let candidates = [type, type.substituteOfSmallerBlocks].compactMap(\.self)
       return candidates.first { (shape.last ?? 0) % $0.blockElements == 0 } ?? .f16
     }

@@ -12,11 +12,18 @@ enum Rearrangement: Equatable {
   case fusedHeads(heads: Int, head: Int)
   /// The source is the transposed matrix.
   case transposed
+  /// From row `first` on, the source has `shared` heads of `width` rows one after another for each of `count` others, the output
+  /// one for each of those in turn: a gated delta net's heads of values, which llama.cpp wants so.
+  case headsInTurn(count: Int, shared: Int, width: Int, first: Int)
+  /// The same of a row's columns.
+  case columnsInTurn(count: Int, shared: Int, width: Int)
 
   /// The source's row that becomes row `row` of the output, where rows are kept whole.
   func sourceRow(_ row: Int) -> Int {
     switch self {
-    case .none, .transposed: row
+    case .none, .transposed, .columnsInTurn: row
+    case .headsInTurn(let count, let shared, let width, let first):
+      row < first ? row : first + Self.inTurn(row - first, count, shared, width)
     case .interleavedHalves(let head):
       row - row % head + (row % head < head / 2 ? 2 * (row % head) : 2 * (row % head - head / 2) + 1)
     case .fusedBlocks(let heads, let head):
@@ -25,5 +32,16 @@ enum Rearrangement: Equatable {
     case .fusedHeads(let heads, let head):
       (row / head % heads * 3 + row / head / heads) * head + row % head
     }
+  }
+
+  /// The source's column that becomes column `column` of the output.
+  func sourceColumn(_ column: Int) -> Int {
+    guard case .columnsInTurn(let count, let shared, let width) = self else { return column }
+    return Self.inTurn(column, count, shared, width)
+  }
+
+  private static func inTurn(_ index: Int, _ count: Int, _ shared: Int, _ width: Int) -> Int {
+    let head = index / width
+    return (head % count * shared + head / count) * width + index % width
   }
 }

@@ -88,5 +88,6 @@ extension Model {
   private func isRearranged(_ role: WeightRole) -> Bool {
     family.gguf?.interleavedRoles.contains(role) == true
       || role == .queryKeyValue && family.gguf?.fusedOrder == .blocks
+      || role.isOfDeltaNet && configuration.deltaNet.map { $0.keyHeads != $0.valueHeads } == true
   }
 }

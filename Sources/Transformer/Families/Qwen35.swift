@@ -1,3 +1,4 @@
+internal import Checkpoints
 internal import Kernels
 internal import Storage
 
@@ -21,7 +22,69 @@ extension ModelFamily {
       .deltaNorm: "model.layers.{}.linear_attn.norm.weight",
       .deltaOutput: "model.layers.{}.linear_attn.out_proj.weight",
     ]) { $1 },
-    configuration: { try $0.qwen35() })
+    configuration: { try $0.qwen35() },
+    gguf: GGUFNames(
+      architecture: "qwen35",
+      tensorNames: commonGGUFNames.merging([
+        .queryNorm: "blk.{}.attn_q_norm.weight",
+        .keyNorm: "blk.{}.attn_k_norm.weight",
+        .mlpNorm: "blk.{}.post_attention_norm.weight",
+        .deltaQueryKeyValue: "blk.{}.attn_qkv.weight",
+        .deltaGate: "blk.{}.attn_gate.weight",
+        .deltaRate: "blk.{}.ssm_beta.weight",
+        .deltaTime: "blk.{}.ssm_alpha.weight",
+        .deltaConvolution: "blk.{}.ssm_conv1d.weight",
+        .deltaTimeBias: "blk.{}.ssm_dt.bias",
+        .deltaDecay: "blk.{}.ssm_a",
+        .deltaNorm: "blk.{}.ssm_norm.weight",
+        .deltaOutput: "blk.{}.ssm_out.weight",
+      ]) { $1 },
+      values: commonGGUFValues + [
+        ("linear_conv_kernel_dim", "ssm.conv_kernel"), ("linear_key_head_dim", "ssm.state_size"),
+        ("linear_num_key_heads", "ssm.group_count"), ("linear_num_value_heads", "ssm.time_step_rank"),
+        ("full_attention_interval", "full_attention_interval"),
+        // What follows is read otherwise.
+        ("inner_size", "ssm.inner_size"), ("layer_types", "attention.recurrent_layers"),
+      ],
+      listedValues: ["attention.recurrent_layers"],
+      fixedConfig: [
+        ("architectures", ["Qwen3_5ForCausalLM"]), ("model_type", "qwen3_5_text"), ("hidden_act", "silu"),
+      ],
+      addsNormOffset: true,
+      complete: completeQwen35))
+
+  /// Sets what files say of each block, and in other words.
+  private static let completeQwen35: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = {
+    file, config in
+    // Blocks that predict further tokens stand behind the others.
+    let further = file["nextn_predict_layers"]?.int ?? 0
+    let all = max(0, min(file["block_count"]?.int ?? 0, 1 << 16))
+    guard further >= 0, further < max(1, all) else {
+      throw file.fault("nextn_predict_layers", "must be below the \(all) blocks")
+    }
+    let blocks = all - further
+    if further > 0 { config["num_hidden_layers"] = .int(blocks) }
+    let key = "attention.recurrent_layers"
+    config["layer_types"] = nil
+    if let listed = file[key]?.array {
+      let flags = listed.bools ?? []
+      guard flags.count == all, !flags.suffix(further).contains(true) else {
+        throw file.fault(key, "must say true or false of each block")
+      }
+      config["layer_types"] = .array(
+        flags.prefix(blocks).map { $0 ? "linear_attention" : "full_attention" })
+    }
+    let width = file["ssm.inner_size"]?.int ?? 0
+    let heads = file["ssm.time_step_rank"]?.int ?? 0
+    guard heads > 0, width > 0, width % heads == 0 else {
+      throw file.fault("ssm.inner_size", "must be a multiple of \"ssm.time_step_rank\"")
+    }
+    config["linear_value_head_dim"] = .int(width / heads)
+    config["inner_size"] = nil
+    // Where a file says nothing, all of a head turns.
+    if config["partial_rotary_factor"] == nil { config["partial_rotary_factor"] = 1.0 }
+    if file["rope.dimension_sections"] != nil { try stateSections(file, &config) }
+  }
 }
 
 extension ConfigReader {
@@ -30,6 +93,7 @@ extension ConfigReader {
     configuration.maximumPositions = try count("max_position_embeddings", default: 32_768)
     configuration.norm = .rms(offset: 1)
     configuration.gatesAttention = true
+    configuration.rotarySections = try rotarySections(default: [11, 11, 10])
     configuration.rotary = try rotary(headDimension: configuration.headDimension, fraction: 0.25)
     let hasBias = try flag("attention_bias", default: false)
     for role in [WeightRole.query, .key, .value, .attentionOutput] { configuration.biases[role] = hasBias }

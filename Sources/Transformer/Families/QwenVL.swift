@@ -54,7 +54,7 @@ extension ModelFamily {
   /// Sets what the file says of the parts of a picture's position.
   ///
   /// A folder made of the file holds Qwen's plain text model.
-  fileprivate static let stateSections: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = {
+  static let stateSections: @Sendable (GGUFDescription, inout JSON.Members) throws -> Void = {
     file, config in
     let key = "rope.dimension_sections"
     guard let sections = file[key]?.array?.ints, (3...4).contains(sections.count) else {
@@ -65,7 +65,8 @@ extension ModelFamily {
 }
 
 extension ConfigReader {
-  fileprivate func rotarySections(default fallback: [Int]) throws -> [Int] {
+  /// How a head's pairs are shared out among time, height and width of a picture.
+  func rotarySections(default fallback: [Int]) throws -> [Int] {
     for key in ["rope_parameters", "rope_scaling"] {
       guard let sections = self[key]?["mrope_section"] else { continue }
       return sections.elements.compactMap(\.int)

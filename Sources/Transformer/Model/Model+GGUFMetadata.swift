@@ -39,6 +39,7 @@ extension Model {
       metadata.add("\(architecture).attention.sliding_window", UInt32(clamping: window))
     }
     if architecture == "gemma4" { try requireGemma4() }
+    if architecture == "qwen35" { try requireQwen35() }
     if architecture == "gemma3", configuration.windows != standardGemma3Windows {
       metadata.add(
         "\(architecture).attention.sliding_window_pattern", configuration.windows.map { $0 != nil })
@@ -70,6 +71,20 @@ extension Model {
           "a GGUF file cannot say that block \(block) takes over the keys of block \(source); write a checkpoint"
         )
       }
+    }
+  }
+
+  /// Throws where readers of Qwen3.5's files take something else for granted than the model is: heads of values as wide as those
+  /// of keys, and no biases.
+  private func requireQwen35() throws {
+    guard let net = configuration.deltaNet, net.keyDimension == net.valueDimension else {
+      throw ModelError(
+        path,
+        "a GGUF file cannot say that \"linear_value_head_dim\" is another than \"linear_key_head_dim\"; write a checkpoint"
+      )
+    }
+    for block in 1...configuration.blocks where entry(.query, block: block, part: .bias) != nil {
+      throw ModelError(path, "llama.cpp reads no biases of Qwen3.5's attention; write a checkpoint")
     }
   }
 
@@ -159,6 +174,16 @@ extension Model {
     case "final_logit_softcapping": if let cap = c.logitCap { metadata.add(name, cap) }
     case "attention.sliding_window": add(c.windows.lazy.compactMap(\.self).first ?? 0)
     case "n_deepstack_layers": add(c.pictureBlocks)
+    case "ssm.conv_kernel": if let net = c.deltaNet { add(net.taps) }
+    case "ssm.state_size": if let net = c.deltaNet { add(net.keyDimension) }
+    case "ssm.group_count": if let net = c.deltaNet { add(net.keyHeads) }
+    case "ssm.time_step_rank": if let net = c.deltaNet { add(net.valueHeads) }
+    case "ssm.inner_size": if let net = c.deltaNet { add(net.valueWidth) }
+    case "attention.recurrent_layers": metadata.add(name, (1...c.blocks).map(c.isRecurrent))
+    case "full_attention_interval":
+      // For readers that do not know the list: only where it says the same.
+      let interval = (1...c.blocks).first { !c.isRecurrent(block: $0) } ?? c.blocks + 1
+      if (1...c.blocks).allSatisfy({ c.isRecurrent(block: $0) == ($0 % interval != 0) }) { add(interval) }
     case "use_parallel_residual": metadata.add(name, c.arrangement != .sequential)
     default: break
     }

@@ -49,7 +49,10 @@ package struct Model: Sendable {
     tensors = opened.tensors
     let document = try JSONDocument(parsing: Array(config.serialized().utf8), source: opened.configPath)
     var configuration = try family.configuration(ConfigReader(path: opened.configPath, root: document.root))
-    if case .gguf = source, let order = family.gguf?.fusedOrder { configuration.fusedOrder = order }
+    if case .gguf = source {
+      if let order = family.gguf?.fusedOrder { configuration.fusedOrder = order }
+      configuration.deltaNet?.headOrder = .tiled
+    }
     self.configuration = configuration
     namePrefix = opened.namePrefix
     let names = if case .gguf = source { family.gguf?.tensorNames ?? [:] } else { family.tensorNames }
@@ -262,6 +265,8 @@ package struct Model: Sendable {
     if layout(of: role) == .inputMajor { expected.reverse() }
     // A norm of queries or keys is as wide as a head, or as all of them.
     let whole = role == .queryNorm ? configuration.queryWidth : configuration.keyValueWidth
+    // GGUF files leave out a dimension of one.
+    if isGGUF, role == .deltaConvolution { expected.remove(at: 1) }
     guard entry.shape == expected || (role == .queryNorm || role == .keyNorm) && entry.shape == [whole] else {
       throw ModelError(
         path, "tensor \"\(entry.name)\" has shape \(entry.shape), but the configuration implies \(expected)")

@@ -99,7 +99,7 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   }
 
   /// Whether it is a norm's weight, to which a family's offset is added.
-  var hasNormOffset: Bool {
+  package var hasNormOffset: Bool {
     switch self {
     case .blockScale, .deltaConvolution, .deltaTimeBias, .deltaDecay, .deltaNorm: false
     default: true
