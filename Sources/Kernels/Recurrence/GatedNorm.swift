@@ -15,8 +15,8 @@ package struct GatedNorm {
   /// Writes y, `[rows, heads · width]`, in `precision`.
   ///
   /// - Parameters:
-  ///   - source: the first row's x; rows `stride` elements apart.
-  ///   - gates: the first row's z, likewise.
+  ///   - source: x, `[rows, heads · width]`.
+  ///   - gates: the first row's z; rows `stride` elements apart.
   package func apply(
     _ context: ComputeContext, _ source: UnsafePointer<Float>, gates: UnsafePointer<Float>, rows: Int,
     stride: Int, to destination: UnsafeMutableRawPointer, _ precision: ComputePrecision
@@ -26,7 +26,7 @@ package struct GatedNorm {
       unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * width) { scratch in
         guard let normed = scratch.baseAddress else { return }
         for row in range {
-          unsafe norm(source + row * stride, to: normed)
+          unsafe norm(source + row * width, to: normed)
           unsafe Activation.silu.apply(gates + row * stride, times: normed, width, to: normed + width)
           unsafe store(normed + width, width, to: destination, at: row * width, precision)
         }
@@ -47,7 +47,8 @@ package struct GatedNorm {
   ///
   /// - Parameters:
   ///   - outputGradient: dy, `[rows, heads · width]`.
-  ///   - sourceGradient: dx is written here, rows `stride` apart; `gateGradient` gets dz likewise.
+  ///   - sourceGradient: dx is written here, `[rows, heads · width]`.
+  ///   - gateGradient: dz is written here, laid out as the gates.
   ///   - weightGradient: dw is added here; `nil` where nobody wants it.
   package func gradient(
     _ context: ComputeContext, _ source: UnsafePointer<Float>, gates: UnsafePointer<Float>, rows: Int,
@@ -60,15 +61,15 @@ package struct GatedNorm {
         guard let both = scratch.baseAddress else { return }
         for row in range {
           unsafe both.update(from: gates + row * stride, count: width)
-          unsafe norm(source + row * stride, to: both + width)
+          unsafe norm(source + row * width, to: both + width)
           unsafe Activation.silu.apply(both, up: both + width, width, outputGradient + row * width)
           unsafe (gateGradient + row * stride).update(from: both, count: width)
-          unsafe (sourceGradient + row * stride).update(from: both + width, count: width)
+          unsafe (sourceGradient + row * width).update(from: both + width, count: width)
         }
       }
     }
     unsafe rmsNormGradient(
-      context, source, outputGradient: sourceGradient, rows: rows, width: weight.count, stride: stride,
+      context, source, outputGradient: sourceGradient, rows: rows, width: weight.count, stride: width,
       heads: heads, headStep: weight.count, weight: weight, epsilon: epsilon, to: sourceGradient,
       accumulate: false, weightGradient: weightGradient)
   }

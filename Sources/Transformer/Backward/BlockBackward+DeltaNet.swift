@@ -8,20 +8,21 @@ extension BlockBackward {
   ) throws {
     guard let vectors = weights.deltaNet else { return }
     let (net, rows, block) = (vectors.net, record.rows, weights.block)
-    // Of what the matrices made, and behind it of the answers.
     let (gradient, stride) = (scratch.queryKeyValue, net.rowWidth)
     try linear(
       [.deltaOutput], own.operand, outputGradient, stride: configuration.hidden, to: scratch.attended)
     gradient.update(repeating: 0, count: rows * stride)
+    let (convolved, answers) = (
+      scratch.convolved, scratch.convolved + rows * (net.channels + 2 * net.valueHeads)
+    )
     vectors.norm.gradient(
-      context, own.projected + net.answerColumn, gates: own.projected + net.gateColumn, rows: rows,
-      stride: stride, outputGradient: scratch.attended, to: gradient + net.answerColumn,
+      context, own.answers, gates: own.projected + net.gateColumn, rows: rows,
+      stride: stride, outputGradient: scratch.attended, to: answers,
       gateGradient: gradient + net.gateColumn, weightGradient: gradients.pointer(.deltaNorm, block: block))
-    let convolved = scratch.convolved
     let gates = convolved + rows * net.channels
     net.ruleGradient(
       context, own.runs, GatedDeltaNet.Inputs(net, own.convolved, gates: own.gates), rows: rows,
-      outputGradient: gradient + net.answerColumn, stride: stride,
+      outputGradient: answers, stride: net.valueWidth,
       to: GatedDeltaNet.InputGradients(net, convolved, gates: gates))
     vectors.gates.gradient(
       own.projected + net.rateColumn, rows: rows, stride: stride, gates: own.gates, gateGradient: gates,

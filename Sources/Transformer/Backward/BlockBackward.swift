@@ -303,7 +303,8 @@ final class BlockBackwardScratch {
       configuration.hidden, configuration.hidden, max(configuration.queryWidth, net?.valueWidth ?? 0),
       queryKeyValue,
       max(configuration.intermediate, branch), configuration.hidden,
-      precision == .f32 ? 0 : (widest + 1) / 2, net.map { $0.channels + 2 * $0.valueHeads } ?? 0,
+      precision == .f32 ? 0 : (widest + 1) / 2,
+      net.map { $0.channels + 2 * $0.valueHeads + $0.valueWidth } ?? 0,
     ] {
       offsets.append((offsets.last ?? 0) + (rows * width + 15) / 16 * 16)
     }
@@ -327,7 +328,7 @@ final class BlockBackwardScratch {
   /// Where the gradient of what matrices put out is rounded to, as wide as any; no room in f32.
   var rounded: UnsafeMutablePointer<Float> { region(6) }
 
-  /// `[rows, channels + 2 · valueHeads]`: of what a gated delta rule is given.
+  /// `[rows, channels + 2 · valueHeads + valueWidth]`: of what a gated delta rule is given and answers.
   var convolved: UnsafeMutablePointer<Float> { region(7) }
 
   private func region(_ index: Int) -> UnsafeMutablePointer<Float> {

@@ -11,6 +11,7 @@ extension BlockPass {
     let projected = (base + layout.projected).assumingMemoryBound(to: Float.self)
     let convolved = (base + layout.convolved).assumingMemoryBound(to: Float.self)
     let gates = (base + layout.gates).assumingMemoryBound(to: Float.self)
+    let answers = (base + layout.answers).assumingMemoryBound(to: Float.self)
     try project(BlockWeights.deltaGroup, of: weights, normed, rows, into: projected, net.rowWidth)
     for run in runs where run.isPadding {
       (projected + run.rows.lowerBound * net.rowWidth).update(
@@ -25,11 +26,11 @@ extension BlockPass {
     }
     vectors.gates.apply(context, projected + net.rateColumn, rows: rows, stride: net.rowWidth, to: gates)
     net.applyRule(
-      context, runs, GatedDeltaNet.Inputs(net, convolved, gates: gates), to: projected + net.answerColumn,
-      stride: net.rowWidth)
+      context, runs, GatedDeltaNet.Inputs(net, convolved, gates: gates), to: answers,
+      stride: net.valueWidth)
     let operand = base + layout.operand
     vectors.norm.apply(
-      context, projected + net.answerColumn, gates: projected + net.gateColumn, rows: rows,
+      context, answers, gates: projected + net.gateColumn, rows: rows,
       stride: net.rowWidth, to: operand, context.precision)
     if let outputs {
       bring(outputs, of: operand, rowBytes: net.valueWidth * context.precision.elementBytes)

@@ -49,12 +49,14 @@ package final class BlockRecording {
   struct DeltaNetRecord {
     /// Which rows follow which.
     let runs: [RecurrentRun]
-    /// `[rows, GatedDeltaNet.rowWidth]`: what the matrices made, and the answers.
+    /// `[rows, GatedDeltaNet.rowWidth]`: what the matrices made.
     let projected: UnsafePointer<Float>
     /// `[rows, channels]`: what the delta rule was given.
     let convolved: UnsafePointer<Float>
     /// `[rows, 2 · valueHeads]`: the heads' gates.
     let gates: UnsafePointer<Float>
+    /// `[rows, valueWidth]`: what was read out of the state.
+    let answers: UnsafePointer<Float>
     /// `[rows, valueWidth]` operand: what its last matrix was given.
     let operand: ActivationMatrix
   }
@@ -243,6 +245,7 @@ package final class BlockRecording {
               DeltaNetRecord(
                 runs: plan.recurrence(), projected: region(layout.projected),
                 convolved: region(layout.convolved), gates: region(layout.gates),
+                answers: region(layout.answers),
                 operand: operand(layout.operand, vectors.net.valueWidth))
             }
           }))

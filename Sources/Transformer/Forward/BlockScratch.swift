@@ -65,7 +65,8 @@ struct BlockScratchLayout: Sendable {
     deltaNet = configuration.deltaNet.map { net in
       DeltaNetLayout(
         projected: region(net.rowWidth, 4), convolved: region(net.channels, 4),
-        gates: region(2 * net.valueHeads, 4), operand: region(net.valueWidth, operand))
+        gates: region(2 * net.valueHeads, 4), answers: region(net.valueWidth, 4),
+        operand: region(net.valueWidth, operand))
     }
     attentionEnd = max(attentionEnd, size)
     size = attentionEnd
@@ -97,12 +98,14 @@ struct BlockScratchLayout: Sendable {
 
 /// Where the activations of a gated delta net are.
 struct DeltaNetLayout: Sendable {
-  /// `[rows, GatedDeltaNet.rowWidth]` f32: what the matrices make, and the answers before their norm.
+  /// `[rows, GatedDeltaNet.rowWidth]` f32: what the matrices make.
   let projected: Int
   /// `[rows, channels]` f32: queries, keys and values as the delta rule takes them.
   let convolved: Int
   /// `[rows, 2 · valueHeads]` f32: how fast each head forgets and how much it takes in.
   let gates: Int
+  /// `[rows, valueWidth]` f32: what is read out of the state.
+  let answers: Int
   /// `[rows, valueWidth]` operand: the answers, normed and gated.
   let operand: Int
 }

@@ -30,10 +30,8 @@ extension GatedDeltaNet {
   var gateColumn: Int { channels }
   /// Where what becomes of the heads' gates begins.
   var rateColumn: Int { channels + valueWidth }
-  /// Where the answers are put.
-  var answerColumn: Int { rateColumn + 2 * valueHeads }
   /// Elements from one such row to the next.
-  var rowWidth: Int { answerColumn + valueWidth }
+  var rowWidth: Int { rateColumn + 2 * valueHeads }
 
   /// What lengths of one mean as a root-mean-square norm of a head of queries and of keys: a weight for each, and ε.
   ///
