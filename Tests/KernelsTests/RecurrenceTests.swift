@@ -39,6 +39,8 @@ struct RecurrenceTests {
     Case(name: "one token", net: net(1, 1, 1, 1), runs: [(1, nil)]),
     Case(name: "odd sizes", net: net(2, 2, 7, 5), runs: [(9, nil)]),
     Case(name: "several pieces of columns", net: net(1, 2, 16, 70), runs: [(11, nil), (3, nil)]),
+    Case(
+      name: "longer than what is kept of states", net: net(1, 1, 5, 6), runs: [(70, nil), (130, 0), (3, 0)]),
     Case(name: "heads that share keys", net: net(3, 6, 8, 32), runs: [(6, nil)]),
     Case(name: "heads in turn", net: net(3, 6, 8, 32, tiled: true), runs: [(6, nil)]),
     Case(

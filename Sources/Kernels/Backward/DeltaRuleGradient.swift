@@ -18,9 +18,6 @@ extension GatedDeltaNet {
     }
   }
 
-  /// Bytes that the gradient of the rule takes a thread for `rows` tokens: the state before each of them.
-  package func gradientBytes(rows: Int) -> Int { rows * keyDimension * Self.columns * 4 }
-
   /// Gradient of ``applyRule(_:_:_:to:stride:)`` for runs to which nothing was carried over.
   ///
   /// - Parameters:
@@ -33,59 +30,74 @@ extension GatedDeltaNet {
   ) {
     unsafe clear(context, gradients.queries, count: rows * inputs.stride)
     unsafe clear(context, gradients.gates, count: rows * 2 * valueHeads)
+    let pieces = runs.flatMap { Self.pieces(of: $0.rows) }
     // Heads of values that share one of the keys add to the same gradients.
     context.parallelForEach(keyHeads) { keyHead in
-      var before = unsafe AlignedBuffer<Float>(uninitializedCount: rows * keyDimension * Self.columns)
-      unsafe before.withUnsafeMutableBufferPointer { before in
-        guard let before = before.baseAddress else { return }
-        for head in valueHeads(ofKeyHead: keyHead) {
-          for columns in columnBlocks {
-            unsafe ruleGradient(
-              runs, inputs, head, columns, before, rows, outputGradient, stride, gradients,
-              vectorWidth)
-          }
+      for head in valueHeads(ofKeyHead: keyHead) {
+        for columns in columnBlocks {
+          unsafe ruleGradient(
+            runs, pieces, inputs, head, columns, outputGradient, stride, gradients, vectorWidth)
         }
       }
     }
   }
 
   private func ruleGradient(
-    _ runs: [RecurrentRun], _ inputs: Inputs, _ head: Int, _ columns: Range<Int>,
-    _ before: UnsafeMutablePointer<Float>, _ rows: Int, _ outputGradient: UnsafePointer<Float>, _ stride: Int,
-    _ gradients: InputGradients, _ vectorWidth: Int
+    _ runs: [RecurrentRun], _ pieces: [Range<Int>], _ inputs: Inputs, _ head: Int, _ columns: Range<Int>,
+    _ outputGradient: UnsafePointer<Float>, _ stride: Int, _ gradients: InputGradients, _ vectorWidth: Int
   ) {
     let size = keyDimension * Self.columns
+    let longest = pieces.map(\.count).max() ?? 0
+    let rows = (runs.last?.rows.upperBound ?? 0) * columns.count
     let levels = (runs.map(\.depth).max() ?? 0) + 1
-    let capacity = max(rows * columns.count, (levels + 2) * size + keyDimension)
-    unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: capacity) { memory in
-      guard let states = memory.baseAddress else { return }
-      // What is put out is not needed again: it goes where the gradients of the states will be.
+    // States before the pieces, before each row of one, their gradients, what is put out again, and the loops' own.
+    var memory = unsafe AlignedBuffer<Float>(
+      uninitializedCount: (pieces.count + longest + levels + 2) * size + keyDimension + rows)
+    unsafe memory.withUnsafeMutableBufferPointer { memory in
+      guard let starts = memory.baseAddress else { return }
+      let before = unsafe starts + pieces.count * size
+      let states = unsafe before + longest * size
+      let scratch = unsafe states + levels * size
+      let outputs = unsafe scratch + 2 * size + keyDimension
       unsafe applyRule(
-        runs, inputs, head: head, columns: columns, notingIn: before,
-        to: states - head * valueDimension - columns.lowerBound, stride: columns.count,
+        runs, inputs, head: head, columns: columns, startsIn: starts,
+        to: outputs - head * valueDimension - columns.lowerBound, stride: columns.count,
         vectorWidth: vectorWidth)
       unsafe states.update(repeating: 0, count: levels * size)
+      var piece = pieces.count
       for run in runs.reversed() {
         let state = unsafe states + run.depth * size
-        let first = run.rows.lowerBound
-        var input = unsafe loopRows(inputs, head: head, columns: columns, from: first)
-        let key = keyHead(head) * keyDimension + first * inputs.stride
-        let gates = unsafe gradients.gates + first * 2 * valueHeads + head
-        var output = unsafe profs_delta_gradients(
-          queries: gradients.queries + key, keys: gradients.keys + key,
-          values: gradients.values + first * inputs.stride + head * valueDimension + columns.lowerBound,
-          decays: gates, rates: gates + valueHeads,
-          key_row: Int64(inputs.stride), value_row: Int64(inputs.stride), gate_row: Int64(2 * valueHeads))
-        unsafe profs_delta_gradient(
-          Int64(vectorWidth), Int64(run.rows.count), Int64(keyDimension), Int64(columns.count),
-          &input, before + first * size,
-          outputGradient + first * stride + head * valueDimension + columns.lowerBound, Int64(stride), state,
-          states + levels * size, &output)
+        for rows in Self.pieces(of: run.rows).reversed() {
+          piece -= 1
+          var input = unsafe loopRows(inputs, head: head, columns: columns, from: rows.lowerBound)
+          let (count, depth) = (Int64(rows.count), Int64(keyDimension))
+          unsafe profs_delta_rule(
+            Int64(vectorWidth), count, depth, Int64(columns.count), &input, starts + piece * size, before,
+            outputs, Int64(columns.count))
+          var output = unsafe loopGradients(gradients, inputs.stride, head, columns, from: rows.lowerBound)
+          unsafe profs_delta_gradient(
+            Int64(vectorWidth), count, depth, Int64(columns.count), &input, before,
+            outputGradient + rows.lowerBound * stride + head * valueDimension + columns.lowerBound,
+            Int64(stride), state, scratch, &output)
+        }
         if run.parent != nil {
           for i in 0..<size { unsafe (state - size)[i] += state[i] }
         }
         unsafe state.update(repeating: 0, count: size)
       }
     }
+  }
+
+  /// Where the loops in C write the gradients of a head and some of its columns.
+  private func loopGradients(
+    _ gradients: InputGradients, _ stride: Int, _ head: Int, _ columns: Range<Int>, from row: Int
+  ) -> profs_delta_gradients {
+    let key = keyHead(head) * keyDimension + row * stride
+    let gates = unsafe gradients.gates + row * 2 * valueHeads + head
+    return unsafe profs_delta_gradients(
+      queries: gradients.queries + key, keys: gradients.keys + key,
+      values: gradients.values + row * stride + head * valueDimension + columns.lowerBound,
+      decays: gates, rates: gates + valueHeads,
+      key_row: Int64(stride), value_row: Int64(stride), gate_row: Int64(2 * valueHeads))
   }
 }

@@ -136,23 +136,24 @@ extension GatedDeltaNet {
     let blocks = columnBlocks
     context.parallelForEach(valueHeads * blocks.count) { item in
       unsafe applyRule(
-        runs, inputs, head: item / blocks.count, columns: blocks[item % blocks.count], notingIn: nil,
+        runs, inputs, head: item / blocks.count, columns: blocks[item % blocks.count], startsIn: nil,
         to: outputs, stride: stride, vectorWidth: vectorWidth)
     }
   }
 
   /// The same of one head and some columns.
   ///
-  /// - Parameter before: gets the state before each row, `[rows, keyDimension, columns]`.
+  /// - Parameter starts: gets the state before each of the runs' pieces, `[pieces, keyDimension, columns]`.
   func applyRule(
     _ runs: [RecurrentRun], _ inputs: Inputs, head: Int, columns: Range<Int>,
-    notingIn before: UnsafeMutablePointer<Float>?, to outputs: UnsafeMutablePointer<Float>, stride: Int,
+    startsIn starts: UnsafeMutablePointer<Float>?, to outputs: UnsafeMutablePointer<Float>, stride: Int,
     vectorWidth: Int
   ) {
     let size = keyDimension * Self.columns
     let levels = (runs.map(\.depth).max() ?? 0) + 1
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: levels * size) { memory in
       guard let states = memory.baseAddress else { return }
+      var piece = 0
       for run in runs {
         let state = unsafe states + run.depth * size
         if run.parent != nil {
@@ -163,11 +164,17 @@ extension GatedDeltaNet {
             unsafe copyColumns(columns, of: initial + stateOffset(head), to: state)
           }
         }
-        var rows = unsafe loopRows(inputs, head: head, columns: columns, from: run.rows.lowerBound)
-        unsafe profs_delta_rule(
-          Int64(vectorWidth), Int64(run.rows.count), Int64(keyDimension), Int64(columns.count),
-          &rows, state, before.map { unsafe $0 + run.rows.lowerBound * size },
-          outputs + run.rows.lowerBound * stride + head * valueDimension + columns.lowerBound, Int64(stride))
+        for rows in Self.pieces(of: run.rows) {
+          if let starts = unsafe starts {
+            unsafe (starts + piece * size).update(from: state, count: size)
+            piece += 1
+          }
+          var input = unsafe loopRows(inputs, head: head, columns: columns, from: rows.lowerBound)
+          unsafe profs_delta_rule(
+            Int64(vectorWidth), Int64(rows.count), Int64(keyDimension), Int64(columns.count), &input, state,
+            nil, outputs + rows.lowerBound * stride + head * valueDimension + columns.lowerBound,
+            Int64(stride))
+        }
         unsafe run.finals.forEach { final in
           for i in 0..<keyDimension {
             unsafe (final + stateOffset(head) + i * valueDimension + columns.lowerBound)
@@ -175,6 +182,16 @@ extension GatedDeltaNet {
           }
         }
       }
+    }
+  }
+
+  /// Rows between which the way back keeps states.
+  private static let pieceRows = 64
+
+  /// A run's rows, cut where the way back keeps states.
+  static func pieces(of rows: Range<Int>) -> [Range<Int>] {
+    stride(from: rows.lowerBound, to: rows.upperBound, by: pieceRows).map {
+      $0..<min($0 + pieceRows, rows.upperBound)
     }
   }
 

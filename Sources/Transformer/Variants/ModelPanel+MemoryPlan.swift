@@ -67,7 +67,8 @@ extension Decoder {
       .init(
         "keys and values of \(batch.count) prompts",
         (variants + 1)
-          * KeyValueCache.byteCount(configuration, tokens: tokens(batch))))
+          * (KeyValueCache.byteCount(configuration, tokens: tokens(batch))
+            + batch.count * RecurrentStates.byteCount(configuration))))
     plan.add(.init("weights of all blocks, kept from step to step", try BlockShelf.keptBytes(model, context)))
     let rows = (variants + 1) * batch.count
     let kept = TokenChoice.keptLogits(model, options.sampling, rows: rows)
