@@ -1,13 +1,17 @@
 /// What stands between two matrices.
-package enum Activation: Sendable, Hashable {
+package enum Activation: Sendable, Hashable, CaseIterable {
   /// x · σ(x), also called swish.
   case silu
   /// x · Φ(x) with the normal distribution function, exact.
   case gelu
   /// The tangent approximation of ``gelu``: ½x (1 + tanh(√(2/π) (x + 0.044715 x³))).
   case geluTangent
+  /// The approximation x · σ(1.702 x) of ``gelu``.
+  case geluSigmoid
   /// max(x, 0).
   case relu
+  /// max(x, 0)².
+  case reluSquared
   /// tanh x.
   case tangent
 }
@@ -76,7 +80,11 @@ extension Activation {
       unsafe map(x, factor, count, row) {
         0.5 * $0 * (1 + Lanes.fastTangent(0.797_884_6 * ($0 + 0.044_715 * $0 * $0 * $0)))
       }
+    case .geluSigmoid:
+      unsafe map(x, factor, count, row) { $0 / (1 + Lanes.fastExponential(-1.702 * $0)) }
     case .relu: unsafe map(x, factor, count, row) { $0.replacing(with: 0, where: $0 .< 0) }
+    case .reluSquared:
+      unsafe map(x, factor, count, row) { ($0 * $0).replacing(with: 0, where: $0 .< 0) }
     case .tangent: unsafe map(x, factor, count, row) { Lanes.fastTangent($0) }
     }
   }

@@ -72,6 +72,39 @@ struct PointwiseTests {
     }
   }
 
+  /// The definitions, and their derivatives.
+  private static func definition(_ activation: Activation, _ x: Double) -> (value: Double, derivative: Double)
+  {
+    func numeric(_ f: (Double) -> Double) -> (Double, Double) { (f(x), (f(x + 1e-5) - f(x - 1e-5)) / 2e-5) }
+    return switch activation {
+    case .silu: numeric { $0 / (1 + exp(-$0)) }
+    case .gelu: numeric { 0.5 * $0 * erfc(-$0 / 2.0.squareRoot()) }
+    case .geluTangent:
+      numeric { 0.5 * $0 * (1 + tanh((2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0))) }
+    case .geluSigmoid: numeric { $0 / (1 + exp(-1.702 * $0)) }
+    case .relu: (max(x, 0), x > 0 ? 1 : 0)
+    case .reluSquared: (max(x, 0) * max(x, 0), 2 * max(x, 0))
+    case .tangent: numeric(tanh)
+    }
+  }
+
+  @Test("every activation and its gradient are what their definitions say", arguments: Activation.allCases)
+  func activations(_ activation: Activation) {
+    let (rows, width) = (3, 37)
+    let x = TestNumbers.floats(rows * width, seed: 11, scale: 6)
+    let gradient = TestNumbers.floats(rows * width, seed: 12)
+    let exact = x.map { Self.definition(activation, Double($0)) }
+    for context in Self.contexts {
+      let found = output(rows * width, .f32) {
+        activation.apply(context, x, rows: rows, width: width, to: $0, .f32)
+      }
+      #expect(largestError(found, exact.map(\.value)) < 2e-6)
+      var inner = x
+      activation.gradient(context, &inner, rows: rows, width: width, outputGradient: gradient)
+      #expect(largestError(inner, zip(exact, gradient).map { $0.derivative * Double($1) }) < 2e-6)
+    }
+  }
+
   @Test("narrowing gathers rows that lie apart", arguments: ComputePrecision.allCases)
   func narrowGathers(_ precision: ComputePrecision) {
     let (rows, width, stride) = (37, 19, 23)

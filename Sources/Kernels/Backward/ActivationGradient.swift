@@ -57,6 +57,16 @@ extension Activation {
           0.5 * $0 * (1 + tangent), 0.5 * (1 + tangent) + 0.5 * $0 * (1 - tangent * tangent) * slope
         )
       }
+    case .geluSigmoid:
+      unsafe map(x, up, count, outputGradient) {
+        let sigmoid = 1 / (1 + Lanes.fastExponential(-1.702 * $0))
+        return ($0 * sigmoid, sigmoid * (1 + 1.702 * $0 * (1 - sigmoid)))
+      }
+    case .reluSquared:
+      unsafe map(x, up, count, outputGradient) {
+        let positive = $0.replacing(with: 0, where: $0 .< 0)
+        return (positive * positive, 2 * positive)
+      }
     case .relu:
       unsafe map(x, up, count, outputGradient) {
         ($0.replacing(with: 0, where: $0 .< 0), Lanes(repeating: 1).replacing(with: 0, where: $0 .<= 0))

@@ -95,6 +95,12 @@ struct InspectCommand: ParsableCommand {
     row("blocks", "\(c.blocks), \(c.hidden) wide, MLP \(kinds(c) { "\($0.intermediate)" })")
     row(
       "heads", kinds(c) { "\($0.heads) of \($0.headDimension), \($0.keyValueHeads) for keys and values" })
+    if let net = c.deltaNet {
+      row(
+        "gated delta net",
+        "in place of attention in \(recurrentBlocks(c)) blocks: \(net.keyHeads) heads of \(net.keyDimension) for queries and keys, "
+          + "\(net.valueHeads) of \(net.valueDimension) for values")
+    }
     row("vocabulary", "\(c.vocabulary)\(c.tiedHead ? ", output head tied to the embedding" : "")")
     row("positions", "\(c.maximumPositions)")
     row("weights", "\(model.tensors.entries.count) tensors, \(formattedBytes(weights))")
@@ -115,6 +121,9 @@ struct InspectCommand: ParsableCommand {
       "time of the fit: about \(ProgressBar.time(seconds * PlanReport.fitAllowance)) "
         + "(\(context.precision.rawValue), \(context.threads) threads, measured just now)")
   }
+
+  /// How many blocks have a gated delta net in place of attention.
+  private func recurrentBlocks(_ c: ModelConfiguration) -> Int { (1...c.blocks).count(where: c.isRecurrent) }
 
   /// What `describe` says of each kind of block, and of how many where they differ.
   private func kinds(_ c: ModelConfiguration, _ describe: (ModelConfiguration) -> String) -> String {
@@ -139,7 +148,8 @@ struct InspectCommand: ParsableCommand {
     return [
       "family": .string(model.family.name), "blocks": .int(c.blocks), "hidden": .int(c.hidden),
       "intermediate": .int(c.intermediate), "heads": .int(c.heads), "key_value_heads": .int(c.keyValueHeads),
-      "head_dim": .int(c.headDimension), "vocabulary": .int(c.vocabulary),
+      "head_dim": .int(c.headDimension), "delta_net_blocks": .int(recurrentBlocks(c)),
+      "vocabulary": .int(c.vocabulary),
       "positions": .int(c.maximumPositions),
       "tied_head": .bool(c.tiedHead), "tensors": .int(model.tensors.entries.count),
       "weight_bytes": .int(weights),

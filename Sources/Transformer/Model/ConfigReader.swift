@@ -93,11 +93,14 @@ package struct ConfigReader {
     case "silu"?, "swish"?: return .silu
     case "gelu"?: return .gelu
     case "gelu_new"?, "gelu_pytorch_tanh"?, "gelu_fast"?: return .geluTangent
+    case "quick_gelu"?: return .geluSigmoid
     case "relu"?: return .relu
+    case "relu2"?: return .reluSquared
     default:
       throw ModelError(
         path,
-        "\"\(key)\" is \(value.summary); supported: silu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu")
+        "\"\(key)\" is \(value.summary); supported: silu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, quick_gelu, relu, relu2"
+      )
     }
   }
 
