@@ -151,7 +151,14 @@ struct CheckpointTensor: OutputTensor {
             try store.widen(source, rows: from..<from + 1, to: base + index * width)
           }
         }
-        if form != .same { for index in buffer.indices { buffer[index] = form(buffer[index]) } }
+        guard form != .same else { return }
+        for index in buffer.indices {
+          buffer[index] = form(buffer[index])
+          guard buffer[index].isFinite else {
+            throw EditingError(
+              "tensor \"\(source.name)\"", "holds a number that the other format has no number for")
+          }
+        }
       }
       try body(&values, rows)
     }

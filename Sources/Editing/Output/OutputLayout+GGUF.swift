@@ -47,7 +47,9 @@ extension OutputLayout {
         } else if let net = configuration.deltaNet {
           rearrangement = Rearrangement(ofHeads: net, role, isFromGGUF: isFromGGUF)
         }
-        if role == .deltaConvolution { shape = isFromGGUF ? [shape[0], 1, shape[1]] : [shape[0], shape[2]] }
+        if role == .deltaConvolution, part == .weight {
+          shape = isFromGGUF ? [shape[0], 1, shape[1]] : [shape[0], shape[2]]
+        }
         let isOffset =
           gguf?.addsNormOffset == true && entry.shape.count == 1 && part == .weight && role.hasNormOffset
         var values = CheckpointTensor.ValueForm.same

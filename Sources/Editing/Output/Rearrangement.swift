@@ -1,4 +1,4 @@
-/// How the rows of a converted tensor come from those of its source.
+/// How the rows, or a row's columns, of a converted tensor come from those of its source.
 enum Rearrangement: Equatable {
   /// They are the same.
   case none

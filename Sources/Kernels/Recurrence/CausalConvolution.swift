@@ -88,6 +88,9 @@ package struct CausalConvolution {
     _ index: Int, _ runs: [RecurrentRun], _ inputs: UnsafePointer<Float>, _ stride: Int
   ) {
     let run = runs[index]
+    let isCarriedOver = unsafe run.initial != nil
+    precondition(
+      !isCarriedOver || runs.allSatisfy { $0.parent != index }, "what is carried over may be overwritten")
     let channels = net.channels
     let count = net.tailCount
     unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: max(1, count)) { memory in
@@ -142,12 +145,12 @@ package struct CausalConvolution {
   /// Gradient of ``apply(_:_:_:stride:to:)`` for runs to which nothing was carried over.
   ///
   /// - Parameters:
-  ///   - outputGradient: `[rows, channels]`; is used up.
+  ///   - outputGradient: `[rows, channels]`.
   ///   - inputGradient: laid out as `inputs`; is added to.
   ///   - weightGradient: `[channels, taps]`, is added to; `nil` where nobody wants it.
   package func addGradient(
     _ context: ComputeContext, _ runs: [RecurrentRun], _ inputs: UnsafePointer<Float>, stride: Int,
-    outputGradient: UnsafeMutablePointer<Float>, to inputGradient: UnsafeMutablePointer<Float>,
+    outputGradient: UnsafePointer<Float>, to inputGradient: UnsafeMutablePointer<Float>,
     weightGradient: UnsafeMutablePointer<Float>?
   ) {
     let all = sources(runs)

@@ -15,14 +15,17 @@ package struct DeltaGates {
   private let rates: [Float]
   /// t.
   private let times: [Float]
+  /// Whether gradients are those of r itself, not of log(−r).
+  private let learnsRates: Bool
 
   /// - Parameters:
   ///   - rates: r of each head, below zero.
   ///   - times: t of each head.
-  package init(rates: [Float], times: [Float]) {
+  ///   - learnsRates: whether gradients are those of r itself, not of log(−r).
+  package init(rates: [Float], times: [Float], learnsRates: Bool = false) {
     precondition(rates.count == times.count, "two numbers for each head")
     heads = rates.count
-    (self.rates, self.times) = (rates, times)
+    (self.rates, self.times, self.learnsRates) = (rates, times, learnsRates)
   }
 
   /// Writes a and b.
@@ -51,7 +54,7 @@ package struct DeltaGates {
   ///   - gates: what was written.
   ///   - gateGradient: of a and b, laid out alike.
   ///   - inputGradient: of x and y, laid out as `inputs`; is written.
-  ///   - rateGradient: that of log(−r) is added, `[heads]`; `nil` where nobody wants it. `timeGradient` likewise.
+  ///   - rateGradient: that of log(−r), or of r, is added, `[heads]`; `nil` where nobody wants it. `timeGradient` likewise.
   package func gradient(
     _ inputs: UnsafePointer<Float>, rows: Int, stride: Int, gates: UnsafePointer<Float>,
     gateGradient: UnsafePointer<Float>, to inputGradient: UnsafeMutablePointer<Float>,
@@ -69,7 +72,7 @@ package struct DeltaGates {
         let b = unsafe gate[heads + head]
         unsafe dx[head] = d[heads + head] * b * (1 - b)
         if let rateGradient = unsafe rateGradient {
-          unsafe rateGradient[head] += exponent * rates[head] * Self.softplus(sum)
+          unsafe rateGradient[head] += exponent * (learnsRates ? 1 : rates[head]) * Self.softplus(sum)
         }
         if let timeGradient = unsafe timeGradient { unsafe timeGradient[head] += added }
       }

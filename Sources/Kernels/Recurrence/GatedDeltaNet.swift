@@ -65,7 +65,8 @@ package struct GatedDeltaNet: Sendable, Hashable {
   package var parent: Int?
   /// How many runs come before it on the way from the beginning.
   ///
-  /// Of runs in order, those between a run and one that goes on from it are deeper than the first.
+  /// Of runs in order, those between a run and one that goes on from it are deeper than the first; but for padding, which may go
+  /// on from any state, as nothing is read out of it.
   package var depth: Int
   /// Whether its tokens are padding, which brings nothing in.
   package var isPadding = false

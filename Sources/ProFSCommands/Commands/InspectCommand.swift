@@ -95,7 +95,7 @@ struct InspectCommand: ParsableCommand {
     row("blocks", "\(c.blocks), \(c.hidden) wide, MLP \(kinds(c) { "\($0.intermediate)" })")
     row(
       "heads", kinds(c) { "\($0.heads) of \($0.headDimension), \($0.keyValueHeads) for keys and values" })
-    if let net = c.deltaNet {
+    if let net = c.deltaNet, recurrentBlocks(c) > 0 {
       row(
         "gated delta net",
         "in place of attention in \(recurrentBlocks(c)) blocks: \(net.keyHeads) heads of \(net.keyDimension) for queries and keys, "

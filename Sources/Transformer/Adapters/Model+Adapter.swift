@@ -55,7 +55,7 @@ extension Model {
   private func changes(of adapter: PEFTAdapter) throws -> [AdapterChange] {
     var places: [String: (role: WeightRole, block: Int)] = [:]
     for role in blockRoles where role.isLinear {
-      for block in 1...configuration.blocks {
+      for block in 1...configuration.blocks where has(role, block: block) {
         if let name = moduleName(role, block: block) { places[name] = (role, block) }
       }
     }

@@ -6,7 +6,9 @@ extension BlockBackward {
     _ record: BlockRecording.Record, _ own: BlockRecording.DeltaNetRecord, outputGradient: Rows,
     to inputGradient: Rows
   ) throws {
-    guard let vectors = weights.deltaNet else { return }
+    guard let vectors = weights.deltaNet else {
+      preconditionFailure("a block with a gated delta net has its vectors")
+    }
     let (net, rows, block) = (vectors.net, record.rows, weights.block)
     let (gradient, stride) = (scratch.queryKeyValue, net.rowWidth)
     try linear(

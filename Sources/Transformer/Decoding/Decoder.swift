@@ -31,6 +31,8 @@ package struct Decoder {
 
   /// Memory that the keys and values of one batch of prompts may take, in bytes.
   private static let cacheBudget = 512 << 20
+  /// The same with the states of gated delta nets, which are large and of one size however short a text is.
+  private static let stateBudget = 1 << 30
   private static let largestBatch = 256
 
   /// Reads nothing yet; `context` brings the seed that sampling draws from.
@@ -85,7 +87,7 @@ package struct Decoder {
     return results
   }
 
-  /// Cuts the prompts so that each batch's keys and values stay within the budget.
+  /// Cuts the prompts so that each batch's keys, values and states stay within the budget.
   func batches(_ prompts: [[Int32]], _ options: Options, streams: Int) -> [Range<Int>] {
     var batches: [Range<Int>] = []
     var first = 0
@@ -96,7 +98,10 @@ package struct Decoder {
         streams
         * (KeyValueCache.byteCount(model.configuration, tokens: tokens + added)
           + (index - first + 1) * RecurrentStates.byteCount(model.configuration))
-      if index > first, bytes > Self.cacheBudget || index - first >= Self.largestBatch {
+      if index > first,
+        bytes > (model.configuration.deltaNet == nil ? Self.cacheBudget : Self.stateBudget)
+          || index - first >= Self.largestBatch
+      {
         batches.append(first..<index)
         first = index
         tokens = 0

@@ -1,6 +1,6 @@
 internal import Kernels
 
-/// The state of one batch of prompts between steps, for a model and its variants: the keys and values so far, and the
+/// The state of one batch of prompts between steps, for a model and its variants: the keys, values and states so far, and the
 /// memory a step needs.
 final class DecodingSession {
   private let model: Model

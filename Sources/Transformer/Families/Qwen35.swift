@@ -90,13 +90,14 @@ extension ModelFamily {
 extension ConfigReader {
   fileprivate func qwen35() throws -> ModelConfiguration {
     var configuration = try llamaLike(headDimension: 256, keyValueHeads: 4)
-    configuration.maximumPositions = try count("max_position_embeddings", default: 32_768)
+    if self["max_position_embeddings"] == nil { configuration.maximumPositions = 32_768 }
     configuration.norm = .rms(offset: 1)
     configuration.gatesAttention = true
     configuration.rotarySections = try rotarySections(default: [11, 11, 10])
     configuration.rotary = try rotary(headDimension: configuration.headDimension, fraction: 0.25)
     let hasBias = try flag("attention_bias", default: false)
     for role in [WeightRole.query, .key, .value, .attentionOutput] { configuration.biases[role] = hasBias }
+    for role in WeightRole.allCases where role.isOfDeltaNet { configuration.biases[role] = false }
     let net = GatedDeltaNet(
       keyHeads: try count("linear_num_key_heads", default: 16),
       valueHeads: try count("linear_num_value_heads", default: 32),
@@ -109,9 +110,26 @@ extension ConfigReader {
         "\"linear_num_value_heads\" must be a multiple of the \(net.keyHeads) of \"linear_num_key_heads\", found \(net.valueHeads)"
       )
     }
+    try requireUsual(net, configuration)
     configuration.deltaNet = net
     configuration.deltaNetBlocks = try deltaNetBlocks(configuration.blocks)
     return configuration
+  }
+
+  /// Throws where sizes that no tensor need show, as those of blocks that the model has none of, or that are squared, are far from
+  /// those of any model.
+  private func requireUsual(_ net: GatedDeltaNet, _ configuration: ModelConfiguration) throws {
+    for (name, size, limit) in [
+      ("\"num_attention_heads\" times \"head_dim\"", configuration.queryWidth, 1 << 20),
+      ("\"num_key_value_heads\" times \"head_dim\"", configuration.keyValueWidth, 1 << 20),
+      ("\"linear_num_key_heads\"", net.keyHeads, 1 << 10),
+      ("\"linear_num_value_heads\"", net.valueHeads, 1 << 10),
+      ("\"linear_key_head_dim\"", net.keyDimension, 1 << 10),
+      ("\"linear_value_head_dim\"", net.valueDimension, 1 << 10),
+      ("\"linear_conv_kernel_dim\"", net.taps, 1 << 6),
+    ] where size > limit {
+      throw ModelError(path, "\(name) is \(size); supported: at most \(limit)")
+    }
   }
 
   /// The blocks with a gated delta net: those that `layer_types` says, else all but every fourth.

@@ -6,7 +6,9 @@ extension BlockPass {
     _ normed: UnsafeRawPointer, _ rows: Int, _ outputs: [Int]?, _ base: UnsafeMutableRawPointer,
     _ runs: [RecurrentRun], _ finish: (_ operand: UnsafeRawPointer) throws -> Void
   ) throws {
-    guard let vectors = weights.deltaNet, let layout = scratch.layout.deltaNet else { return }
+    guard let vectors = weights.deltaNet, let layout = scratch.layout.deltaNet else {
+      preconditionFailure("a block with a gated delta net has its vectors")
+    }
     let net = vectors.net
     let projected = (base + layout.projected).assumingMemoryBound(to: Float.self)
     let convolved = (base + layout.convolved).assumingMemoryBound(to: Float.self)

@@ -16,6 +16,8 @@ package final class BlockRecording {
     /// `[rows, hidden]`: the residual stream that the block was given.
     package let input: UnsafePointer<Float>
     /// `[rows, hidden]` operand: what queries, keys and values were computed from.
+    ///
+    /// What follows, up to `attendedOperand`, is of blocks with attention alone.
     package let attentionInput: ActivationMatrix
     /// `[rows, queries + keys + values]`: before their norms; only of families that have those.
     package let projected: UnsafePointer<Float>

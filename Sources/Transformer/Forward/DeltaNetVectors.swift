@@ -20,7 +20,7 @@ struct DeltaNetVectors {
     else { return nil }
     self.net = net
     convolution = CausalConvolution(net, weight: taps, activation: configuration.activation)
-    gates = DeltaGates(rates: rates, times: times)
+    gates = DeltaGates(rates: rates, times: times, learnsRates: weights.model.storesRates)
     self.norm = GatedNorm(heads: net.valueHeads, weight: norm, epsilon: configuration.normEpsilon)
   }
 }

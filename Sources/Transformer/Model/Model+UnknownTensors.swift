@@ -21,6 +21,11 @@ extension Model {
   func refuseUnknownTensors() throws {
     let patterns = WeightRole.allCases.compactMap { namePattern($0) }
     var known = Set<String>()
+    // The names of what stands in a block in place of attention, and of attention where something else does.
+    let mixers = Dictionary(
+      WeightRole.allCases.filter { $0.isOfDeltaNet || $0.isOfAttention }.compactMap { role in
+        namePattern(role).map { ($0, role) }
+      }, uniquingKeysWith: { first, _ in first })
     for pattern in patterns {
       for part in [Part.weight, .bias] {
         let name = Self.expand(pattern, block: nil, part: part)
@@ -36,6 +41,12 @@ extension Model {
         let number = rest.prefix { $0 != "." }
         guard let block = Int(number), block < configuration.blocks else { continue }
         pattern = stem + "{}" + rest.dropFirst(number.count)
+        if configuration.deltaNet != nil, let role = mixers[pattern], !has(role, block: block + 1) {
+          throw ModelError(
+            path,
+            "tensor \"\(entry.name)\" belongs to \(role.isOfAttention ? "attention" : "a gated delta net"), which the "
+              + "configuration says block \(block + 1) has not")
+        }
       } else if isInTrunk(entry.name) {
         pattern = entry.name
       } else {

@@ -181,6 +181,9 @@ package struct Model: Sendable {
     return entry
   }
 
+  /// Whether the files hold how fast heads forget, not its logarithm.
+  var storesRates: Bool { isGGUF }
+
   private var isGGUF: Bool { if case .gguf = source { true } else { false } }
 
   /// How a role's matrix is stored in this model's files.
@@ -192,11 +195,22 @@ package struct Model: Sendable {
   /// A norm's weight with the family's offset, if any, added.
   package func normWeight(_ entry: TensorEntry, _ role: WeightRole) throws -> [Float] {
     let values = try tensors.floats(entry)
-    // GGUF files hold the rates themselves.
-    if role == .deltaDecay { return isGGUF ? values : values.map { -exp($0) } }
+    if role == .deltaDecay { return try rates(values, entry) }
     guard case .rms(let offset) = configuration.norm, offset != 0, role.hasNormOffset else { return values }
     if isGGUF, family.gguf?.addsNormOffset == true { return values }
     return values.map { $0 + offset }
+  }
+
+  /// What each head's state is multiplied with, as the logarithm of a factor: below zero.
+  private func rates(_ values: [Float], _ entry: TensorEntry) throws -> [Float] {
+    let rates = storesRates ? values : values.map { -exp($0) }
+    guard rates.allSatisfy({ $0 < 0 && $0.isFinite }) else {
+      throw ModelError(
+        path,
+        "tensor \"\(entry.name)\" must hold \(storesRates ? "numbers below zero" : "numbers whose exponential is one")"
+      )
+    }
+    return rates
   }
 
   /// Throws where the model is an encoder, which predicts no next token.
@@ -267,13 +281,18 @@ package struct Model: Sendable {
     let whole = role == .queryNorm ? configuration.queryWidth : configuration.keyValueWidth
     // GGUF files leave out a dimension of one.
     if isGGUF, role == .deltaConvolution { expected.remove(at: 1) }
-    guard entry.shape == expected || (role == .queryNorm || role == .keyNorm) && entry.shape == [whole] else {
+    let mayBeWhole = role == .queryNorm && !configuration.gatesAttention || role == .keyNorm
+    guard entry.shape == expected || mayBeWhole && entry.shape == [whole] else {
       throw ModelError(
         path, "tensor \"\(entry.name)\" has shape \(entry.shape), but the configuration implies \(expected)")
     }
     guard entry.type.isReal else {
       throw ModelError(
         path, "tensor \"\(entry.name)\" is stored as \(entry.type.name), which is not a weight type")
+    }
+    guard !entry.type.isQuantized || ![.deltaConvolution, .deltaTimeBias, .deltaDecay].contains(role) else {
+      throw ModelError(
+        path, "tensor \"\(entry.name)\" is stored as \(entry.type.name); supported: floating point")
     }
     let outputs = configuration.shape(of: role)[0]
     if let bias = self.entry(role, block: block, part: .bias), bias.shape != [outputs] {

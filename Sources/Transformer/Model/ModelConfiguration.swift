@@ -231,7 +231,7 @@ package struct ModelConfiguration: Sendable, Hashable {
     return scalesAttentionByBlock ? scale / Float(block) : scale
   }
 
-  /// Outputs and inputs of a role's matrix, or `[width]` of a norm; `nil` for a table whose rows are not determined.
+  /// Outputs and inputs of a role's matrix, or `[width]` of a norm, or `[channels, 1, taps]` of a convolution; `nil` for a table whose rows are not determined.
   package func shape(of role: WeightRole) -> [Int] {
     switch role {
     case .tokenEmbedding, .outputHead: [vocabulary, embeddingWidth ?? hidden]

@@ -39,7 +39,7 @@ package enum WeightRole: String, Sendable, Hashable, CaseIterable {
   case deltaConvolution
   /// A number for each head that is added to what ``deltaTime`` makes.
   case deltaTimeBias
-  /// The logarithm of how fast each head forgets.
+  /// The logarithm of how fast each head forgets, or in GGUF files minus that rate.
   case deltaDecay
   /// The norm of each head's answers.
   case deltaNorm

@@ -53,7 +53,11 @@ extension Decoder {
     func tokens(_ batch: Range<Int>) -> Int {
       prompts[batch].reduce(0) { $0 + $1.count + options.maximumNewTokens }
     }
-    guard let batch = batches(prompts, options, streams: variants + 1).max(by: { tokens($0) < tokens($1) })
+    func carried(_ batch: Range<Int>) -> Int {
+      KeyValueCache.byteCount(configuration, tokens: tokens(batch))
+        + batch.count * RecurrentStates.byteCount(configuration)
+    }
+    guard let batch = batches(prompts, options, streams: variants + 1).max(by: { carried($0) < carried($1) })
     else { return nil }
     let forest = TokenForest(Array(prompts[batch]), chunkTokens: ForwardPass.chunkTokens)
     var plan = try MemoryPlan(model, context, forest)
@@ -65,10 +69,8 @@ extension Decoder {
     }
     plan.add(
       .init(
-        "keys and values of \(batch.count) prompts",
-        (variants + 1)
-          * (KeyValueCache.byteCount(configuration, tokens: tokens(batch))
-            + batch.count * RecurrentStates.byteCount(configuration))))
+        "\(configuration.deltaNet == nil ? "keys and values" : "keys, values and states") of \(batch.count) prompts",
+        (variants + 1) * carried(batch)))
     plan.add(.init("weights of all blocks, kept from step to step", try BlockShelf.keptBytes(model, context)))
     let rows = (variants + 1) * batch.count
     let kept = TokenChoice.keptLogits(model, options.sampling, rows: rows)

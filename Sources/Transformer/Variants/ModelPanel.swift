@@ -144,5 +144,11 @@ package struct ModelPanel: Sendable {
 
 extension ModelConfiguration {
   /// Elements of one block's matrices, near enough for plans of time.
-  package var blockWeightCount: Int { hidden * (2 * queryWidth + 2 * keyValueWidth + 3 * intermediate) }
+  package var blockWeightCount: Int {
+    let attention = queryRowWidth + queryWidth + 2 * keyValueWidth
+    guard let net = deltaNet else { return hidden * (attention + 3 * intermediate) }
+    let recurrent = (1...blocks).count(where: isRecurrent)
+    let mixers = recurrent * (net.rowWidth + net.valueWidth) + (blocks - recurrent) * attention
+    return hidden * (mixers / blocks + 3 * intermediate)
+  }
 }
