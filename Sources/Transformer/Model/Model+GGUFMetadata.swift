@@ -39,7 +39,7 @@ extension Model {
       metadata.add("\(architecture).attention.sliding_window", UInt32(clamping: window))
     }
     if architecture == "gemma4" { try requireGemma4() }
-    if architecture == "qwen35" { try requireQwen35() }
+    if configuration.deltaNet != nil { try requireQwen35() }
     if architecture == "gemma3", configuration.windows != standardGemma3Windows {
       metadata.add(
         "\(architecture).attention.sliding_window_pattern", configuration.windows.map { $0 != nil })
@@ -81,6 +81,12 @@ extension Model {
       throw ModelError(
         path,
         "a GGUF file cannot say that \"linear_value_head_dim\" is another than \"linear_key_head_dim\"; write a checkpoint"
+      )
+    }
+    guard (1...configuration.blocks).contains(where: configuration.isRecurrent) else {
+      throw ModelError(
+        path,
+        "llama.cpp computes no GGUF file of Qwen3.5 in which no block has a gated delta net; write a checkpoint"
       )
     }
     for block in 1...configuration.blocks where entry(.query, block: block, part: .bias) != nil {
